@@ -1,0 +1,106 @@
+//! One error for the whole library: what happened, what to do next, and whose fault it is.
+
+use std::fmt;
+
+/// Who has to act on an error. [`crate::cli::exit_code`] maps it to the documented exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It failed, and none of the others says why: a file, a full disk, a refused write.
+    Failed,
+    /// A flag, a configuration, a catalog or a query is wrong.
+    Usage,
+    /// A check found drift, or something degraded or unhealthy.
+    Check,
+    /// A broker or another service does not answer.
+    Unreachable,
+    /// Stopped by bad data, because the user asked to stop there.
+    Data,
+}
+
+/// An error for people: one line that says what happened and where, and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    fault: Fault,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Something went wrong that is not the user's input ([`Fault::Failed`]).
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Fault::Failed, message)
+    }
+
+    /// A flag, configuration, catalog or query is wrong ([`Fault::Usage`]).
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Fault::Usage, message)
+    }
+
+    /// A check did not pass ([`Fault::Check`]).
+    pub fn check(message: impl Into<String>) -> Self {
+        Self::new(Fault::Check, message)
+    }
+
+    /// A broker or service does not answer ([`Fault::Unreachable`]).
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(Fault::Unreachable, message)
+    }
+
+    /// Stopped by bad data ([`Fault::Data`]).
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Fault::Data, message)
+    }
+
+    /// An error of the given fault.
+    pub fn new(fault: Fault, message: impl Into<String>) -> Self {
+        Self { fault, message: message.into(), hint: None }
+    }
+
+    /// Adds what to do next; it is printed after the message.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Puts where it happened before the message: `context: message`.
+    #[must_use]
+    pub fn at(mut self, context: impl fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// What happened, without the hint.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self::failed(error.to_string())
+    }
+}

@@ -1,0 +1,27 @@
+//! The rooms of ecap, and how a record walks through them.
+//!
+//! A record is **generated** ([`generate`]), put into paced batches ([`produce`]), sent through the
+//! Kafka client ([`kafka`]) and kept by a broker: Apache Kafka, or the embedded one ([`broker`]).
+//! On its way back it is read in batches bounded in bytes ([`kafka`]), decoded into columns
+//! ([`record`]), windowed by a SQL query ([`query`] plans it, [`engine`] runs it and keeps time and
+//! state), and shown or kept ([`sink`]). What a topic is stands in the [`catalog`], and only there.
+//!
+//! Dependencies point one way:
+//! `bin → cli → {produce, generate} → {query, engine} → {sink, kafka, broker} → catalog → record`.
+//! [`error`], [`clock`] and [`units`] are what every room may use.
+
+pub mod broker;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod engine;
+pub mod error;
+pub mod generate;
+pub mod kafka;
+pub mod produce;
+pub mod query;
+pub mod record;
+pub mod sink;
+pub mod units;
+
+pub use error::{Error, Result};
