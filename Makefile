@@ -1,0 +1,99 @@
+# What people type. `make` alone lists it.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# Builds and downloaded tools outlive the clone, so that a fresh one starts warm.
+ECAP_CACHE ?= $(HOME)/.cache/ecap
+CARGO_TARGET_DIR ?= $(ECAP_CACHE)/target
+PREFIX ?= $(HOME)/.local
+export ECAP_CACHE CARGO_TARGET_DIR
+
+# The system's OpenSSL where there is one: building it takes minutes.
+ifeq ($(shell pkg-config --exists openssl 2>/dev/null && echo yes),yes)
+export OPENSSL_NO_VENDOR := 1
+endif
+
+BINARIES := ecap-topics ecap-gen ecap-produce ecap-consume ecap-broker
+# Not --bins: those would be compiled and linked once more, as tests without a test.
+TESTS := --lib --test integration
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-26s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## the whole walk in one window: broker, topics, data, batches, sliding windows (about a minute)
+	@scripts/demo.sh
+
+.PHONY: build
+build: needs ## build the five binaries and link them into ./bin
+	cargo build --bins
+	@mkdir -p bin && ln -sf $(BINARIES:%=$(abspath $(CARGO_TARGET_DIR))/debug/%) bin/
+
+.PHONY: install
+install: build ## copy the binaries into ~/.local/bin (PREFIX=DIR: another place)
+	@mkdir -p $(PREFIX)/bin && install -m 755 $(BINARIES:%=bin/%) $(PREFIX)/bin/
+	@echo "Installed into $(PREFIX)/bin"
+
+.PHONY: check
+check: needs ## format, lints, licences, docs, scripts, compose file
+	@scripts/install-test-tools.sh check
+	@scripts/check.sh
+
+.PHONY: test
+test: needs ## unit and integration tests on the embedded broker; needs only cargo
+	cargo test $(TESTS) -- --skip services::
+
+.PHONY: test-services
+test-services: needs ## Kafka's tools, kcat and Python clients on the embedded broker, then test-kafka
+	@scripts/install-test-tools.sh services
+	cargo test --test integration -- services::
+	@$(MAKE) --no-print-directory test-kafka
+
+.PHONY: test-kafka
+test-kafka: needs ## the integration tests on a real Apache Kafka, started for them
+	@scripts/install-test-tools.sh services
+	@scripts/test-kafka.sh
+
+.PHONY: test-long
+test-long: needs ## the property tests with many more cases; prints seeds and counts
+	PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test $(TESTS) -- --nocapture propert
+
+.PHONY: bench
+bench: build ## side by side with other systems, on this machine
+	@bench/run.sh
+
+.PHONY: start
+start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics
+	@scripts/start-dev-env.sh
+
+.PHONY: stop
+stop: ## stop what start started
+	@scripts/start-dev-env.sh stop
+
+.PHONY: topics
+topics: build ## create the catalog's topics
+	@bin/ecap-topics create-topics
+
+.PHONY: kafka-producer
+kafka-producer: build ## 10 records every 10 s to customer-transactions, 1,000 in all
+	@bin/ecap-produce --batch-size 10 --sleep 10
+
+.PHONY: kafka-producer-continuous
+kafka-producer-continuous: build ## generated transactions until ctrl-C
+	@bin/ecap-produce --continuous
+
+.PHONY: streaming-consumer
+streaming-consumer: build ## sliding windows of 10 s, every 5 s
+	@bin/ecap-consume --window 10s --slide 5s
+
+.PHONY: clean
+clean: ## remove what the build made; data and downloaded tools stay
+	cargo clean
+	rm -rf bin
+
+.PHONY: needs
+needs:
+	@missing=; for tool in cargo cc perl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	[ -z "$$missing" ] || { echo "missing:$$missing. ecap is built with Rust (cargo), a C compiler (cc), make and perl" >&2; exit 1; }
