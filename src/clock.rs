@@ -1,7 +1,8 @@
-//! Time as an argument. Only [`SystemClock`] reads the wall clock.
+//! Time as an argument: only [`SystemClock`] reads the wall clock. And the request to [`Stop`].
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Microseconds since the Unix epoch, UTC: the unit of every instant inside the library.
 pub type Micros = i64;
@@ -41,5 +42,31 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Micros {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A request to end in an orderly way: cheap to ask for, and it wakes whoever waits.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+
+impl Stop {
+    /// Asks for the end.
+    pub fn request(&self) {
+        let (requested, wake) = &*self.0;
+        *requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        wake.notify_all();
+    }
+
+    /// Whether the end was asked for.
+    pub fn requested(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for `time`, or until the end is asked for; whether it was.
+    pub fn wait(&self, time: Duration) -> bool {
+        let (requested, wake) = &*self.0;
+        let guard = requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = wake.wait_timeout_while(guard, time, |requested| !*requested);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

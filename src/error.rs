@@ -15,6 +15,8 @@ pub enum Fault {
     Unreachable,
     /// Stopped by bad data, because the user asked to stop there.
     Data,
+    /// Nobody reads the output any more, as with `| head`. Not a failure.
+    ClosedPipe,
 }
 
 /// An error for people: one line that says what happened and where, and what to do next.
@@ -95,7 +97,11 @@ impl std::error::Error for Error {}
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::failed(error.to_string())
+        let fault = match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Fault::ClosedPipe,
+            _ => Fault::Failed,
+        };
+        Self::new(fault, error.to_string())
     }
 }
 

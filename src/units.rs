@@ -67,9 +67,7 @@ pub fn format_duration(duration: Duration) -> String {
 /// # Errors
 /// A usage error that shows the accepted forms.
 pub fn parse_size(text: &str) -> Result<u64> {
-    let wrong = || {
-        Error::usage(format!("'{text}' is not a size")).hint("write 512KB, 10MiB, 1g, or bytes")
-    };
+    let wrong = || Error::usage(format!("'{text}' is not a size")).hint("write 512KB, 10MiB, 1g, or bytes");
     let trimmed = text.trim();
     let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
     let number: f64 = trimmed[..digits].parse().map_err(|_| wrong())?;
@@ -159,8 +157,16 @@ mod tests {
     #[test]
     fn durations_are_read_as_people_write_them() {
         let cases = [
-            ("10s", 10_000), ("500ms", 500), ("5m", 300_000), ("1h30m", 5_400_000), ("10", 10_000),
-            ("10 minutes", 600_000), ("1 minute", 60_000), ("0.5", 500), ("0s", 0), ("1d", 86_400_000),
+            ("10s", 10_000),
+            ("500ms", 500),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("10", 10_000),
+            ("10 minutes", 600_000),
+            ("1 minute", 60_000),
+            ("0.5", 500),
+            ("0s", 0),
+            ("1d", 86_400_000),
         ];
         for (text, millis) in cases {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");

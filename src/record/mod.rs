@@ -1,1 +1,3 @@
-//! TBD
+//! Bytes to columns: schemas as text, JSON decoded into Arrow, and bad records as values with a reason.
+
+pub mod schema;

@@ -1,0 +1,251 @@
+//! What every binary's command line shares, and how a setting is found: flag, environment, profile, default.
+
+use super::output::OutputArgs;
+use super::{profile, secrets};
+use crate::catalog::Catalog;
+use crate::kafka::config::Connection;
+use crate::kafka::context::TokenSource;
+use crate::kafka::properties;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The arguments of every binary.
+#[derive(clap::Args, Debug, Clone, Default)]
+pub struct CommonArgs {
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// How results are shown.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How much is logged, and where.
+    #[command(flatten)]
+    pub logs: LogArgs,
+}
+
+/// How to reach the cluster, and which topics it is expected to have.
+#[derive(clap::Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// Broker addresses, comma separated [env: ECAP_BOOTSTRAP_SERVERS, KAFKA_BROKERS] [default: localhost:9092]
+    #[arg(
+        short = 'b',
+        long,
+        visible_aliases = ["bootstrap-server", "brokers", "kafka-servers"],
+        value_name = "HOST:PORT",
+        global = true
+    )]
+    pub bootstrap_servers: Option<String>,
+    /// Any client setting by librdkafka's name; a secret as NAME=@FILE or NAME=env:VARIABLE
+    #[arg(short = 'X', value_name = "NAME=VALUE", global = true)]
+    pub property: Vec<String>,
+    /// Client settings in Java's .properties form [env: ECAP_KAFKA_CONFIG]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub kafka_config: Option<String>,
+    /// plaintext, ssl, sasl_plaintext or sasl_ssl [env: ECAP_SECURITY_PROTOCOL]
+    #[arg(long, value_name = "PROTOCOL", global = true)]
+    pub security_protocol: Option<String>,
+    /// Put before every catalog topic and group, for environments that share a cluster [env: ECAP_TOPIC_PREFIX]
+    #[arg(long, value_name = "PREFIX", global = true)]
+    pub topic_prefix: Option<String>,
+    /// A catalog of topics in place of the built-in one [env: ECAP_CATALOG]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub catalog: Option<String>,
+    /// A profile of ecap.toml, found in this folder or above it [env: ECAP_PROFILE]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub profile: Option<String>,
+}
+
+/// How much is logged, and where.
+#[derive(clap::Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// More log lines; twice for still more
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Append log lines to this file instead of standard error
+    #[arg(long, value_name = "FILE", global = true)]
+    pub log_file: Option<PathBuf>,
+    /// The form of log lines
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub log_format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that the shared arguments, the environment and the profile decide.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How to reach the cluster.
+    pub connection: Connection,
+    /// The topics, with the prefix before their names.
+    pub catalog: Catalog,
+    /// What stands before every catalog topic and group.
+    pub prefix: String,
+    /// Each setting with where it came from, secrets hidden.
+    pub origins: Vec<Setting>,
+}
+
+/// One setting and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Setting {
+    /// The flag's name without its dashes, or the client setting's.
+    pub name: String,
+    /// The value; `********` for a secret.
+    pub value: String,
+    /// `flag`, the environment variable, the profile, or `default`.
+    pub origin: String,
+}
+
+impl Settings {
+    /// The full name of a catalog topic that a person gave with or without the prefix.
+    pub fn full_name(&self, topic: &str) -> String {
+        let known = self.catalog.topic(&format!("{}{topic}", self.prefix));
+        known.map_or_else(|_| topic.to_string(), |topic| topic.name.clone())
+    }
+}
+
+/// Where the state of a working folder is kept: `$ECAP_HOME`, `./.ecap` by default.
+pub fn home() -> PathBuf {
+    std::env::var_os("ECAP_HOME").map_or_else(|| PathBuf::from(".ecap"), PathBuf::from)
+}
+
+impl CommonArgs {
+    /// Finds every shared setting.
+    ///
+    /// # Errors
+    /// A usage error that names the setting.
+    pub fn settings(&self) -> Result<Settings> {
+        let args = &self.connection;
+        let folder = std::env::current_dir()?;
+        let named = args.profile.clone().or_else(|| variable("ECAP_PROFILE"));
+        let profile = profile::load(&folder, named.as_deref())?;
+        let given = &profile.settings;
+        let mut finder = Finder { profile: &profile.origin, origins: Vec::new() };
+        let servers = finder.find("bootstrap-servers", &args.bootstrap_servers, &given.bootstrap_servers);
+        let config = finder.find("kafka-config", &args.kafka_config, &given.kafka_config);
+        let protocol = finder.find("security-protocol", &args.security_protocol, &given.security_protocol);
+        let prefix = finder.find("topic-prefix", &args.topic_prefix, &given.topic_prefix);
+        let prefix = prefix.unwrap_or_else(|| finder.default("topic-prefix", ""));
+        let catalog = match finder.find("catalog", &args.catalog, &given.catalog) {
+            Some(path) => Catalog::load(Path::new(&path))?,
+            None => Catalog::built_in()?,
+        };
+        let (mut found, token) = finder.properties(args, given, config.as_deref(), protocol)?;
+        let servers = servers.or(found.remove("bootstrap.servers"));
+        let servers = servers.unwrap_or_else(|| finder.default("bootstrap-servers", "localhost:9092"));
+        Ok(Settings {
+            connection: Connection::new(servers).with_properties(found).with_token(token),
+            catalog: catalog.prefixed(&prefix),
+            prefix,
+            origins: finder.origins,
+        })
+    }
+
+    /// Finds every shared setting and sees to it that a broker answers.
+    ///
+    /// # Errors
+    /// A usage error that names the setting, or an unreachable error within 10 s.
+    pub fn connect(&self) -> Result<Settings> {
+        let settings = self.settings()?;
+        settings.connection.check()?;
+        Ok(settings)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Looks a setting up in its places, and remembers where it was found.
+struct Finder<'a> {
+    profile: &'a str,
+    origins: Vec<Setting>,
+}
+
+impl Finder<'_> {
+    fn note(&mut self, name: &str, value: &str, origin: &str) {
+        let value = if secrets::is_secret(name) { "********" } else { value };
+        self.origins.retain(|setting| setting.name != name);
+        self.origins.push(Setting { name: name.into(), value: value.into(), origin: origin.into() });
+    }
+
+    fn find(&mut self, name: &str, flag: &Option<String>, profile: &Option<String>) -> Option<String> {
+        let own = format!("ECAP_{}", name.to_ascii_uppercase().replace('-', "_"));
+        let mut variables = vec![own];
+        if name == "bootstrap-servers" {
+            variables.push("KAFKA_BROKERS".into());
+        }
+        let places = flag.iter().map(|value| (value.clone(), "flag".to_string()));
+        let places = places.chain(variables.into_iter().filter_map(|name| Some((variable(&name)?, name))));
+        let places = places.chain(profile.iter().map(|value| (value.clone(), self.profile.to_string())));
+        let (value, origin) = places.into_iter().next()?;
+        self.note(name, &value, &origin);
+        Some(value)
+    }
+
+    fn default(&mut self, name: &str, value: &str) -> String {
+        self.note(name, value, "default");
+        value.into()
+    }
+
+    /// Client settings: the profile's, then the file's, then the flags'.
+    fn properties(
+        &mut self,
+        args: &ConnectionArgs,
+        profile: &profile::Settings,
+        file: Option<&str>,
+        protocol: Option<String>,
+    ) -> Result<(BTreeMap<String, String>, Option<TokenSource>)> {
+        let mut given: Vec<(String, String, String)> = Vec::new();
+        for (name, value) in &profile.kafka {
+            given.push((name.clone(), value.clone(), self.profile.to_string()));
+        }
+        let mut found = BTreeMap::new();
+        if let Some(path) = file {
+            for (name, value) in properties::load(Path::new(path))? {
+                self.note(&name, &value, path);
+                found.insert(name, value);
+            }
+        }
+        given.extend(protocol.map(|value| ("security.protocol".into(), value, "flag".into())));
+        for property in &args.property {
+            let (name, value) = property.split_once('=').ok_or_else(|| {
+                Error::usage(format!("-X {property}: there is no '='")).hint("write -X name=value")
+            })?;
+            given.push((name.trim().into(), value.into(), "flag -X".into()));
+        }
+        let mut token = None;
+        for (name, value, origin) in given {
+            self.note(&name, &value, &origin);
+            match name.as_str() {
+                "sasl.oauthbearer.token" => token = Some(token_source(&value)?),
+                _ => drop(found.insert(name.clone(), secrets::reveal(&name, &value)?)),
+            }
+        }
+        Ok((found, token))
+    }
+}
+
+fn token_source(value: &str) -> Result<TokenSource> {
+    match (value.strip_prefix('@'), value.strip_prefix("cmd:")) {
+        (Some(path), _) => Ok(TokenSource::File(path.into())),
+        (_, Some(command)) => Ok(TokenSource::Command(command.into())),
+        _ => {
+            Err(Error::usage("sasl.oauthbearer.token is a secret and must not stand in a flag or a profile")
+                .hint("write sasl.oauthbearer.token=@FILE or sasl.oauthbearer.token=cmd:COMMAND"))
+        }
+    }
+}

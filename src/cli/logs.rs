@@ -1,0 +1,40 @@
+//! Log lines: to standard error or a file, as text or JSON, as loud as asked.
+
+use super::common::{LogArgs, LogFormat};
+use crate::{Error, Result};
+use std::fs::OpenOptions;
+use std::sync::Arc;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+/// Starts logging for the process. `ECAP_LOG` filters by module and wins over `-v` and `-q`.
+///
+/// # Errors
+/// A usage error when the log file cannot be opened or `ECAP_LOG` is not a filter.
+pub fn start(args: &LogArgs) -> Result<()> {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "ecap=info,kafka=info,warn",
+        (false, _) => "ecap=debug,kafka=debug,info",
+    };
+    let filter = match std::env::var("ECAP_LOG") {
+        Ok(text) => EnvFilter::try_new(&text).map_err(|error| Error::usage(format!("ECAP_LOG: {error}")))?,
+        Err(_) => EnvFilter::new(level),
+    };
+    let (writer, colour) = match &args.log_file {
+        None => (BoxMakeWriter::new(std::io::stderr), super::output::colour_on_stderr()),
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| Error::usage(format!("log file {}: {error}", path.display())))?;
+            (BoxMakeWriter::new(Arc::new(file)), false)
+        }
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
+    // Only a second start in one process fails, and then the first one stands.
+    let _ = match args.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! How to reach a cluster, and what every client of it is told.
+
+use super::context::{Context, TokenSource};
+use crate::{Error, Result};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use std::collections::BTreeMap;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+/// How long a broker may take to answer before it counts as not there.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// A cluster's addresses and the client settings that reach it.
+#[derive(Clone)]
+pub struct Connection {
+    servers: String,
+    properties: BTreeMap<String, String>,
+    token: Option<TokenSource>,
+}
+
+impl std::fmt::Debug for Connection {
+    // Properties may hold secrets, so only their names are shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.properties.keys().collect();
+        f.debug_struct("Connection").field("servers", &self.servers).field("properties", &names).finish()
+    }
+}
+
+impl Connection {
+    /// A cluster at `servers` (`host:port`, comma separated), without further settings.
+    pub fn new(servers: impl Into<String>) -> Self {
+        Self { servers: servers.into(), properties: BTreeMap::new(), token: None }
+    }
+
+    /// Adds client settings by librdkafka's names.
+    #[must_use]
+    pub fn with_properties(mut self, properties: BTreeMap<String, String>) -> Self {
+        self.properties.extend(properties);
+        self
+    }
+
+    /// Adds where OAUTHBEARER tokens come from.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<TokenSource>) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// The addresses, as given.
+    pub fn servers(&self) -> &str {
+        &self.servers
+    }
+
+    /// The settings of a new client: ours, and over them the user's.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.servers)
+            .set("client.id", "ecap")
+            .set("broker.address.ttl", "30000")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "2000")
+            .set("socket.nagle.disable", "true");
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// What a client reports to: its log lines, its tokens.
+    pub fn context(&self) -> Context {
+        Context::new(self.token.clone())
+    }
+
+    /// A client for questions about the cluster; it belongs to no group.
+    ///
+    /// # Errors
+    /// A usage error where a setting is wrong.
+    pub fn questioner(&self) -> Result<BaseConsumer<Context>> {
+        let mut config = self.client();
+        config.set("group.id", "ecap-questions").set("enable.auto.commit", "false");
+        config.create_with_context(self.context()).map_err(|error| wrong_setting(&error))
+    }
+
+    /// Sees to it that a broker answers, so that everything after it may assume one.
+    ///
+    /// # Errors
+    /// An unreachable error that names the address, what was tried and for how long, within 10 s;
+    /// a usage error where a setting is wrong.
+    pub fn check(&self) -> Result<()> {
+        let start = Instant::now();
+        let questioner = self.questioner()?;
+        let mut tried = self.knock();
+        while tried.is_err() && start.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(100));
+            tried = self.knock();
+        }
+        let answer = tried.and_then(|()| {
+            let patience = PATIENCE.saturating_sub(start.elapsed());
+            let metadata = questioner.fetch_metadata(Some("__ecap_nobody_has_this"), patience);
+            metadata.map(drop).map_err(|error| questioner.context().last_error().unwrap_or(error.to_string()))
+        });
+        answer.map_err(|reason| self.nobody_there(&reason, start.elapsed()))
+    }
+
+    /// Whether anything listens at one of the addresses; otherwise what was tried.
+    fn knock(&self) -> Result<(), String> {
+        let mut tried = Vec::new();
+        for server in self.servers.split(',').map(str::trim) {
+            let server = server.rsplit_once("://").map_or(server, |(_, address)| address);
+            let with_port = if server.contains(':') { server.to_string() } else { format!("{server}:9092") };
+            let addresses = match with_port.to_socket_addrs() {
+                Ok(addresses) => addresses,
+                Err(error) => {
+                    tried.push(format!("{server}: {error}"));
+                    continue;
+                }
+            };
+            for address in addresses {
+                match TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+                    Ok(_) => return Ok(()),
+                    Err(error) => tried.push(format!("{address}: {}", error.kind())),
+                }
+            }
+        }
+        Err(tried.join(", "))
+    }
+
+    fn nobody_there(&self, reason: &str, waited: Duration) -> Error {
+        let waited = waited.as_secs_f64();
+        Error::unreachable(format!(
+            "no broker answers at {} ({reason}; tried for {waited:.1} s)",
+            self.servers
+        ))
+        .hint("start one with `ecap-broker`, or `docker compose up -d kafka`")
+    }
+}
+
+/// What librdkafka said about a setting, as a usage error.
+pub fn wrong_setting(error: &rdkafka::error::KafkaError) -> Error {
+    use rdkafka::error::KafkaError::{ClientConfig, ClientCreation};
+    match error {
+        ClientConfig(_, reason, name, _) => Error::usage(format!("client setting {name}: {reason}")),
+        ClientCreation(reason) => Error::usage(format!("the client's settings do not fit: {reason}")),
+        other => Error::usage(format!("the client's settings do not fit: {other}")),
+    }
+}

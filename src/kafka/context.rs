@@ -1,0 +1,83 @@
+//! What librdkafka reports to: its log lines go to ours, its tokens come from a file or a command.
+
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientContext, Statistics};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// Where an OAUTHBEARER token comes from, read anew whenever it has to be refreshed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// The content of a file.
+    File(PathBuf),
+    /// The standard output of a shell command.
+    Command(String),
+}
+
+/// The context of every client.
+pub struct Context {
+    token: Option<TokenSource>,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Context {
+    /// A context whose tokens come from `token`.
+    pub fn new(token: Option<TokenSource>) -> Self {
+        Self { token, last_error: Mutex::new(None) }
+    }
+
+    /// The last thing that went wrong on a connection, in librdkafka's words.
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "kafka", "{facility}: {message}");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+                tracing::info!(target: "kafka", "{facility}: {message}");
+            }
+            _ => tracing::debug!(target: "kafka", "{facility}: {message}"),
+        }
+    }
+
+    fn stats(&self, _: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "kafka", "{error}: {reason}");
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let token = match &self.token {
+            None => return Err("no token source: set sasl.oauthbearer.token to @FILE or cmd:COMMAND".into()),
+            Some(TokenSource::File(path)) => std::fs::read_to_string(path)?,
+            Some(TokenSource::Command(command)) => {
+                let output = Command::new("sh").args(["-c", command]).output()?;
+                if !output.status.success() {
+                    return Err(format!("the token command ended with {}", output.status).into());
+                }
+                String::from_utf8(output.stdout)?
+            }
+        };
+        // Half an hour is asked for again long before any issuer's usual hour is over.
+        let until = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp_millis();
+        Ok(OAuthToken {
+            token: token.trim().to_string(),
+            principal_name: "ecap".into(),
+            lifetime_ms: until + 30 * 60 * 1000,
+        })
+    }
+}
+
+impl ConsumerContext for Context {}

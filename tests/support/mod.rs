@@ -1,0 +1,159 @@
+//! What integration tests share: a broker with its own folder, the binaries, and waiting for a condition.
+#![allow(dead_code, reason = "each test module uses a part of it")]
+
+use ecap::broker::{Broker, Config, Storage};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long any condition may take before a test says that it does not come.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Names a running Apache Kafka that tests use in place of an embedded broker.
+pub const REAL_KAFKA: &str = "ECAP_TEST_KAFKA";
+
+/// A cluster for one test: an embedded broker with its own folder, or a real one with a prefix of its own.
+pub struct Cluster {
+    /// Where it answers, `host:port`.
+    pub address: String,
+    /// What stands before the names of this test's topics and groups.
+    pub prefix: String,
+    /// The working folder of the test's commands.
+    pub folder: TempDir,
+    broker: Option<Broker>,
+}
+
+impl Cluster {
+    /// Starts the embedded broker on a free port, or takes the one that [`REAL_KAFKA`] names.
+    pub fn start() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        if let Ok(address) = std::env::var(REAL_KAFKA) {
+            return Self { address, prefix: unique_prefix(), folder, broker: None };
+        }
+        let broker = embedded(folder.path().join("broker"));
+        Self { address: broker.address().to_string(), prefix: String::new(), folder, broker: Some(broker) }
+    }
+
+    /// The full name of one of this test's topics or groups.
+    pub fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// A command of ours, pointed at this cluster, in this test's folder.
+    pub fn command(&self, binary: &str) -> Command {
+        let mut command = binary_command(binary, self.folder.path());
+        command.env("ECAP_BOOTSTRAP_SERVERS", &self.address).env("ECAP_TOPIC_PREFIX", &self.prefix);
+        command
+    }
+
+    /// Runs a command of ours to its end.
+    pub fn run(&self, binary: &str, args: &[&str]) -> Ended {
+        Ended::of(self.command(binary).args(args))
+    }
+
+    /// Creates the catalog's topics, or those named.
+    pub fn create_topics(&self, topics: &[&str]) {
+        let mut args = vec!["create-topics"];
+        args.extend(topics);
+        self.run("ecap-topics", &args).ok();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.broker.is_none() {
+            let _ = self.command("ecap-topics").args(["delete-topic", "--all", "--yes"]).output();
+        }
+    }
+}
+
+/// An embedded broker on a free port that keeps its data in `folder`.
+pub fn embedded(folder: impl Into<PathBuf>) -> Broker {
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    let config = Config { listen, storage: Storage::Dir(folder.into()), ..Config::default() };
+    Broker::start(config).expect("the embedded broker starts")
+}
+
+fn unique_prefix() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}-{}.", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A command of ours with a clean environment for `folder`.
+pub fn binary_command(binary: &str, folder: &Path) -> Command {
+    let path = match binary {
+        "ecap-topics" => env!("CARGO_BIN_EXE_ecap-topics"),
+        "ecap-gen" => env!("CARGO_BIN_EXE_ecap-gen"),
+        "ecap-produce" => env!("CARGO_BIN_EXE_ecap-produce"),
+        "ecap-consume" => env!("CARGO_BIN_EXE_ecap-consume"),
+        "ecap-broker" => env!("CARGO_BIN_EXE_ecap-broker"),
+        other => panic!("there is no binary {other}"),
+    };
+    let mut command = Command::new(path);
+    command.current_dir(folder).env("ECAP_HOME", folder.join("home")).stdin(Stdio::null());
+    for variable in ["ECAP_BOOTSTRAP_SERVERS", "KAFKA_BROKERS", "ECAP_PROFILE", "ECAP_CATALOG", "ECAP_LOG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Ended {
+    /// Runs the command to its end.
+    pub fn of(command: &mut Command) -> Self {
+        Self::from(command.output().expect("the command starts"))
+    }
+
+    /// Asserts that it succeeded, and gives its standard output.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self.out
+    }
+
+    /// Asserts that it ended with `code` and one line that contains each of `parts`.
+    #[track_caller]
+    pub fn fails(self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, code, "{self:#?}");
+        let line = self.err.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+        for part in parts {
+            assert!(line.contains(part), "'{part}' is missing in: {self:#?}");
+        }
+        assert!(!self.err.contains("panicked"), "{self:#?}");
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Waits until `condition` gives a value.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
