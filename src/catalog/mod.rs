@@ -99,6 +99,15 @@ impl Bound {
     }
 }
 
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Above(least) => write!(f, "above {least}"),
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+        }
+    }
+}
+
 impl Record {
     /// All columns of a record as it stands in the topic: the source's and the producer's.
     pub fn columns(&self) -> Schema {

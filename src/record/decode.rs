@@ -1,0 +1,261 @@
+//! JSON records into Arrow columns: only those that are wanted, and a reason for each record refused.
+
+use super::column::{Column, Columns, sentence};
+use super::json::{Malformed, Scan};
+use super::reject::{Code, Reject};
+use super::schema::Schema;
+use crate::catalog::{Record, Roles, Rule};
+use arrow::array::ArrayRef;
+use arrow::error::ArrowError;
+
+/// Decodes the records of one topic, one after the other, into columns.
+///
+/// Whether a record is valid does not depend on which columns are wanted: the whole document must be
+/// well formed, and the NOT NULL columns, the roles and the rules are checked always.
+#[derive(Debug)]
+pub struct Decoder {
+    columns: Columns,
+    wanted: Vec<usize>,
+    checks: Checks,
+}
+
+/// What must hold of every record, as positions of columns.
+#[derive(Debug)]
+struct Checks {
+    amount: Option<usize>,
+    customer: Option<usize>,
+    rules: Vec<(usize, Rule)>,
+}
+
+impl Decoder {
+    /// A decoder of a topic's records that gives the columns named in `wanted`, in that order.
+    pub fn new(record: &Record, wanted: &[String]) -> Self {
+        let all = record.columns();
+        let needed = |name: &str| {
+            wanted.iter().any(|wanted| wanted == name)
+                || all.field(name).is_some_and(|field| !field.nullable)
+                || is_role(&record.roles, name)
+                || record.rules.iter().any(|rule| rule.column == name)
+        };
+        let kept: Vec<_> = all.fields.iter().filter(|field| needed(&field.name)).cloned().collect();
+        let kept = Schema { fields: kept };
+        let index = |name: &String| kept.fields.iter().position(|field| field.name == *name);
+        let checks = Checks {
+            amount: record.roles.amount.as_ref().and_then(index),
+            customer: record.roles.customer.as_ref().and_then(index),
+            rules: record
+                .rules
+                .iter()
+                .filter_map(|rule| Some((index(&rule.column)?, rule.clone())))
+                .collect(),
+        };
+        let wanted = wanted.iter().filter_map(index).collect();
+        Self { columns: Columns::new(kept.fields.into_iter()), wanted, checks }
+    }
+
+    /// How many records were accepted since the last [`Self::finish`].
+    pub fn rows(&self) -> usize {
+        self.columns.rows()
+    }
+
+    /// Reads one record's value.
+    ///
+    /// # Errors
+    /// Why the record cannot be used; the decoder is as it was before it.
+    #[inline]
+    pub fn push(&mut self, value: Option<&[u8]>) -> Result<(), Reject> {
+        let judged = match value {
+            None => Err(Reject::new(Code::MalformedJson, "the value is null")),
+            Some(bytes) => self.read(bytes).and_then(|()| self.checks.check(&self.columns.columns)),
+        };
+        match judged {
+            Ok(()) => self.columns.accept(),
+            Err(_) => self.columns.refuse(),
+        }
+        judged
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Reject> {
+        let malformed = |wrong: Malformed| Reject::new(Code::MalformedJson, sentence(wrong, bytes));
+        let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
+            let reason = format!("at byte {}: not UTF-8", error.valid_up_to());
+            Reject::new(Code::MalformedJson, reason)
+        })?;
+        let mut scan = Scan::new(text);
+        scan.peek();
+        self.columns.read(&mut scan, 1).map_err(malformed)?;
+        scan.end().map_err(malformed)
+    }
+
+    /// The wanted columns of the accepted records; the decoder is empty again.
+    ///
+    /// # Errors
+    /// When Arrow refuses a column, which is a fault of this module.
+    pub fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let columns = self.columns.finish()?;
+        Ok(self.wanted.iter().map(|index| columns[*index].clone()).collect())
+    }
+}
+
+fn is_role(roles: &Roles, name: &str) -> bool {
+    [&roles.amount, &roles.customer].into_iter().flatten().any(|role| role == name)
+}
+
+impl Checks {
+    /// The documented checks first, in their order; then types, presence, and rules.
+    fn check(&self, columns: &[Column]) -> Result<(), Reject> {
+        if let Some(amount) = self.amount.map(|index| &columns[index]) {
+            let name = &amount.field().name;
+            if amount.is_null() {
+                return Err(Reject::new(Code::NullAmount, format!("{name} is null")));
+            }
+            if let Some(value) = amount.number().filter(|value| *value <= 0.0) {
+                return Err(Reject::new(Code::InvalidAmount, format!("{name} = {value} is not above 0")));
+            }
+        }
+        if let Some(customer) = self.customer.map(|index| &columns[index]).filter(|column| column.is_null()) {
+            return Err(Reject::new(Code::NullCustomer, format!("{} is null", customer.field().name)));
+        }
+        columns.iter().try_for_each(fits)?;
+        self.rules.iter().try_for_each(|(index, rule)| obeys(&columns[*index], rule))
+    }
+}
+
+#[inline]
+fn fits(column: &Column) -> Result<(), Reject> {
+    let field = column.field();
+    if let Some(found) = column.mismatch() {
+        let place = if found.starts_with('.') { "" } else { " = " };
+        let reason = format!("{}{place}{found} is not {}", field.name, field.kind);
+        return Err(Reject::new(Code::TypeMismatch, reason));
+    }
+    if !field.nullable && column.is_null() {
+        return Err(Reject::new(Code::MissingField, format!("{} is missing or null", field.name)));
+    }
+    Ok(())
+}
+
+fn obeys(column: &Column, rule: &Rule) -> Result<(), Reject> {
+    match column.number() {
+        Some(value) if !rule.bound.holds(value) => {
+            let reason = format!("{} = {value} is not {}", rule.column, rule.bound);
+            Err(Reject::new(Code::InvalidValue, reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType};
+
+    const GOOD: &str = r#"{"transaction_id":"t1","user_id":"u1","product_id":"p1","price":9.5,"quantity":2,
+        "timestamp":"2025-07-27T10:08:09.123Z","user_location":{"city":"Rome","latitude":41.9},"unknown":[{}]}"#;
+
+    fn decoder(wanted: &[&str]) -> Decoder {
+        let catalog = Catalog::built_in().expect("valid");
+        let record = catalog.topic("transactions").expect("declared").record.clone().expect("records");
+        let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+        Decoder::new(&record, &wanted)
+    }
+
+    fn refusal(decoder: &mut Decoder, text: &str) -> String {
+        decoder.push(Some(text.as_bytes())).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn wanted_columns_come_in_the_wanted_order() {
+        let mut decoder = decoder(&["quantity", "price", "timestamp", "brand"]);
+        decoder.push(Some(GOOD.as_bytes())).expect("good");
+        decoder
+            .push(Some(GOOD.replace("9.5", "1,\"price\":7").as_bytes()))
+            .expect("the last duplicate counts");
+        let columns = decoder.finish().expect("columns");
+        assert_eq!(columns[0].as_primitive::<Int32Type>().values(), &[2, 2]);
+        assert_eq!(columns[1].as_primitive::<Float64Type>().values(), &[9.5, 7.0]);
+        assert_eq!(columns[2].as_primitive::<TimestampMicrosecondType>().value(0), 1_753_610_889_123_000);
+        assert_eq!(columns[3].null_count(), 2);
+        assert_eq!(decoder.rows(), 0);
+    }
+
+    #[test]
+    fn nested_columns_are_decoded() {
+        let mut decoder = decoder(&["user_location"]);
+        decoder.push(Some(GOOD.as_bytes())).expect("good");
+        decoder
+            .push(Some(GOOD.replace(r#","unknown""#, r#","user_location":{},"unknown""#).as_bytes()))
+            .expect("good");
+        let columns = decoder.finish().expect("columns");
+        let place = columns[0].as_struct();
+        assert_eq!(place.column_by_name("city").expect("declared").as_string::<i32>().value(0), "Rome");
+        assert!(
+            place.column_by_name("city").expect("declared").is_null(1),
+            "a second object clears the first"
+        );
+    }
+
+    #[test]
+    fn each_kind_of_bad_record_has_its_code() {
+        let mut decoder = decoder(&["brand", "user_location"]);
+        for (bad, expected) in [
+            (
+                GOOD.replace("9.5", "9.5.5"),
+                "MALFORMED_JSON: at byte 67: expected ',' or '}', found '.5,\"quantity'",
+            ),
+            (GOOD.replace("\"u1\"", "null"), "NULL_CUSTOMER: user_id is null"),
+            (GOOD.replace("\"product_id\"", "\"nobody\""), "MISSING_FIELD: product_id is missing or null"),
+            (GOOD.replace("9.5", "\"dear\""), "TYPE_MISMATCH: price = \"dear\" is not DOUBLE"),
+            (GOOD.replace("9.5", "1e400"), "TYPE_MISMATCH: price = 1e400 is not DOUBLE"),
+            (GOOD.replace(":2,", ":2.0,"), "TYPE_MISMATCH: quantity = 2.0 is not INT"),
+            (GOOD.replace("9.5", "0"), "INVALID_VALUE: price = 0 is not above 0"),
+            (
+                GOOD.replace("\"unknown\"", "\"brand\":7,\"unknown\""),
+                "TYPE_MISMATCH: brand = 7 is not STRING",
+            ),
+            (GOOD.replace("41.9", "[]"), "TYPE_MISMATCH: user_location.latitude = [] is not STRUCT"),
+            (GOOD.replace("\"unknown\":[{}]}", ""), "MALFORMED_JSON"),
+            ("[]".into(), "MALFORMED_JSON: at byte 0: expected '{', found '[]'"),
+            ("{} {}".into(), "MALFORMED_JSON: at byte 3: expected the end of the record, found '{}'"),
+        ] {
+            let reason = refusal(&mut decoder, &bad);
+            assert!(reason.starts_with(expected), "{reason}\n{expected}");
+        }
+        assert_eq!(decoder.push(None).expect_err("null").code, Code::MalformedJson);
+        assert_eq!(decoder.push(Some(b"{\"a\":\"\xff\"}")).expect_err("not UTF-8").code, Code::MalformedJson);
+        decoder.push(Some(GOOD.as_bytes())).expect("a refused record leaves nothing behind");
+        assert_eq!(decoder.finish().expect("columns")[0].len(), 1);
+    }
+
+    #[test]
+    fn the_type_of_a_column_that_nobody_wants_does_not_matter() {
+        decoder(&["price"])
+            .push(Some(GOOD.replace("\"unknown\"", "\"brand\":7,\"x\"").as_bytes()))
+            .expect("good");
+    }
+
+    #[test]
+    fn maps_are_decoded() {
+        let catalog = Catalog::built_in().expect("valid");
+        let record = catalog.topic("user-events").expect("declared").record.clone().expect("records");
+        let mut decoder = Decoder::new(&record, &["event_properties".to_string()]);
+        let event = |properties: &str| {
+            format!(
+                r#"{{"event_id":"e","user_id":"u","session_id":"s","event_type":"view",
+                "timestamp":1753610889123,"event_properties":{properties}}}"#
+            )
+        };
+        for properties in [r#"{"a":"1","b":null}"#, "null", "{}"] {
+            decoder.push(Some(event(properties).as_bytes())).expect(properties);
+        }
+        assert!(decoder.push(Some(event(r#"{"a":1}"#).as_bytes())).is_err());
+        let columns = decoder.finish().expect("columns");
+        let maps = columns[0].as_map();
+        assert_eq!(
+            (maps.len(), maps.value_length(0), maps.is_null(1), maps.value_length(2)),
+            (3, 2, true, 0)
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! A record that cannot be used is a value with a reason.
+
+use std::fmt;
+
+/// Why a record was refused; the names are what dead letters, metrics and reject files show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// The bytes are not one JSON object.
+    MalformedJson,
+    /// A NOT NULL column is absent or null.
+    MissingField,
+    /// A value cannot be its column's type.
+    TypeMismatch,
+    /// The amount is null.
+    NullAmount,
+    /// The amount is not above 0.
+    InvalidAmount,
+    /// The customer is null.
+    NullCustomer,
+    /// Another of the record's rules fails.
+    InvalidValue,
+    /// Over the topic's maximum size on producing.
+    TooLarge,
+}
+
+impl Code {
+    /// The code as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "MALFORMED_JSON",
+            Self::MissingField => "MISSING_FIELD",
+            Self::TypeMismatch => "TYPE_MISMATCH",
+            Self::NullAmount => "NULL_AMOUNT",
+            Self::InvalidAmount => "INVALID_AMOUNT",
+            Self::NullCustomer => "NULL_CUSTOMER",
+            Self::InvalidValue => "INVALID_VALUE",
+            Self::TooLarge => "TOO_LARGE",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why one record was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The code.
+    pub code: Code,
+    /// A sentence with the column, the value or the position.
+    pub reason: String,
+}
+
+impl Reject {
+    /// A refusal with its reason.
+    pub fn new(code: Code, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.reason)
+    }
+}
