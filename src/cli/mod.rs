@@ -5,6 +5,7 @@
 
 pub mod common;
 pub mod exit_code;
+pub mod r#gen;
 pub mod interrupt;
 pub mod logs;
 pub mod output;

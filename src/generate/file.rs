@@ -1,0 +1,90 @@
+//! A file that appears whole or not at all.
+
+use crate::{Error, Result};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file in the making: written beside its place, moved there by [`NewFile::finish`], gone when dropped.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    unfinished: PathBuf,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// Begins a file; folders on the way are made.
+    ///
+    /// # Errors
+    /// When there is a file at `path` already and it is not to be overwritten, or the folder cannot be
+    /// written.
+    pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
+        if path.exists() && !overwrite {
+            return Err(Error::failed(format!("{} is there already", path.display()))
+                .hint("give --force to overwrite it, or another name with --output"));
+        }
+        let name = path.file_name().ok_or_else(|| Error::usage(format!("{} is no file", path.display())))?;
+        let unfinished = path.with_file_name(format!(".{}.{}", name.display(), std::process::id()));
+        let file = create(&unfinished).map_err(|error| Error::from(error).at(path.display()))?;
+        Ok(Self { file, unfinished, path: path.to_owned() })
+    }
+
+    /// Moves the file to its place.
+    ///
+    /// # Errors
+    /// When it cannot be written out or moved.
+    pub fn finish(self) -> Result<()> {
+        let moved = self.file.sync_all().and_then(|()| fs::rename(&self.unfinished, &self.path));
+        moved.map_err(|error| Error::from(error).at(self.path.display()))
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder)?,
+        _ => {}
+    }
+    File::create(path)
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // After finish() there is nothing left under this name.
+        let _ = fs::remove_file(&self.unfinished);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("data/rows.csv");
+        let mut file = NewFile::create(&path, false)?;
+        file.write_all(b"a,b\n")?;
+        assert!(!path.exists());
+        drop(file);
+        assert_eq!(fs::read_dir(folder.path().join("data"))?.count(), 0);
+
+        let mut file = NewFile::create(&path, false)?;
+        file.write_all(b"a,b\n")?;
+        file.finish()?;
+        assert_eq!(fs::read_to_string(&path)?, "a,b\n");
+        assert_eq!(fs::read_dir(folder.path().join("data"))?.count(), 1);
+        assert!(NewFile::create(&path, false).is_err());
+        NewFile::create(&path, true)?.finish()
+    }
+}
