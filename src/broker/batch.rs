@@ -1,0 +1,285 @@
+//! A record batch as producers send it: the header is read and patched, the records stay as they came.
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+
+/// Bytes of a batch before its records.
+pub const HEADER_SIZE: usize = 61;
+/// Bytes of a batch that its length field does not count: base offset and the length itself.
+const LENGTH_STARTS_AT: usize = 12;
+/// Where the part that the checksum covers begins.
+const CHECKED_FROM: usize = 21;
+
+const COMPRESSION: i16 = 0b111;
+const LOG_APPEND_TIME: i16 = 1 << 3;
+const TRANSACTIONAL: i16 = 1 << 4;
+const CONTROL: i16 = 1 << 5;
+
+/// The fixed fields at the beginning of a batch (message format 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    pub base_offset: i64,
+    length: i32,
+    leader_epoch: i32,
+    pub magic: i8,
+    crc: u32,
+    pub attributes: i16,
+    last_offset_delta: i32,
+    pub base_timestamp: i64,
+    pub max_timestamp: i64,
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    pub count: i32,
+}
+
+impl Header {
+    /// Reads a header from the first bytes of a batch; `None` if they are too few or the length
+    /// cannot be one.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let mut rest: &[u8] = bytes.first_chunk::<HEADER_SIZE>()?;
+        let header = Self {
+            base_offset: rest.get_i64(),
+            length: rest.get_i32(),
+            leader_epoch: rest.get_i32(),
+            magic: rest.get_i8(),
+            crc: rest.get_u32(),
+            attributes: rest.get_i16(),
+            last_offset_delta: rest.get_i32(),
+            base_timestamp: rest.get_i64(),
+            max_timestamp: rest.get_i64(),
+            producer_id: rest.get_i64(),
+            producer_epoch: rest.get_i16(),
+            base_sequence: rest.get_i32(),
+            count: rest.get_i32(),
+        };
+        (header.length as i64 >= (HEADER_SIZE - LENGTH_STARTS_AT) as i64).then_some(header)
+    }
+
+    /// Bytes of the whole batch.
+    pub fn size(&self) -> usize {
+        LENGTH_STARTS_AT + self.length as usize
+    }
+
+    /// The offset after the batch's last record.
+    pub fn next_offset(&self) -> i64 {
+        self.base_offset.saturating_add(i64::from(self.last_offset_delta)).saturating_add(1)
+    }
+
+    /// The sequence number of the last record; sequences wrap after `i32::MAX`.
+    pub fn last_sequence(&self) -> i32 {
+        advance_sequence(self.base_sequence, self.last_offset_delta)
+    }
+
+    /// Whether an idempotent producer wrote it.
+    pub fn is_idempotent(&self) -> bool {
+        self.producer_id >= 0
+    }
+
+    /// Whether it belongs to a transaction.
+    pub fn is_transactional(&self) -> bool {
+        self.attributes & TRANSACTIONAL != 0
+    }
+
+    /// Whether it holds markers and not records.
+    pub fn is_control(&self) -> bool {
+        self.attributes & CONTROL != 0
+    }
+
+    /// Whether offsets and count agree, as they do in every batch that a producer makes.
+    pub fn is_dense(&self) -> bool {
+        self.count > 0 && self.last_offset_delta == self.count - 1
+    }
+
+    /// Whether the checksum fits the batch's bytes.
+    pub fn checks(&self, batch: &[u8]) -> bool {
+        batch.get(CHECKED_FROM..self.size()).is_some_and(|checked| crc32c::crc32c(checked) == self.crc)
+    }
+
+    /// The batch at its place in the log. Base offset and leader epoch are outside the checksum.
+    pub fn place(mut self, offset: i64, leader_epoch: i32) -> Self {
+        self.base_offset = offset;
+        self.leader_epoch = leader_epoch;
+        self
+    }
+
+    /// Replaces the records' times by the broker's; `records` is what follows the header.
+    pub fn stamp(mut self, now_ms: i64, records: &[u8]) -> Self {
+        self.attributes |= LOG_APPEND_TIME;
+        self.max_timestamp = now_ms;
+        let head = self.bytes();
+        let checked = head.get(CHECKED_FROM..).unwrap_or_default();
+        self.crc = crc32c::crc32c_append(crc32c::crc32c(checked), records);
+        self
+    }
+
+    /// The header's bytes.
+    pub fn bytes(&self) -> [u8; HEADER_SIZE] {
+        let mut bytes = [0; HEADER_SIZE];
+        let mut rest = &mut bytes[..];
+        use bytes::BufMut;
+        rest.put_i64(self.base_offset);
+        rest.put_i32(self.length);
+        rest.put_i32(self.leader_epoch);
+        rest.put_i8(self.magic);
+        rest.put_u32(self.crc);
+        rest.put_i16(self.attributes);
+        rest.put_i32(self.last_offset_delta);
+        rest.put_i64(self.base_timestamp);
+        rest.put_i64(self.max_timestamp);
+        rest.put_i64(self.producer_id);
+        rest.put_i16(self.producer_epoch);
+        rest.put_i32(self.base_sequence);
+        rest.put_i32(self.count);
+        bytes
+    }
+
+    /// The first record whose time is at least `timestamp` (milliseconds), as (offset, time).
+    /// Unpacks the batch, so it is for searches by time, not for the hot path.
+    pub fn first_record_since(&self, timestamp: i64, batch: Bytes) -> Option<(i64, i64)> {
+        if self.attributes & LOG_APPEND_TIME != 0 {
+            return (self.max_timestamp >= timestamp).then_some((self.base_offset, self.max_timestamp));
+        }
+        let records = unpack(self.attributes & COMPRESSION, batch.slice(HEADER_SIZE.min(batch.len())..))?;
+        Records(&records)
+            .map(|(offset, time)| {
+                (self.base_offset.saturating_add(offset), self.base_timestamp.saturating_add(time))
+            })
+            .find(|(_, time)| *time >= timestamp)
+    }
+}
+
+/// `sequence` moved on by `count`; after `i32::MAX` comes 0.
+pub fn advance_sequence(sequence: i32, count: i32) -> i32 {
+    ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
+}
+
+fn unpack(compression: i16, mut packed: Bytes) -> Option<Bytes> {
+    match compression {
+        0 => Some(packed),
+        1 => Gzip::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
+        2 => Snappy::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
+        3 => Lz4::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
+        4 => Zstd::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
+        _ => None,
+    }
+}
+
+/// Walks unpacked records and yields (offset delta, time delta); ends at the first that is not one.
+struct Records<'a>(&'a [u8]);
+
+impl Iterator for Records<'_> {
+    type Item = (i64, i64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let length = usize::try_from(varint(&mut self.0)?).ok()?;
+        let (mut record, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        record.try_get_i8().ok()?;
+        let time = varint(&mut record)?;
+        Some((varint(&mut record)?, time))
+    }
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<i64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let byte = bytes.try_get_u8().ok()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
+        }
+    }
+    None
+}
+
+/// Builds batches as a producer would, for the unit tests of this room.
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A batch of `count` records of about `size` bytes, one millisecond apart from `time`.
+    pub fn batch(count: i32, size: usize, time: i64) -> Bytes {
+        produced(count, size, time, -1, -1, -1)
+    }
+
+    /// The same from an idempotent producer.
+    pub fn produced(count: i32, size: usize, time: i64, id: i64, epoch: i16, sequence: i32) -> Bytes {
+        let mut records = Vec::new();
+        for delta in 0..count {
+            let mut record = vec![0, (delta * 2) as u8, (delta * 2) as u8, 1];
+            record.extend_from_slice(&zigzag(size as i64));
+            record.resize(record.len() + size, b'x');
+            record.push(0);
+            records.extend_from_slice(&zigzag(record.len() as i64));
+            records.extend_from_slice(&record);
+        }
+        let header = Header {
+            base_offset: 0,
+            length: (HEADER_SIZE - LENGTH_STARTS_AT + records.len()) as i32,
+            leader_epoch: -1,
+            magic: 2,
+            crc: 0,
+            attributes: 0,
+            last_offset_delta: count - 1,
+            base_timestamp: time,
+            max_timestamp: time + i64::from(count) - 1,
+            producer_id: id,
+            producer_epoch: epoch,
+            base_sequence: sequence,
+            count,
+        };
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&header.bytes()[CHECKED_FROM..]), &records);
+        let mut bytes = Header { crc, ..header }.bytes().to_vec();
+        bytes.extend_from_slice(&records);
+        Bytes::from(bytes)
+    }
+
+    fn zigzag(value: i64) -> Vec<u8> {
+        let mut rest = (value << 1) as u64;
+        let mut bytes = Vec::new();
+        while rest > 0x7f {
+            bytes.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+        bytes
+    }
+
+    #[test]
+    fn a_header_reads_back_and_its_checksum_holds() {
+        let bytes = batch(3, 100, 1_000);
+        let header = Header::read(&bytes).unwrap();
+        assert_eq!(header.bytes(), bytes[..HEADER_SIZE]);
+        assert!(header.checks(&bytes) && header.is_dense());
+        assert_eq!(header.size(), bytes.len());
+        assert!(!header.checks(&bytes[..bytes.len() - 1]));
+        let moved = header.place(7, 3);
+        assert!(moved.checks(&bytes), "offset and epoch are outside the checksum");
+        assert_eq!(moved.next_offset(), 10);
+    }
+
+    #[test]
+    fn a_stamped_batch_has_the_brokers_time_and_a_checksum_that_fits() {
+        let bytes = batch(2, 10, 5);
+        let stamped = Header::read(&bytes).unwrap().stamp(99, &bytes[HEADER_SIZE..]);
+        let whole = [&stamped.bytes()[..], &bytes[HEADER_SIZE..]].concat();
+        assert!(stamped.checks(&whole));
+        assert_eq!(stamped.first_record_since(50, Bytes::from(whole)), Some((0, 99)));
+    }
+
+    #[test]
+    fn records_are_found_by_their_own_time() {
+        let bytes = batch(5, 300, 1_000);
+        let header = Header::read(&bytes).unwrap().place(40, 0);
+        assert_eq!(header.first_record_since(1_003, bytes.clone()), Some((43, 1_003)));
+        assert_eq!(header.first_record_since(0, bytes.clone()), Some((40, 1_000)));
+        assert_eq!(header.first_record_since(1_005, bytes), None);
+    }
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        assert_eq!(advance_sequence(i32::MAX, 1), 0);
+        assert_eq!(advance_sequence(i32::MAX - 1, 3), 1);
+    }
+}

@@ -1,0 +1,279 @@
+//! Consumer groups and their committed offsets, and the ids of idempotent producers: all that the
+//! journal keeps.
+
+mod group;
+
+pub use group::{Caller, Group, Join, JoinAnswer, Joined, NotJoined, State, SyncAnswer};
+
+use super::journal::{Committed, Entry, Journal};
+use crate::clock::Clock;
+use kafka_protocol::ResponseError;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Producer ids are reserved in blocks, so that not every one is written down.
+const ID_BLOCK: i64 = 1_000;
+
+/// A position in a partition, by its topic's name and its number.
+pub type Place = (String, i32);
+
+/// Every group.
+pub struct Groups {
+    clock: Arc<dyn Clock>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    all: BTreeMap<String, Group>,
+    journal: Journal,
+    next_producer_id: i64,
+    reserved_below: i64,
+}
+
+impl Groups {
+    /// Opens the groups as the journal at `path` left them, or none in memory.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    pub fn open(path: Option<&Path>, sync: bool, clock: Arc<dyn Clock>) -> crate::Result<Self> {
+        let mut all: BTreeMap<String, Group> = BTreeMap::new();
+        let mut reserved_below = 0;
+        let replay = |entry| match entry {
+            Entry::Commit { group, topic, partition, committed } => {
+                all.entry(group).or_default().offsets.insert((topic, partition), committed);
+            }
+            Entry::ForgetOffset { group, topic, partition } => {
+                if let Some(group) = all.get_mut(&group) {
+                    group.offsets.remove(&(topic, partition));
+                }
+            }
+            Entry::ProducerIds { below } => reserved_below = below,
+        };
+        let journal = Journal::open(path, sync, replay).map_err(|error| match path {
+            Some(path) => crate::Error::from(error).at(path.display()),
+            None => error.into(),
+        })?;
+        all.retain(|_, group| !group.is_gone());
+        let inner = Inner { all, journal, next_producer_id: reserved_below, reserved_below };
+        Ok(Self { clock, inner: Mutex::new(inner) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads or changes one group, made if it is not there.
+    fn with<T>(&self, group: &str, act: impl FnOnce(&mut Group, crate::clock::Micros) -> T) -> T {
+        act(self.lock().all.entry(group.to_string()).or_default(), self.clock.now())
+    }
+
+    /// Joins a group; waits until everyone has.
+    ///
+    /// # Errors
+    /// Why the member may not join, with the id that it should use.
+    pub async fn join(&self, group: &str, join: Join) -> JoinAnswer {
+        let (answer, answered) = oneshot::channel();
+        let id = join.member_id.clone();
+        self.with(group, |group, now| group.join(join, now, answer));
+        answered.await.unwrap_or(Err(NotJoined(ResponseError::RebalanceInProgress, id)))
+    }
+
+    /// Gives or gets the assignment; waits until the leader has given it.
+    ///
+    /// # Errors
+    /// An unknown member or generation, or a rebalance that began.
+    pub async fn sync(
+        &self,
+        group: &str,
+        caller: Caller<'_>,
+        assignments: Vec<(String, bytes::Bytes)>,
+    ) -> SyncAnswer {
+        let (answer, answered) = oneshot::channel();
+        self.existing(group, |group, now| {
+            group.sync(caller, assignments, now, answer);
+            Ok(())
+        })?;
+        answered.await.unwrap_or(Err(ResponseError::RebalanceInProgress))
+    }
+
+    fn existing<T>(
+        &self,
+        group: &str,
+        act: impl FnOnce(&mut Group, crate::clock::Micros) -> Result<T, ResponseError>,
+    ) -> Result<T, ResponseError> {
+        let mut inner = self.lock();
+        let group = inner.all.get_mut(group).ok_or(ResponseError::UnknownMemberId)?;
+        act(group, self.clock.now())
+    }
+
+    /// See [`Group::heartbeat`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn heartbeat(&self, group: &str, caller: Caller<'_>) -> Result<(), ResponseError> {
+        self.existing(group, |group, now| group.heartbeat(caller, now))
+    }
+
+    /// See [`Group::leave`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn leave(&self, group: &str, member: &str, instance: Option<&str>) -> Result<(), ResponseError> {
+        self.existing(group, |group, now| group.leave(member, instance, now))
+    }
+
+    /// Commits offsets, all or none of them.
+    ///
+    /// # Errors
+    /// As [`Group::check_commit`]; `KafkaStorageError` if they cannot be written.
+    pub fn commit(
+        &self,
+        name: &str,
+        caller: Caller<'_>,
+        offsets: Vec<(Place, Committed)>,
+    ) -> Result<(), ResponseError> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        if let Some(group) = inner.all.get_mut(name) {
+            group.check_commit(caller, now)?;
+        } else if caller.generation >= 0 {
+            return Err(ResponseError::IllegalGeneration);
+        }
+        let entry = |((topic, partition), committed): &(Place, Committed)| Entry::Commit {
+            group: name.to_string(),
+            topic: topic.clone(),
+            partition: *partition,
+            committed: committed.clone(),
+        };
+        let entries: Vec<Entry> = offsets.iter().map(entry).collect();
+        inner.journal.append(&entries).map_err(unwritable)?;
+        inner.all.entry(name.to_string()).or_default().offsets.extend(offsets);
+        Ok(())
+    }
+
+    /// Looks at a group, if it is there.
+    pub fn look<T>(&self, group: &str, look: impl FnOnce(&Group) -> T) -> Option<T> {
+        self.lock().all.get(group).map(look)
+    }
+
+    /// Looks at every group.
+    pub fn look_at_all<T>(&self, mut look: impl FnMut(&str, &Group) -> T) -> Vec<T> {
+        self.lock().all.iter().map(|(name, group)| look(name, group)).collect()
+    }
+
+    /// Deletes a group that nobody is in, with its offsets.
+    ///
+    /// # Errors
+    /// `NonEmptyGroup`, `GroupIdNotFound`, `KafkaStorageError`.
+    pub fn delete(&self, name: &str) -> Result<(), ResponseError> {
+        let mut inner = self.lock();
+        let group = inner.all.get(name).ok_or(ResponseError::GroupIdNotFound)?;
+        if !group.members.is_empty() {
+            return Err(ResponseError::NonEmptyGroup);
+        }
+        let places: Vec<Place> = group.offsets.keys().cloned().collect();
+        inner.forget(name, &places)?;
+        inner.all.remove(name);
+        Ok(())
+    }
+
+    /// Forgets offsets of topics that the group has not subscribed to; says for each place how it went.
+    ///
+    /// # Errors
+    /// `GroupIdNotFound`.
+    pub fn delete_offsets(
+        &self,
+        name: &str,
+        places: &[Place],
+    ) -> Result<Vec<Result<(), ResponseError>>, ResponseError> {
+        let mut inner = self.lock();
+        let group = inner.all.get(name).ok_or(ResponseError::GroupIdNotFound)?;
+        let subscribed = group.subscribed();
+        let answers = places.iter().map(|place| {
+            if subscribed.contains(&place.0) {
+                return Err(ResponseError::GroupSubscribedToTopic);
+            }
+            inner.forget(name, std::slice::from_ref(place))
+        });
+        Ok(answers.collect())
+    }
+
+    /// Forgets the offsets of a deleted topic.
+    pub fn forget_topic(&self, topic: &str) {
+        let mut inner = self.lock();
+        let of_topic = |group: &Group| {
+            let places = group.offsets.keys().filter(|(name, _)| name == topic);
+            places.cloned().collect::<Vec<Place>>()
+        };
+        let found: Vec<_> = inner.all.iter().map(|(name, group)| (name.clone(), of_topic(group))).collect();
+        for (name, places) in found {
+            if let Err(error) = inner.forget(&name, &places) {
+                tracing::error!(group = %name, topic, %error, "offsets of a deleted topic are left");
+            }
+        }
+    }
+
+    /// A producer id that was never given out.
+    ///
+    /// # Errors
+    /// `KafkaStorageError`.
+    pub fn new_producer_id(&self) -> Result<i64, ResponseError> {
+        let mut inner = self.lock();
+        if inner.next_producer_id >= inner.reserved_below {
+            let below = inner.next_producer_id + ID_BLOCK;
+            inner.journal.append(&[Entry::ProducerIds { below }]).map_err(unwritable)?;
+            inner.reserved_below = below;
+        }
+        inner.next_producer_id += 1;
+        Ok(inner.next_producer_id - 1)
+    }
+
+    /// Lets time pass: members that are gone, rebalances that are over, a journal that is stale.
+    pub fn tick(&self) {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        inner.all.values_mut().for_each(|group| group.tick(now));
+        inner.all.retain(|_, group| !group.is_gone());
+        if inner.journal.is_stale() {
+            let entries = inner.entries();
+            if let Err(error) = inner.journal.rewrite(&entries) {
+                tracing::warn!(%error, "the journal could not be written anew");
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn forget(&mut self, name: &str, places: &[Place]) -> Result<(), ResponseError> {
+        let Some(group) = self.all.get_mut(name).filter(|_| !places.is_empty()) else { return Ok(()) };
+        let entry = |(topic, partition): &Place| Entry::ForgetOffset {
+            group: name.to_string(),
+            topic: topic.clone(),
+            partition: *partition,
+        };
+        let entries: Vec<Entry> = places.iter().map(entry).collect();
+        self.journal.append(&entries).map_err(unwritable)?;
+        places.iter().for_each(|place| drop(group.offsets.remove(place)));
+        Ok(())
+    }
+
+    /// All that a new journal must say.
+    fn entries(&self) -> Vec<Entry> {
+        let commits = self.all.iter().flat_map(|(name, group)| {
+            group.offsets.iter().map(|((topic, partition), committed)| Entry::Commit {
+                group: name.clone(),
+                topic: topic.clone(),
+                partition: *partition,
+                committed: committed.clone(),
+            })
+        });
+        commits.chain([Entry::ProducerIds { below: self.reserved_below }]).collect()
+    }
+}
+
+fn unwritable(error: std::io::Error) -> ResponseError {
+    tracing::error!(%error, "the journal could not be written");
+    ResponseError::KafkaStorageError
+}

@@ -1,0 +1,356 @@
+//! A partition's log: segments of record batches, kept exactly as they came.
+
+mod blob;
+mod index;
+mod producers;
+mod segment;
+
+pub use blob::Blob;
+pub use segment::Span;
+
+use super::batch::{HEADER_SIZE, Header};
+use kafka_protocol::ResponseError;
+use producers::Producers;
+use segment::Segment;
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Places that recent reads ended at, one per sequential reader.
+const REMEMBERED_PLACES: usize = 16;
+/// The one leader's epoch. A log that never changes hands stays in its first.
+pub const LEADER_EPOCH: i32 = 0;
+
+/// What of a topic's settings the log itself obeys.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    pub segment_bytes: u64,
+    pub segment_ms: i64,
+    /// Milliseconds; negative keeps forever.
+    pub retention_ms: i64,
+    /// Bytes of a partition; negative keeps all.
+    pub retention_bytes: i64,
+    /// Whether old segments are deleted at all.
+    pub deletes: bool,
+    pub max_batch_bytes: usize,
+    /// How far ahead of the broker's clock a record's time may be, milliseconds.
+    pub ahead_ms: i64,
+    /// Whether the broker's time replaces the records'.
+    pub stamps: bool,
+    /// Whether a write waits for the disk.
+    pub sync: bool,
+}
+
+/// Where a batch went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// Its first record's offset.
+    pub offset: i64,
+    /// The broker's time of it in milliseconds, −1 if the records keep their own.
+    pub stamp: i64,
+    /// Whether it was there already.
+    pub repeated: bool,
+}
+
+/// One partition's records.
+pub struct Log {
+    folder: Option<PathBuf>,
+    /// Never empty; the last is written to.
+    segments: Vec<Segment>,
+    start: i64,
+    producers: Producers,
+    places: VecDeque<(i64, i64, u64)>,
+}
+
+impl Log {
+    /// Opens the log of a folder, made if it is not there, or an empty one in memory. Only the last
+    /// segment is scanned; what is torn at its end is cut, and said.
+    pub fn open(folder: Option<&Path>) -> io::Result<Self> {
+        let mut log = Self {
+            folder: folder.map(Path::to_path_buf),
+            segments: Vec::new(),
+            start: 0,
+            producers: Producers::default(),
+            places: VecDeque::new(),
+        };
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder)?;
+            log.recover(folder)?;
+        }
+        if log.segments.is_empty() {
+            log.segments.push(Segment::create(folder, 0)?);
+        }
+        let first = log.segments.first().map_or(0, |segment| segment.base);
+        log.start = folder.and_then(read_start).unwrap_or(0).clamp(first, log.end());
+        Ok(log)
+    }
+
+    fn recover(&mut self, folder: &Path) -> io::Result<()> {
+        let mut bases: Vec<i64> = std::fs::read_dir(folder)?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
+            .collect();
+        bases.sort_unstable();
+        let last = bases.pop();
+        for base in bases {
+            let path = folder.join(format!("{base:020}.log"));
+            let (segment, cut) = Segment::open_closed(path.clone(), base)?;
+            say_cut(&path, cut, segment.summary.next_offset);
+            self.segments.push(segment);
+        }
+        if let Some(base) = last {
+            let path = folder.join(format!("{base:020}.log"));
+            let snapshot = std::fs::read(path.with_extension("producers")).ok();
+            let mut producers: Producers =
+                snapshot.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            let note = |batch: &Header| {
+                if batch.is_idempotent() {
+                    producers.note(batch);
+                }
+            };
+            let (segment, cut) = Segment::recover(path.clone(), base, note)?;
+            say_cut(&path, cut, segment.summary.next_offset);
+            self.segments.push(segment);
+            self.producers = producers;
+        }
+        Ok(())
+    }
+
+    /// The first offset that can be read.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// The offset that the next record gets.
+    pub fn end(&self) -> i64 {
+        self.segments.last().map_or(0, |segment| segment.summary.next_offset)
+    }
+
+    /// Bytes stored.
+    pub fn size(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.summary.size).sum()
+    }
+
+    /// Stores one batch as a producer sent it. When this returns, the operating system has it, and
+    /// with `rules.sync` the disk.
+    ///
+    /// # Errors
+    /// What is wrong with the batch, or `KafkaStorageError` if it cannot be written; then nothing of
+    /// it is in the log.
+    pub fn append(&mut self, batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Placed, ResponseError> {
+        let header = admit(batch, rules, now_ms)?;
+        if header.is_idempotent()
+            && let Some(stored) = self.producers.check(&header)?
+        {
+            let stamp = if rules.stamps { stored.timestamp } else { -1 };
+            return Ok(Placed { offset: stored.offset, stamp, repeated: true });
+        }
+        let records = batch.get(HEADER_SIZE..).unwrap_or_default();
+        let mut placed = header.place(self.end(), LEADER_EPOCH);
+        if rules.stamps {
+            placed = placed.stamp(now_ms, records);
+        }
+        self.write(&placed, records, rules).map_err(|error| {
+            tracing::error!(folder = ?self.folder, %error, "a batch could not be written");
+            ResponseError::KafkaStorageError
+        })?;
+        if placed.is_idempotent() {
+            self.producers.note(&placed);
+        }
+        let stamp = if rules.stamps { now_ms } else { -1 };
+        Ok(Placed { offset: placed.base_offset, stamp, repeated: false })
+    }
+
+    fn write(&mut self, header: &Header, records: &[u8], rules: &Rules) -> io::Result<()> {
+        if self.is_full(header, rules) {
+            self.roll()?;
+        }
+        match self.segments.last_mut() {
+            Some(active) => active.append(header, records, rules.sync),
+            None => Err(io::Error::other("the log has no segment")),
+        }
+    }
+
+    fn is_full(&self, next: &Header, rules: &Rules) -> bool {
+        self.segments.last().is_some_and(|active| {
+            let age = active.first_timestamp.map_or(0, |first| next.max_timestamp.saturating_sub(first));
+            let size = active.summary.size;
+            size > 0 && (size + next.size() as u64 > rules.segment_bytes || age > rules.segment_ms)
+        })
+    }
+
+    /// Closes the last segment and begins the next one.
+    fn roll(&mut self) -> io::Result<()> {
+        let end = self.end();
+        if let Some(folder) = &self.folder {
+            let snapshot = serde_json::to_vec(&self.producers)?;
+            write_whole(&folder.join(format!("{end:020}.producers")), &snapshot)?;
+        }
+        let next = Segment::create(self.folder.as_deref(), end)?;
+        if let Some(active) = self.segments.last_mut() {
+            active.close();
+        }
+        self.segments.push(next);
+        Ok(())
+    }
+
+    /// Where to read from `offset` on: `None` at the end.
+    ///
+    /// # Errors
+    /// `OffsetOutOfRange` before the start or behind the end; `KafkaStorageError`.
+    pub fn read_from(&self, offset: i64) -> Result<Option<(i64, Span)>, ResponseError> {
+        if offset < self.start || offset > self.end() {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        let at = self.segments.partition_point(|segment| segment.summary.next_offset <= offset);
+        let Some(segment) = self.segments.get(at) else { return Ok(None) };
+        let known = |place: &&(i64, i64, u64)| (place.0, place.1) == (segment.base, offset);
+        let hint = self.places.iter().find(known).map(|place| place.2);
+        let span = segment.span_from(offset, hint).map_err(storage_error)?;
+        Ok((span.len() > 0).then_some((segment.base, span)))
+    }
+
+    /// Remembers that the batch of `offset` begins at `position` of the segment with base `segment`,
+    /// so that the reader who comes next for it need not search.
+    pub fn remember(&mut self, segment: i64, offset: i64, position: u64) {
+        if self.places.len() == REMEMBERED_PLACES {
+            self.places.pop_front();
+        }
+        self.places.push_back((segment, offset, position));
+    }
+
+    /// The first record with `timestamp` (milliseconds) or later, as (offset, time).
+    ///
+    /// # Errors
+    /// `KafkaStorageError`.
+    pub fn find_time(&self, timestamp: i64) -> Result<Option<(i64, i64)>, ResponseError> {
+        let ends_before =
+            |segment: &Segment| segment.summary.max_timestamp < timestamp || segment.summary.size == 0;
+        for segment in self.segments.iter().skip_while(|segment| ends_before(segment)) {
+            if let Some((header, batch)) = segment.batch_since(timestamp).map_err(storage_error)? {
+                let found = header
+                    .first_record_since(timestamp, batch)
+                    .unwrap_or((header.base_offset, header.max_timestamp));
+                return Ok(Some((found.0.max(self.start), found.1)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record with the largest time, as (offset, time).
+    ///
+    /// # Errors
+    /// `KafkaStorageError`.
+    pub fn find_max_time(&self) -> Result<Option<(i64, i64)>, ResponseError> {
+        let largest = self.segments.iter().map(|segment| segment.summary.max_timestamp).max();
+        largest.filter(|time| *time >= 0).map_or(Ok(None), |time| self.find_time(time))
+    }
+
+    /// Makes `offset` the first that can be read (−1: the end), and drops segments before it.
+    ///
+    /// # Errors
+    /// `OffsetOutOfRange`, `KafkaStorageError`.
+    pub fn delete_before(&mut self, offset: i64) -> Result<i64, ResponseError> {
+        let offset = if offset == -1 { self.end() } else { offset };
+        if offset < 0 || offset > self.end() {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        if offset > self.start {
+            if let Some(folder) = &self.folder {
+                let text = offset.to_string();
+                write_whole(&folder.join("start"), text.as_bytes()).map_err(storage_error)?;
+            }
+            self.start = offset;
+            self.drop_while(|log, first| first.summary.next_offset <= log.start);
+        }
+        Ok(self.start)
+    }
+
+    /// Deletes closed segments that are too old or too much, and forgets old producers.
+    pub fn expire(&mut self, rules: &Rules, now_ms: i64, forget_producers_before: i64) {
+        self.producers.forget(forget_producers_before);
+        if !rules.deletes {
+            return;
+        }
+        let newest_time = |segment: &Segment| segment.summary.max_timestamp;
+        let outlived = |segment: &Segment| {
+            rules.retention_ms >= 0 && newest_time(segment) < now_ms.saturating_sub(rules.retention_ms)
+        };
+        let active_is_old = self.segments.last().is_some_and(|last| last.summary.size > 0 && outlived(last));
+        if active_is_old && let Err(error) = self.roll() {
+            tracing::warn!(folder = ?self.folder, %error, "no new segment could be begun");
+        }
+        self.drop_while(|log, first| {
+            let excess = log.size().saturating_sub(first.summary.size);
+            outlived(first) || (rules.retention_bytes >= 0 && excess >= rules.retention_bytes as u64)
+        });
+    }
+
+    fn drop_while(&mut self, goes: impl Fn(&Self, &Segment) -> bool) {
+        while self.segments.len() > 1
+            && let Some(first) = self.segments.first()
+            && goes(self, first)
+        {
+            self.segments.remove(0).delete();
+            let first = self.segments.first().map_or(0, |segment| segment.base);
+            self.start = self.start.max(first);
+        }
+    }
+}
+
+/// Checks a batch as Kafka does before it is stored.
+fn admit(batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Header, ResponseError> {
+    let header = Header::read(batch).ok_or(ResponseError::CorruptMessage)?;
+    if header.magic != 2 {
+        return Err(ResponseError::UnsupportedForMessageFormat);
+    }
+    if batch.len() > rules.max_batch_bytes {
+        return Err(ResponseError::MessageTooLarge);
+    }
+    if batch.len() != header.size() {
+        // Exactly one batch per partition and request, or bytes are missing.
+        let more = batch.len() > header.size();
+        return Err(if more { ResponseError::InvalidRecord } else { ResponseError::CorruptMessage });
+    }
+    if !header.checks(batch) {
+        return Err(ResponseError::CorruptMessage);
+    }
+    if !header.is_dense() || header.is_control() || header.attributes & 7 > 4 {
+        return Err(ResponseError::InvalidRecord);
+    }
+    if header.is_transactional() {
+        return Err(ResponseError::InvalidTxnState);
+    }
+    if !rules.stamps && header.max_timestamp > now_ms.saturating_add(rules.ahead_ms) {
+        return Err(ResponseError::InvalidTimestamp);
+    }
+    Ok(header)
+}
+
+fn storage_error(error: io::Error) -> ResponseError {
+    tracing::error!(%error, "the log could not be read or written");
+    ResponseError::KafkaStorageError
+}
+
+fn say_cut(path: &Path, cut: u64, end: i64) {
+    if cut > 0 {
+        tracing::warn!(
+            "{}: the last {cut} bytes were not a whole batch and were cut; the log ends at offset {end}",
+            path.display()
+        );
+    }
+}
+
+fn read_start(folder: &Path) -> Option<i64> {
+    std::fs::read_to_string(folder.join("start")).ok()?.trim().parse().ok()
+}
+
+/// Writes a file that appears whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    std::fs::write(&unfinished, bytes)
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&unfinished)))
+}
+
+#[cfg(test)]
+mod tests;

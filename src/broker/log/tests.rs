@@ -1,0 +1,142 @@
+use super::*;
+use crate::broker::batch::tests::{batch, produced};
+use crate::broker::settings::{self, Settings};
+
+fn rules() -> Rules {
+    Rules { ahead_ms: i64::MAX, ..settings::rules(&Settings::new(), false) }
+}
+
+fn append(log: &mut Log, batch: &[u8]) -> i64 {
+    log.append(batch, &rules(), 0).unwrap().offset
+}
+
+fn read(log: &Log, offset: i64, limit: usize) -> (Vec<u8>, Option<i64>) {
+    let (bytes, next) = match log.read_from(offset).unwrap() {
+        Some((_, span)) => span.read(limit, true).unwrap(),
+        None => Default::default(),
+    };
+    (bytes.to_vec(), next)
+}
+
+#[test]
+fn batches_come_back_as_they_went_in_with_their_offsets() {
+    let folder = tempfile::tempdir().unwrap();
+    for folder in [None, Some(folder.path())] {
+        let mut log = Log::open(folder).unwrap();
+        let one = batch(3, 50, 100);
+        assert_eq!([0, 3, 6], [0, 1, 2].map(|_| append(&mut log, &one)));
+        let (bytes, next) = read(&log, 4, usize::MAX);
+        assert_eq!((bytes.len(), next), (one.len() * 2, Some(9)), "from the batch that holds it");
+        assert_eq!(Header::read(&bytes).unwrap().base_offset, 3);
+        assert_eq!(bytes[HEADER_SIZE..one.len()], one[HEADER_SIZE..]);
+        assert_eq!(read(&log, 0, 1), (read(&log, 0, one.len()).0, Some(3)), "one batch at least");
+        assert!(log.read_from(9).unwrap().is_none());
+        assert_eq!(log.read_from(10).err(), Some(ResponseError::OffsetOutOfRange));
+    }
+}
+
+#[test]
+fn a_torn_tail_is_cut_at_start_and_writing_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    let one = batch(2, 50, 100);
+    append(&mut log, &one);
+    append(&mut log, &one);
+    drop(log);
+    let path = folder.path().join("00000000000000000000.log");
+    let whole = std::fs::read(&path).unwrap();
+    for torn in [&whole[..whole.len() - 1], &[&whole[..], b"half a batch"].concat(), &{
+        let mut flipped = whole.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        flipped
+    }] {
+        std::fs::write(&path, torn).unwrap();
+        let log = Log::open(Some(folder.path())).unwrap();
+        let kept = if torn.len() > whole.len() { 4 } else { 2 };
+        assert_eq!(log.end(), kept);
+        assert_eq!(log.size(), one.len() as u64 * kept as u64 / 2);
+    }
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    assert_eq!(append(&mut log, &one), 2);
+}
+
+#[test]
+fn segments_roll_are_found_again_and_expire() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = batch(10, 1_000, 5_000);
+    let small = Rules { segment_bytes: one.len() as u64 * 3, retention_ms: 1_000, ..rules() };
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    for at in 0..10 {
+        log.append(&batch(10, 1_000, at * 100), &small, 0).unwrap();
+    }
+    drop(log);
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    assert_eq!((log.start(), log.end()), (0, 100));
+    for offset in 0..100 {
+        let (bytes, _) = read(&log, offset, 1);
+        assert_eq!(Header::read(&bytes).unwrap().base_offset, offset / 10 * 10);
+    }
+    assert_eq!(log.find_time(305).unwrap(), Some((35, 305)));
+    assert_eq!(log.find_time(2_000).unwrap(), None);
+    assert_eq!(log.find_max_time().unwrap(), Some((99, 909)));
+    log.expire(&small, 1_600, 0);
+    assert_eq!(log.start(), 60, "segments of three batches; two are older than a second");
+    log.expire(&small, 10_000, 0);
+    assert_eq!((log.start(), log.end(), log.size()), (100, 100, 0));
+    assert_eq!(append(&mut log, &one), 100);
+}
+
+#[test]
+fn records_before_an_offset_are_deleted_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    for _ in 0..3 {
+        append(&mut log, &batch(10, 10, 0));
+    }
+    assert_eq!(log.delete_before(15), Ok(15));
+    assert_eq!(log.delete_before(31), Err(ResponseError::OffsetOutOfRange));
+    let log = Log::open(Some(folder.path())).unwrap();
+    assert_eq!((log.start(), log.end()), (15, 30));
+    assert_eq!(log.read_from(14).err(), Some(ResponseError::OffsetOutOfRange));
+}
+
+#[test]
+fn a_producer_is_remembered_over_a_restart_and_over_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Rules { segment_bytes: 1, ..rules() };
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    for sequence in [0, 2, 4] {
+        log.append(&produced(2, 10, 0, 7, 0, sequence), &small, 0).unwrap();
+    }
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    let again = log.append(&produced(2, 10, 0, 7, 0, 2), &small, 0).unwrap();
+    assert_eq!((again.offset, again.repeated, log.end()), (2, true, 6));
+    let gap = log.append(&produced(2, 10, 0, 7, 0, 9), &small, 0);
+    assert_eq!(gap, Err(ResponseError::OutOfOrderSequenceNumber));
+}
+
+#[test]
+fn a_batch_that_kafka_would_refuse_is_refused() {
+    let mut log = Log::open(None).unwrap();
+    let mut refused = |bytes: &[u8], rules: &Rules| log.append(bytes, rules, 0).unwrap_err();
+    let good = batch(2, 10, 0);
+    let mut flipped = good.to_vec();
+    flipped[70] ^= 1;
+    assert_eq!(refused(b"", &rules()), ResponseError::CorruptMessage);
+    assert_eq!(refused(&flipped, &rules()), ResponseError::CorruptMessage);
+    assert_eq!(refused(&[&good[..], &good[..]].concat(), &rules()), ResponseError::InvalidRecord);
+    let small = Rules { max_batch_bytes: 70, ..rules() };
+    assert_eq!(refused(&good, &small), ResponseError::MessageTooLarge);
+    let punctual = Rules { ahead_ms: 10, ..rules() };
+    assert_eq!(refused(&batch(1, 1, 11), &punctual), ResponseError::InvalidTimestamp);
+    assert_eq!(log.end(), 0);
+}
+
+#[test]
+fn the_brokers_time_replaces_the_records_where_the_topic_says_so() {
+    let mut log = Log::open(None).unwrap();
+    let stamps = Rules { stamps: true, ..rules() };
+    let placed = log.append(&batch(2, 10, 7), &stamps, 1_234).unwrap();
+    assert_eq!(placed.stamp, 1_234);
+    assert_eq!(log.find_time(8).unwrap(), Some((0, 1_234)));
+}

@@ -1,0 +1,157 @@
+//! Offsets that groups have committed.
+
+use super::{Context, code, text};
+use crate::broker::groups::{Caller, Group, Place};
+use crate::broker::journal::Committed;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
+use offset_commit_request::OffsetCommitRequestPartition;
+use offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use offset_fetch_response::*;
+use std::collections::BTreeMap;
+
+/// The longest text that may be committed with an offset.
+const LONGEST_METADATA: usize = 4_096;
+
+pub fn offset_commit(context: &Context<'_>, request: OffsetCommitRequest) -> OffsetCommitResponse {
+    let mut accepted = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            if check(context, &topic.name, partition).is_ok() {
+                let place = (topic.name.to_string(), partition.partition_index);
+                accepted.push((place, committed(context, partition)));
+            }
+        }
+    }
+    let caller = Caller {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_deref(),
+        generation: request.generation_id_or_member_epoch,
+    };
+    let stored = context.core.groups.commit(&request.group_id, caller, accepted);
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let result = stored.and_then(|()| check(context, &topic.name, partition));
+            OffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(code(&result))
+        });
+        OffsetCommitResponseTopic::default()
+            .with_name(topic.name.clone())
+            .with_partitions(partitions.collect())
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+fn check(context: &Context<'_>, topic: &str, commit: &OffsetCommitRequestPartition) -> Result<(), ResponseError> {
+    context.partition(topic, commit.partition_index)?;
+    let length = commit.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
+    if length > LONGEST_METADATA { Err(ResponseError::OffsetMetadataTooLarge) } else { Ok(()) }
+}
+
+fn committed(context: &Context<'_>, commit: &OffsetCommitRequestPartition) -> Committed {
+    Committed {
+        offset: commit.committed_offset,
+        leader_epoch: commit.committed_leader_epoch,
+        metadata: commit.committed_metadata.as_ref().map(|text| text.to_string()).unwrap_or_default(),
+        time: context.now_ms(),
+    }
+}
+
+/// What a group has committed, topic by topic; for the places asked for, or for all.
+type Found = BTreeMap<String, Vec<(i32, Option<Committed>)>>;
+
+fn look_up(context: &Context<'_>, group: &str, asked: Option<Vec<Place>>) -> Found {
+    let mut found = Found::new();
+    let mut add = |(topic, partition): Place, committed: Option<Committed>| {
+        found.entry(topic).or_default().push((partition, committed));
+    };
+    let all = |group: &Group| group.offsets.clone();
+    let offsets = context.core.groups.look(group, all).unwrap_or_default();
+    match asked {
+        Some(places) => places.into_iter().for_each(|place| {
+            let committed = offsets.get(&place).cloned();
+            add(place, committed);
+        }),
+        None => offsets.into_iter().for_each(|(place, committed)| add(place, Some(committed))),
+    }
+    found
+}
+
+fn places<'a>(topics: impl Iterator<Item = (&'a TopicName, &'a Vec<i32>)>) -> Vec<Place> {
+    topics
+        .flat_map(|(name, partitions)| partitions.iter().map(|partition| (name.to_string(), *partition)))
+        .collect()
+}
+
+pub fn offset_fetch(context: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {
+    if context.version >= 8 {
+        let groups = request.groups.into_iter().map(|group| {
+            let asked = group.topics.as_ref().map(|topics| {
+                places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes)))
+            });
+            let found = look_up(context, &group.group_id, asked).into_iter().map(topic_of_group);
+            OffsetFetchResponseGroup::default().with_group_id(group.group_id).with_topics(found.collect())
+        });
+        return OffsetFetchResponse::default().with_groups(groups.collect());
+    }
+    let asked = request.topics.as_ref().map(|topics| {
+        places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes)))
+    });
+    let found = look_up(context, &request.group_id, asked).into_iter().map(topic);
+    OffsetFetchResponse::default().with_topics(found.collect())
+}
+
+fn topic((name, partitions): (String, Vec<(i32, Option<Committed>)>)) -> OffsetFetchResponseTopic {
+    let partitions = partitions.into_iter().map(|(index, committed)| {
+        let (offset, epoch, metadata) = parts(committed);
+        OffsetFetchResponsePartition::default()
+            .with_partition_index(index)
+            .with_committed_offset(offset)
+            .with_committed_leader_epoch(epoch)
+            .with_metadata(Some(metadata))
+    });
+    OffsetFetchResponseTopic::default().with_name(TopicName(text(name))).with_partitions(partitions.collect())
+}
+
+fn topic_of_group((name, partitions): (String, Vec<(i32, Option<Committed>)>)) -> OffsetFetchResponseTopics {
+    let partitions = partitions.into_iter().map(|(index, committed)| {
+        let (offset, epoch, metadata) = parts(committed);
+        OffsetFetchResponsePartitions::default()
+            .with_partition_index(index)
+            .with_committed_offset(offset)
+            .with_committed_leader_epoch(epoch)
+            .with_metadata(Some(metadata))
+    });
+    OffsetFetchResponseTopics::default().with_name(TopicName(text(name))).with_partitions(partitions.collect())
+}
+
+/// Offset, epoch and text; −1 and nothing where nothing was committed.
+fn parts(committed: Option<Committed>) -> (i64, i32, StrBytes) {
+    let found = committed.map(|found| (found.offset, found.leader_epoch, text(found.metadata)));
+    found.unwrap_or((-1, -1, StrBytes::new()))
+}
+
+pub fn offset_delete(context: &Context<'_>, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
+    let asked = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|partition| (topic.name.to_string(), partition.partition_index))
+    });
+    let asked: Vec<Place> = asked.collect();
+    let answers = match context.core.groups.delete_offsets(&request.group_id, &asked) {
+        Ok(answers) => answers,
+        Err(error) => return OffsetDeleteResponse::default().with_error_code(error.code()),
+    };
+    let mut topics: BTreeMap<String, Vec<OffsetDeleteResponsePartition>> = BTreeMap::new();
+    for ((topic, partition), answer) in asked.into_iter().zip(answers) {
+        let partition = OffsetDeleteResponsePartition::default()
+            .with_partition_index(partition)
+            .with_error_code(code(&answer));
+        topics.entry(topic).or_default().push(partition);
+    }
+    let topics = topics.into_iter().map(|(name, partitions)| {
+        OffsetDeleteResponseTopic::default().with_name(TopicName(text(name))).with_partitions(partitions)
+    });
+    OffsetDeleteResponse::default().with_topics(topics.collect())
+}

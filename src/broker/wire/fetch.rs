@@ -1,0 +1,153 @@
+//! Records out: whole batches as they are stored, and a wait for more that an append ends.
+
+use super::{Context, check_epoch};
+use crate::broker::log::Span;
+use crate::broker::topics::{Partition, Topic};
+use bytes::Bytes;
+use fetch_request::{FetchPartition, FetchTopic};
+use fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::*;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// The longest that a client may wait.
+const LONGEST_WAIT_MS: i32 = 300_000;
+/// The most bytes in one answer, whatever the client asks for.
+const MOST_BYTES: i32 = 55 << 20;
+
+/// Answers when `min_bytes` are there, or something is wrong, or `max_wait_ms` is over.
+pub async fn fetch(context: &Context<'_>, request: FetchRequest) -> FetchResponse {
+    if request.session_id != 0 {
+        let error = ResponseError::FetchSessionIdNotFound.code();
+        return FetchResponse::default().with_error_code(error);
+    }
+    let wait = request.max_wait_ms.clamp(0, LONGEST_WAIT_MS) as u64;
+    let deadline = Instant::now() + Duration::from_millis(wait);
+    let enough = request.min_bytes.max(0) as u64;
+    let bell = Arc::new(Notify::new());
+    loop {
+        let found = find_all(context, &request, &bell);
+        let bytes: u64 = found.iter().flat_map(|topic| &topic.partitions).map(Found::bytes).sum();
+        let failed = found.iter().flat_map(|topic| &topic.partitions).any(|found| found.place.is_err());
+        if failed || bytes >= enough || timeout_at(deadline, bell.notified()).await.is_err() {
+            return respond(found, &request);
+        }
+    }
+}
+
+struct FoundTopic<'a> {
+    asked: &'a FetchTopic,
+    partitions: Vec<Found<'a>>,
+}
+
+/// What is there for one partition.
+struct Found<'a> {
+    asked: &'a FetchPartition,
+    place: Result<Place, ResponseError>,
+}
+
+struct Place {
+    partition: Arc<Partition>,
+    start: i64,
+    end: i64,
+    /// The segment's base, and where to read in it.
+    span: Option<(i64, Span)>,
+}
+
+impl Found<'_> {
+    fn bytes(&self) -> u64 {
+        let span = self.place.as_ref().ok().and_then(|place| place.span.as_ref());
+        let limit = self.asked.partition_max_bytes.max(0) as u64;
+        // A first batch is sent whole even if it is larger, so that it counts whatever the limit.
+        span.map_or(0, |(_, span)| span.len().min(limit.max(1)))
+    }
+}
+
+fn find_all<'a>(context: &Context<'_>, request: &'a FetchRequest, bell: &Arc<Notify>) -> Vec<FoundTopic<'a>> {
+    let topics = request.topics.iter().map(|asked| {
+        let topic = find_topic(context, asked);
+        let partitions = asked.partitions.iter().map(|asked| Found {
+            asked,
+            place: topic.as_ref().map_err(|error| *error).and_then(|topic| find(topic, asked, bell)),
+        });
+        FoundTopic { asked, partitions: partitions.collect() }
+    });
+    topics.collect()
+}
+
+fn find_topic(context: &Context<'_>, asked: &FetchTopic) -> Result<Arc<Topic>, ResponseError> {
+    if context.version >= 13 {
+        context.core.topics.get_by_id(asked.topic_id).ok_or(ResponseError::UnknownTopicId)
+    } else {
+        context.core.topics.get(&asked.topic).ok_or(ResponseError::UnknownTopicOrPartition)
+    }
+}
+
+fn find(topic: &Topic, asked: &FetchPartition, bell: &Arc<Notify>) -> Result<Place, ResponseError> {
+    let partition = topic.partition(asked.partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
+    check_epoch(asked.current_leader_epoch)?;
+    // The bell is hung up before looking, so that nothing is appended unnoticed in between.
+    partition.wait(bell);
+    let log = partition.log();
+    let span = log.read_from(asked.fetch_offset)?;
+    let (start, end) = (log.start(), log.end());
+    drop(log);
+    Ok(Place { partition, start, end, span })
+}
+
+fn respond(found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse {
+    let mut left = request.max_bytes.clamp(0, MOST_BYTES) as usize;
+    let mut first = true;
+    let committed_only = request.isolation_level == 1;
+    let topics = found.into_iter().map(|topic| {
+        let partitions = topic.partitions.into_iter().map(|found| {
+            let data = read(found, left, first);
+            let size = data.records.as_ref().map_or(0, Bytes::len);
+            left = left.saturating_sub(size);
+            first &= size == 0;
+            if committed_only { data.with_aborted_transactions(Some(Vec::new())) } else { data }
+        });
+        FetchableTopicResponse::default()
+            .with_topic(topic.asked.topic.clone())
+            .with_topic_id(topic.asked.topic_id)
+            .with_partitions(partitions.collect())
+    });
+    FetchResponse::default().with_responses(topics.collect())
+}
+
+fn read(found: Found<'_>, left: usize, first: bool) -> PartitionData {
+    let index = found.asked.partition;
+    let limit = left.min(found.asked.partition_max_bytes.max(0) as usize);
+    let data = found.place.and_then(|place| Ok((take(&place, limit, first)?, place)));
+    let response = PartitionData::default().with_partition_index(index).with_aborted_transactions(None);
+    match data {
+        Ok((records, place)) => response
+            .with_high_watermark(place.end)
+            .with_last_stable_offset(place.end)
+            .with_log_start_offset(place.start)
+            .with_records(Some(records)),
+        Err(error) => response
+            .with_error_code(error.code())
+            .with_high_watermark(-1)
+            .with_last_stable_offset(-1)
+            .with_log_start_offset(-1)
+            .with_records(Some(Bytes::new())),
+    }
+}
+
+fn take(place: &Place, limit: usize, first: bool) -> Result<Bytes, ResponseError> {
+    let Some((segment, span)) = place.span.as_ref().filter(|_| first || limit > 0) else {
+        return Ok(Bytes::new());
+    };
+    let (records, next) = span.read(limit, first).map_err(|error| {
+        tracing::error!(%error, "records could not be read");
+        ResponseError::KafkaStorageError
+    })?;
+    if let Some(next) = next {
+        place.partition.log().remember(*segment, next, span.position() + records.len() as u64);
+    }
+    Ok(records)
+}

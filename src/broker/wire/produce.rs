@@ -1,0 +1,72 @@
+//! Records in.
+
+use super::{Context, text};
+use crate::broker::log::Placed;
+use crate::broker::settings::number;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::*;
+use produce_request::{PartitionProduceData, TopicProduceData};
+use produce_response::{PartitionProduceResponse, TopicProduceResponse};
+
+/// Stores batches; the producer that asked for no acknowledgement gets no answer.
+pub fn produce(context: &Context<'_>, request: ProduceRequest) -> Option<ProduceResponse> {
+    let acks = request.acks;
+    let store = || {
+        let topics = request.topic_data.iter().map(|topic| store_topic(context, topic, acks));
+        ProduceResponse::default().with_responses(topics.collect())
+    };
+    // A write that waits for the disk must not hold up everyone else.
+    let response = if context.core.config.fsync { tokio::task::block_in_place(store) } else { store() };
+    (acks != 0).then_some(response)
+}
+
+fn store_topic(context: &Context<'_>, data: &TopicProduceData, acks: i16) -> TopicProduceResponse {
+    let topic = context.core.topics.get(&data.name);
+    let refused = match &topic {
+        _ if !(-1..=1).contains(&acks) => Some(ResponseError::InvalidRequiredAcks),
+        None => Some(ResponseError::UnknownTopicOrPartition),
+        Some(topic) if acks == -1 && number(&topic.settings, "min.insync.replicas") > 1 => {
+            Some(ResponseError::NotEnoughReplicas)
+        }
+        Some(_) => None,
+    };
+    let partitions = data.partition_data.iter().map(|partition| {
+        let placed = match (&topic, refused) {
+            (Some(topic), None) => store(context, topic, partition),
+            (_, refused) => Err(refused.unwrap_or(ResponseError::UnknownTopicOrPartition)),
+        };
+        respond(partition.index, placed)
+    });
+    TopicProduceResponse::default().with_name(data.name.clone()).with_partition_responses(partitions.collect())
+}
+
+fn store(
+    context: &Context<'_>,
+    topic: &crate::broker::topics::Topic,
+    data: &PartitionProduceData,
+) -> Result<(Placed, i64), ResponseError> {
+    let partition = topic.partition(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let batch = data.records.as_ref().filter(|batch| !batch.is_empty()).ok_or(ResponseError::InvalidRecord)?;
+    let mut log = partition.log();
+    let placed = log.append(batch, &topic.rules, context.now_ms())?;
+    let start = log.start();
+    drop(log);
+    partition.wake();
+    Ok((placed, start))
+}
+
+fn respond(index: i32, placed: Result<(Placed, i64), ResponseError>) -> PartitionProduceResponse {
+    let response = PartitionProduceResponse::default().with_index(index);
+    match placed {
+        Ok((placed, start)) => response
+            .with_base_offset(placed.offset)
+            .with_log_append_time_ms(placed.stamp)
+            .with_log_start_offset(start),
+        Err(error) => response
+            .with_error_code(error.code())
+            .with_error_message(Some(text(error.to_string())))
+            .with_base_offset(-1)
+            .with_log_append_time_ms(-1)
+            .with_log_start_offset(-1),
+    }
+}
