@@ -1,1 +1,6 @@
-fn main() {}
+use ecap::cli::{self, broker};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main(broker::run)
+}

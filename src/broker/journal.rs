@@ -27,10 +27,21 @@ pub struct Committed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    Commit { group: String, topic: String, partition: i32, committed: Committed },
-    ForgetOffset { group: String, topic: String, partition: i32 },
+    Commit {
+        group: String,
+        topic: String,
+        partition: i32,
+        committed: Committed,
+    },
+    ForgetOffset {
+        group: String,
+        topic: String,
+        partition: i32,
+    },
     /// Producer ids below this one may have been given out.
-    ProducerIds { below: i64 },
+    ProducerIds {
+        below: i64,
+    },
 }
 
 /// The file, or nothing if all is in memory.

@@ -127,9 +127,7 @@ impl Kind {
                 Err(_) => Err("Not a number of type DOUBLE".into()),
             },
             Self::OneOf(allowed) => one_of(allowed, value),
-            Self::ListOf(allowed) => {
-                items(value).try_for_each(|item| one_of(allowed, item))
-            }
+            Self::ListOf(allowed) => items(value).try_for_each(|item| one_of(allowed, item)),
             Self::Replicas => Ok(()),
         }
     }

@@ -142,7 +142,10 @@ impl Topics {
         check_name(name)?;
         let all = self.read();
         if all.contains_key(name) {
-            return Err(Refusal(ResponseError::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
+            return Err(Refusal(
+                ResponseError::TopicAlreadyExists,
+                format!("Topic '{name}' already exists."),
+            ));
         }
         let flat = |name: &str| name.replace('.', "_");
         if let Some(other) = all.keys().find(|other| flat(other) == flat(name)) {
@@ -313,9 +316,9 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     let why = match name {
         "" => "Topic name is invalid: the empty string is not allowed".to_string(),
         "." | ".." => "Topic name is invalid: '.' or '..' is not allowed".to_string(),
-        _ if name.len() > 249 => format!(
-            "Topic name is invalid: the length of '{name}' is longer than the max allowed length 249"
-        ),
+        _ if name.len() > 249 => {
+            format!("Topic name is invalid: the length of '{name}' is longer than the max allowed length 249")
+        }
         _ if !name.chars().all(legal) => format!(
             "Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
         ),

@@ -3,6 +3,7 @@
 //! Each binary is a door: it names its arguments and a function, and [`main`] does what all share:
 //! help, completions, man pages, logs, and the exit code.
 
+pub mod broker;
 pub mod common;
 pub mod exit_code;
 pub mod r#gen;

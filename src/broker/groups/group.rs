@@ -294,9 +294,10 @@ impl Group {
     }
 
     fn joined(&self, id: &str) -> Joined {
-        let members = self.members.iter().map(|(id, member)| {
-            (id.clone(), member.instance_id.clone(), member.metadata(&self.protocol))
-        });
+        let members = self
+            .members
+            .iter()
+            .map(|(id, member)| (id.clone(), member.instance_id.clone(), member.metadata(&self.protocol)));
         Joined {
             generation: self.generation,
             protocol_type: self.protocol_type.clone(),
@@ -398,7 +399,12 @@ impl Group {
     ///
     /// # Errors
     /// An unknown member.
-    pub fn leave(&mut self, member_id: &str, instance: Option<&str>, now: Micros) -> Result<(), ResponseError> {
+    pub fn leave(
+        &mut self,
+        member_id: &str,
+        instance: Option<&str>,
+        now: Micros,
+    ) -> Result<(), ResponseError> {
         let id = match instance {
             Some(instance) => self.member_of(instance).ok_or(ResponseError::UnknownMemberId)?,
             None => member_id.to_string(),

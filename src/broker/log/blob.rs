@@ -22,9 +22,7 @@ impl Blob {
     /// Opens a file, made if it is not there; without a path, empty memory.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
         match path {
-            Some(path) => {
-                OpenOptions::new().read(true).append(true).create(true).open(path).map(Self::File)
-            }
+            Some(path) => OpenOptions::new().read(true).append(true).create(true).open(path).map(Self::File),
             None => Ok(Self::Memory(RwLock::default())),
         }
     }

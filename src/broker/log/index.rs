@@ -92,9 +92,7 @@ impl Index {
     fn get(&self, at: usize) -> io::Result<Option<Entry>> {
         match self {
             Self::Open(entries) => Ok(entries.get(at).copied()),
-            Self::Closed(blob, _) => {
-                Ok(decode(&blob.read((at * ENTRY_SIZE) as u64, ENTRY_SIZE)?))
-            }
+            Self::Closed(blob, _) => Ok(decode(&blob.read((at * ENTRY_SIZE) as u64, ENTRY_SIZE)?)),
         }
     }
 
@@ -157,9 +155,14 @@ mod tests {
         let path = folder.path().join("0.index");
         let mut index = Index::Open(Vec::new());
         for at in 0..100 {
-            index.note(Entry { offset: at * 10, position: at as u64 * 40_000, timestamp_before: at * 100 - 1 });
+            index.note(Entry {
+                offset: at * 10,
+                position: at as u64 * 40_000,
+                timestamp_before: at * 100 - 1,
+            });
         }
-        let summary = Summary { size: 4_000_000, next_offset: 1_000, max_timestamp: 9_999, max_timestamp_offset: 990 };
+        let summary =
+            Summary { size: 4_000_000, next_offset: 1_000, max_timestamp: 9_999, max_timestamp_offset: 990 };
         let asked = [-5, 0, 15, 333, 5_000];
         let answers = |index: &Index| {
             asked.map(|at| (index.before_offset(at).unwrap(), index.before_time(at).unwrap()))

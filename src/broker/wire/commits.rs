@@ -45,7 +45,11 @@ pub fn offset_commit(context: &Context<'_>, request: OffsetCommitRequest) -> Off
     OffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-fn check(context: &Context<'_>, topic: &str, commit: &OffsetCommitRequestPartition) -> Result<(), ResponseError> {
+fn check(
+    context: &Context<'_>,
+    topic: &str,
+    commit: &OffsetCommitRequestPartition,
+) -> Result<(), ResponseError> {
     context.partition(topic, commit.partition_index)?;
     let length = commit.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
     if length > LONGEST_METADATA { Err(ResponseError::OffsetMetadataTooLarge) } else { Ok(()) }
@@ -89,17 +93,19 @@ fn places<'a>(topics: impl Iterator<Item = (&'a TopicName, &'a Vec<i32>)>) -> Ve
 pub fn offset_fetch(context: &Context<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {
     if context.version >= 8 {
         let groups = request.groups.into_iter().map(|group| {
-            let asked = group.topics.as_ref().map(|topics| {
-                places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes)))
-            });
+            let asked = group
+                .topics
+                .as_ref()
+                .map(|topics| places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes))));
             let found = look_up(context, &group.group_id, asked).into_iter().map(topic_of_group);
             OffsetFetchResponseGroup::default().with_group_id(group.group_id).with_topics(found.collect())
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
-    let asked = request.topics.as_ref().map(|topics| {
-        places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes)))
-    });
+    let asked = request
+        .topics
+        .as_ref()
+        .map(|topics| places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes))));
     let found = look_up(context, &request.group_id, asked).into_iter().map(topic);
     OffsetFetchResponse::default().with_topics(found.collect())
 }
@@ -125,7 +131,9 @@ fn topic_of_group((name, partitions): (String, Vec<(i32, Option<Committed>)>)) -
             .with_committed_leader_epoch(epoch)
             .with_metadata(Some(metadata))
     });
-    OffsetFetchResponseTopics::default().with_name(TopicName(text(name))).with_partitions(partitions.collect())
+    OffsetFetchResponseTopics::default()
+        .with_name(TopicName(text(name)))
+        .with_partitions(partitions.collect())
 }
 
 /// Offset, epoch and text; −1 and nothing where nothing was committed.

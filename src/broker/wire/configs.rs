@@ -5,7 +5,9 @@ use crate::broker::settings::{self, SETTINGS, Setting, Settings};
 use crate::broker::topics::{Refusal, Topic};
 use alter_configs_response::AlterConfigsResourceResponse;
 use describe_configs_request::DescribeConfigsResource;
-use describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym};
+use describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
 use incremental_alter_configs_request::AlterableConfig;
 use incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
 use kafka_protocol::ResponseError;
@@ -103,9 +105,9 @@ fn broker_settings(context: &Context<'_>) -> Vec<DescribeConfigsResourceResult> 
         ("node.id", super::NODE.0.to_string(), 3),
         ("num.partitions", config.default_partitions.to_string(), 3),
     ];
-    let own = own.into_iter().map(|(name, value, kind)| {
-        broker_setting(name, &value, kind).with_config_source(SOURCE_STATIC)
-    });
+    let own = own
+        .into_iter()
+        .map(|(name, value, kind)| broker_setting(name, &value, kind).with_config_source(SOURCE_STATIC));
     let defaults = SETTINGS.iter().filter(|setting| setting.name != OWN_DEFAULT).map(|setting| {
         broker_setting(setting.broker_name, setting.default, setting.kind.code())
             .with_config_source(SOURCE_DEFAULT)
@@ -136,11 +138,14 @@ fn no_such(kind: i8, name: &str) -> Refusal {
 /// Replaces all settings of a topic: what is not named returns to its default.
 pub fn alter_configs(context: &Context<'_>, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let responses = request.resources.iter().map(|resource| {
-        let settings = resource.configs.iter().filter_map(|config| {
-            Some((config.name.to_string(), config.value.as_ref()?.to_string()))
-        });
+        let settings = resource
+            .configs
+            .iter()
+            .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())));
         let altered = match resource.resource_type {
-            TOPIC => context.core.topics.set(&resource.resource_name, settings.collect(), request.validate_only),
+            TOPIC => {
+                context.core.topics.set(&resource.resource_name, settings.collect(), request.validate_only)
+            }
             kind => Err(no_such(kind, &resource.resource_name)),
         };
         let (error, message) = outcome(&altered);

@@ -2,8 +2,8 @@
 
 use super::{Context, code, text};
 use crate::broker::groups::{Caller, Group, Join, Joined, NotJoined, State};
-use describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use delete_groups_response::DeletableGroupResult;
+use describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use join_group_response::JoinGroupResponseMember;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
@@ -98,9 +98,8 @@ pub fn heartbeat(context: &Context<'_>, request: HeartbeatRequest) -> HeartbeatR
 }
 
 pub fn leave_group(context: &Context<'_>, request: LeaveGroupRequest) -> LeaveGroupResponse {
-    let leave = |member: &str, instance: Option<&str>| {
-        context.core.groups.leave(&request.group_id, member, instance)
-    };
+    let leave =
+        |member: &str, instance: Option<&str>| context.core.groups.leave(&request.group_id, member, instance);
     if context.version < 3 {
         return LeaveGroupResponse::default().with_error_code(code(&leave(&request.member_id, None)));
     }

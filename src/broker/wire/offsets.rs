@@ -32,7 +32,11 @@ pub fn list_offsets(context: &Context<'_>, request: ListOffsetsRequest) -> ListO
 }
 
 /// (offset, time), each −1 where there is none.
-fn find(context: &Context<'_>, topic: &str, asked: &ListOffsetsPartition) -> Result<(i64, i64), ResponseError> {
+fn find(
+    context: &Context<'_>,
+    topic: &str,
+    asked: &ListOffsetsPartition,
+) -> Result<(i64, i64), ResponseError> {
     let partition = context.partition(topic, asked.partition_index)?;
     check_epoch(asked.current_leader_epoch)?;
     let log = partition.log();
@@ -53,7 +57,8 @@ pub fn offset_for_leader_epoch(
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
             let end = epoch_end(context, &topic.topic, asked);
-            let response = EpochEndOffset::default().with_partition(asked.partition).with_error_code(code(&end));
+            let response =
+                EpochEndOffset::default().with_partition(asked.partition).with_error_code(code(&end));
             let (epoch, offset) = end.unwrap_or((-1, -1));
             response.with_leader_epoch(epoch).with_end_offset(offset)
         });

@@ -37,7 +37,9 @@ fn store_topic(context: &Context<'_>, data: &TopicProduceData, acks: i16) -> Top
         };
         respond(partition.index, placed)
     });
-    TopicProduceResponse::default().with_name(data.name.clone()).with_partition_responses(partitions.collect())
+    TopicProduceResponse::default()
+        .with_name(data.name.clone())
+        .with_partition_responses(partitions.collect())
 }
 
 fn store(
@@ -46,7 +48,8 @@ fn store(
     data: &PartitionProduceData,
 ) -> Result<(Placed, i64), ResponseError> {
     let partition = topic.partition(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let batch = data.records.as_ref().filter(|batch| !batch.is_empty()).ok_or(ResponseError::InvalidRecord)?;
+    let batch =
+        data.records.as_ref().filter(|batch| !batch.is_empty()).ok_or(ResponseError::InvalidRecord)?;
     let mut log = partition.log();
     let placed = log.append(batch, &topic.rules, context.now_ms())?;
     let start = log.start();

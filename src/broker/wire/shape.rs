@@ -185,10 +185,8 @@ mod tests {
     #[test]
     fn a_request_in_its_shape_passes_and_each_cut_of_it_does_not() {
         const FIELDS: &[Field] = &[TEXT, list(&[INT32, TEXT.since(2)]), INT8.until(1)];
-        let request = [
-            &[0; 8][..], &[0, 1, b'c'], &[0], &[2, b'a'], &[2, 0, 0, 0, 9, 3, b'x', b'y', 0], &[0],
-        ]
-        .concat();
+        let request =
+            [&[0; 8][..], &[0, 1, b'c'], &[0], &[2, b'a'], &[2, 0, 0, 0, 9, 3, b'x', b'y', 0], &[0]].concat();
         assert_eq!(check(&request, FIELDS, 2, true), Ok(()));
         for end in 0..request.len() {
             assert_eq!(check(&request[..end], FIELDS, 2, true), Err(Malformed), "cut at {end}");

@@ -22,7 +22,8 @@ fn ask(core: &Core, request: Vec<u8>) -> Option<Result<Option<BytesMut>, Unanswe
 /// A request in its shape: every array has one item, every text is "a", every number is `number`.
 fn example(api: &Api, version: i16, number: u8) -> Vec<u8> {
     let flexible = version >= api.flexible;
-    let mut request = [&api.key.to_be_bytes()[..], &version.to_be_bytes(), &[0, 0, 0, 7, 0, 1, b'c']].concat();
+    let mut request =
+        [&api.key.to_be_bytes()[..], &version.to_be_bytes(), &[0, 0, 0, 7, 0, 1, b'c']].concat();
     if flexible {
         request.push(0);
     }

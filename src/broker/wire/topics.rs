@@ -3,9 +3,9 @@
 use super::{Context, NODE, code, outcome, text};
 use crate::broker::settings::{SETTINGS, Settings, value};
 use crate::broker::topics::{Refusal, Topic};
+use create_partitions_response::CreatePartitionsTopicResult;
 use create_topics_request::CreatableTopic;
 use create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
-use create_partitions_response::CreatePartitionsTopicResult;
 use delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use delete_topics_request::DeleteTopicState;
 use delete_topics_response::DeletableTopicResult;
@@ -89,7 +89,11 @@ fn partition_count(context: &Context<'_>, asked: &CreatableTopic) -> Result<usiz
             return Err(Refusal(ResponseError::InvalidReplicationFactor, message));
         }
     }
-    let count = if asked.num_partitions == -1 { context.core.config.default_partitions } else { asked.num_partitions };
+    let count = if asked.num_partitions == -1 {
+        context.core.config.default_partitions
+    } else {
+        asked.num_partitions
+    };
     usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
         let message = "Number of partitions was set to an invalid non-positive value.";
         Refusal(ResponseError::InvalidPartitions, message.into())
@@ -145,7 +149,10 @@ fn delete(context: &Context<'_>, asked: &DeleteTopicState) -> (Option<TopicName>
     (Some(super::topic_name(&name)), deleted)
 }
 
-pub fn create_partitions(context: &Context<'_>, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
+pub fn create_partitions(
+    context: &Context<'_>,
+    request: CreatePartitionsRequest,
+) -> CreatePartitionsResponse {
     let results = request.topics.iter().map(|topic| {
         let grown = context.core.topics.grow(&topic.name, topic.count, request.validate_only);
         let (error, message) = outcome(&grown);
