@@ -1,0 +1,76 @@
+//! Clients that nobody here wrote do their normal work on the broker: the embedded one, or a real
+//! Apache Kafka where the harness was given one. What is asserted holds on both.
+
+mod apache_tools;
+mod kcat;
+mod python;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What `make test-services` installs, and where.
+fn cache() -> PathBuf {
+    std::env::var_os("ECAP_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/ecap"),
+        PathBuf::from,
+    )
+}
+
+/// One of Apache Kafka's own command-line tools, by its name without `.sh`.
+fn kafka_tool(name: &str) -> Command {
+    installed(&cache().join("kafka-4.1.0/bin").join(name).with_extension("sh"))
+}
+
+/// A program in the Python environment that has the clients.
+fn python(script: &str) -> Command {
+    let mut command = installed(&cache().join("tools/clients/bin/python"));
+    command
+        .args(["-W", "ignore"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services").join(script));
+    command
+}
+
+fn installed(program: &Path) -> Command {
+    assert!(
+        program.exists(),
+        "{} is missing: run `make test-services`, which installs it",
+        program.display()
+    );
+    Command::new(program)
+}
+
+/// Runs to the end and returns stdout; anything but success fails the test with all that was said.
+fn run(command: &mut Command) -> String {
+    run_with_input(command, "")
+}
+
+/// The same, with `input` on stdin.
+fn run_with_input(command: &mut Command, input: &str) -> String {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} is missing ({error}): run `make test-services`"));
+    // A program that ends without reading its input is judged by its exit code.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("the child's output can be read");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", output.status);
+    stdout
+}
+
+/// `count` records, a line each: key, `separator`, value. Seven keys, so that each key has several.
+fn keyed_lines(count: usize, separator: &str) -> String {
+    (1..=count).map(|number| format!("user-{}{separator}record {number}\n", number % 7)).collect()
+}
+
+/// The lines without their order: partitions are read in any order.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
