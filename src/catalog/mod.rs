@@ -1,6 +1,7 @@
 //! Topics as declared: schema, key, event time, settings. The only place where a topic's facts stand.
 
 mod file;
+pub mod plan;
 
 use crate::record::schema::{Schema, Type};
 use crate::{Error, Result};
