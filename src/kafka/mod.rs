@@ -1,5 +1,10 @@
 //! The Kafka client: the only room that knows librdkafka.
 
+pub mod admin;
 pub mod config;
 pub mod context;
+pub mod groups;
+pub mod offsets;
 pub mod properties;
+pub mod single;
+pub mod tail;

@@ -1,0 +1,298 @@
+//! The cluster as an administrator sees it: brokers, topics, their settings; creating and deleting.
+
+use super::config::{Connection, wrong_setting};
+use super::context::Context;
+use crate::catalog::Topic;
+use crate::{Error, Result};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigEntry, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
+    TopicResult,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// How long one question or one change may take.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A client for administration.
+pub struct Admin {
+    client: AdminClient<Context>,
+    runtime: Runtime,
+}
+
+/// What a cluster is made of.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Cluster {
+    /// Its id, if it tells one.
+    pub id: Option<String>,
+    /// The broker that controls it, if one is known.
+    pub controller: Option<i32>,
+    /// The brokers that are alive, by id.
+    pub brokers: Vec<Broker>,
+    /// The topics, by name, Kafka's own among them.
+    pub topics: Vec<TopicState>,
+}
+
+/// One live broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Broker {
+    /// Its number.
+    pub id: i32,
+    /// Where it answers, `host:port`.
+    pub address: String,
+}
+
+/// A topic's partitions as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TopicState {
+    /// Its name.
+    pub name: String,
+    /// Its partitions, by number.
+    pub partitions: Vec<PartitionState>,
+}
+
+/// Where a partition is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartitionState {
+    /// Its number.
+    pub id: i32,
+    /// The broker that leads it; `None` while it is offline.
+    pub leader: Option<i32>,
+    /// The brokers that keep it.
+    pub replicas: Vec<i32>,
+    /// Those of them that have everything.
+    pub in_sync: Vec<i32>,
+}
+
+/// One setting of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Kafka's name of it.
+    pub name: String,
+    /// Its value; a secret's is empty.
+    pub value: String,
+    /// Where it comes from: `topic`, `broker`, or `default`.
+    pub origin: &'static str,
+}
+
+impl Cluster {
+    /// The topic of that name.
+    pub fn topic(&self, name: &str) -> Option<&TopicState> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+}
+
+impl TopicState {
+    /// Whether it is one of Kafka's own.
+    pub fn is_internal(&self) -> bool {
+        self.name.starts_with("__")
+    }
+
+    /// How many brokers keep each partition; the least, where partitions differ.
+    pub fn replication(&self) -> i32 {
+        self.partitions.iter().map(|partition| partition.replicas.len() as i32).min().unwrap_or(0)
+    }
+}
+
+impl Admin {
+    /// A client for the cluster.
+    ///
+    /// # Errors
+    /// A usage error where a setting is wrong.
+    pub fn new(connection: &Connection) -> Result<Self> {
+        let client = connection.client().create_with_context(connection.context());
+        Ok(Self {
+            client: client.map_err(|error| wrong_setting(&error))?,
+            runtime: tokio::runtime::Builder::new_current_thread().build()?,
+        })
+    }
+
+    /// The brokers and topics as they are now.
+    ///
+    /// # Errors
+    /// When the cluster does not answer within `patience`.
+    pub fn cluster(&self, patience: Duration) -> Result<Cluster> {
+        let client = self.client.inner();
+        let metadata = client.fetch_metadata(None, patience).map_err(failed("the cluster's topics"))?;
+        let mut cluster = Cluster { id: client.fetch_cluster_id(patience), ..Cluster::from(&metadata) };
+        cluster.controller = self.controller();
+        Ok(cluster)
+    }
+
+    /// The broker that controls the cluster, as the last answer named it.
+    fn controller(&self) -> Option<i32> {
+        // SAFETY: the pointer comes from a client that `self` owns and that outlives the call; the function
+        // reads a cached number under librdkafka's own lock, and a timeout of 0 keeps it from waiting.
+        #[expect(unsafe_code, reason = "rdkafka does not offer this question")]
+        let id = unsafe { rdkafka_sys::rd_kafka_controllerid(self.client.inner().native_ptr(), 0) };
+        (id >= 0).then_some(id)
+    }
+
+    /// The settings of each of these topics, by topic and then by name.
+    ///
+    /// # Errors
+    /// When the cluster does not tell them.
+    pub fn settings(&self, topics: &[&str]) -> Result<BTreeMap<String, Vec<Setting>>> {
+        if topics.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let asked: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let answer = self.runtime.block_on(self.client.describe_configs(&asked, &options()));
+        let answers = answer.map_err(failed("the topics' settings"))?;
+        let mut found = BTreeMap::new();
+        for (topic, answer) in topics.iter().zip(answers) {
+            let answer = answer
+                .map_err(|code| Error::failed(format!("settings of topic '{topic}': {}", words(code))))?;
+            let mut settings: Vec<_> = answer.entries.into_iter().map(Setting::from).collect();
+            settings.sort_by(|a, b| a.name.cmp(&b.name));
+            found.insert(topic.to_string(), settings);
+        }
+        Ok(found)
+    }
+
+    /// Creates topics and waits until each partition has a leader.
+    ///
+    /// # Errors
+    /// The first topic that the cluster refuses, with its reason; those before it are created.
+    pub fn create(&self, topics: &[Topic]) -> Result<()> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<_> = topics.iter().map(new_topic).collect();
+        let answer = self.runtime.block_on(self.client.create_topics(&wanted, &options()));
+        accepted(answer, "creating")?;
+        wait_until("the new topics to have leaders", || {
+            let cluster = self.cluster(PATIENCE)?;
+            Ok(topics.iter().all(|topic| {
+                cluster.topic(&topic.name).is_some_and(|state| {
+                    state.partitions.len() as i32 == topic.partitions
+                        && state.partitions.iter().all(|partition| partition.leader.is_some())
+                })
+            }))
+        })
+    }
+
+    /// Deletes topics and waits until they are gone.
+    ///
+    /// # Errors
+    /// The first topic that the cluster refuses, with its reason.
+    pub fn delete(&self, topics: &[&str]) -> Result<()> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let answer = self.runtime.block_on(self.client.delete_topics(topics, &options()));
+        accepted(answer, "deleting")?;
+        wait_until("the deleted topics to be gone", || {
+            let cluster = self.cluster(PATIENCE)?;
+            Ok(topics.iter().all(|topic| cluster.topic(topic).is_none()))
+        })
+    }
+
+    /// What the offsets and groups are asked with.
+    pub(super) fn inner(&self) -> &rdkafka::client::Client<Context> {
+        self.client.inner()
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE))
+}
+
+fn new_topic(topic: &Topic) -> NewTopic<'_> {
+    let replication = TopicReplication::Fixed(topic.replication);
+    let new = NewTopic::new(&topic.name, topic.partitions, replication);
+    topic.config.iter().fold(new, |new, (name, value)| new.set(name, value))
+}
+
+/// Every topic's answer, or the first that is no success.
+fn accepted(answer: Result<Vec<TopicResult>, KafkaError>, doing: &str) -> Result<()> {
+    for answer in answer.map_err(failed(&format!("{doing} topics")))? {
+        answer.map_err(|(topic, code)| Error::failed(format!("{doing} topic '{topic}': {}", words(code))))?;
+    }
+    Ok(())
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !condition()? {
+        if start.elapsed() > 2 * PATIENCE {
+            return Err(Error::failed(format!("waited {} s for {what}", start.elapsed().as_secs())));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// What a code means, in Kafka's own words without the side that said it.
+pub(super) fn words(code: RDKafkaErrorCode) -> String {
+    let text = code.to_string();
+    let inner = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(&text);
+    inner.trim_start_matches("Broker: ").trim_start_matches("Local: ").to_string()
+}
+
+/// Turns librdkafka's error into ours: what was asked, and what came back.
+pub(super) fn failed(what: &str) -> impl Fn(KafkaError) -> Error {
+    move |error| {
+        let reason = error.rdkafka_error_code().map_or_else(|| error.to_string(), words);
+        Error::failed(format!("{what}: {reason}"))
+    }
+}
+
+impl From<&Metadata> for Cluster {
+    fn from(metadata: &Metadata) -> Self {
+        let brokers = metadata.brokers().iter();
+        let mut brokers: Vec<_> = brokers
+            .map(|broker| Broker { id: broker.id(), address: format!("{}:{}", broker.host(), broker.port()) })
+            .collect();
+        brokers.sort_by_key(|broker| broker.id);
+        let mut topics: Vec<_> = metadata.topics().iter().map(TopicState::from).collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Self { brokers, topics, ..Self::default() }
+    }
+}
+
+impl From<&MetadataTopic> for TopicState {
+    fn from(topic: &MetadataTopic) -> Self {
+        let mut partitions: Vec<_> = topic.partitions().iter().map(PartitionState::from).collect();
+        partitions.sort_by_key(|partition| partition.id);
+        Self { name: topic.name().to_string(), partitions }
+    }
+}
+
+impl From<&MetadataPartition> for PartitionState {
+    fn from(partition: &MetadataPartition) -> Self {
+        Self {
+            id: partition.id(),
+            leader: (partition.leader() >= 0).then_some(partition.leader()),
+            replicas: partition.replicas().to_vec(),
+            in_sync: partition.isr().to_vec(),
+        }
+    }
+}
+
+impl From<ConfigEntry> for Setting {
+    fn from(entry: ConfigEntry) -> Self {
+        let origin = match entry.source {
+            ConfigSource::DynamicTopic => "topic",
+            ConfigSource::DynamicBroker | ConfigSource::DynamicDefaultBroker | ConfigSource::StaticBroker => {
+                "broker"
+            }
+            ConfigSource::Default | ConfigSource::Unknown => "default",
+        };
+        Self { name: entry.name, value: entry.value.unwrap_or_default(), origin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_put_in_kafka_s_own_words() {
+        assert_eq!(words(RDKafkaErrorCode::TopicAlreadyExists), "Topic already exists");
+    }
+}

@@ -1,0 +1,118 @@
+//! Where partitions begin and end, and where a time stands in them.
+
+use super::admin::{PATIENCE, TopicState, failed};
+use super::config::Connection;
+use super::context::Context;
+use crate::Result;
+use crate::clock::Micros;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A partition's name: topic and number.
+pub type Partition = (String, i32);
+
+/// The offsets of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// The first record that is kept.
+    pub first: i64,
+    /// The offset that the next record gets.
+    pub next: i64,
+}
+
+impl Span {
+    /// How many records there are; in a compacted topic fewer may be left.
+    pub fn records(self) -> u64 {
+        u64::try_from(self.next - self.first).unwrap_or(0)
+    }
+}
+
+/// Asks a cluster about offsets.
+pub struct Offsets(BaseConsumer<Context>);
+
+impl Offsets {
+    /// A client for the cluster.
+    ///
+    /// # Errors
+    /// A usage error where a setting is wrong.
+    pub fn new(connection: &Connection) -> Result<Self> {
+        connection.questioner().map(Self)
+    }
+
+    /// The offsets of every partition that has a leader.
+    ///
+    /// # Errors
+    /// When the cluster does not tell them.
+    pub fn spans<'a>(
+        &self,
+        topics: impl IntoIterator<Item = &'a TopicState>,
+    ) -> Result<BTreeMap<Partition, Span>> {
+        let partitions = with_leaders(topics);
+        let first = self.at(&partitions, Offset::Beginning)?;
+        let mut next = self.at(&partitions, Offset::End)?;
+        let spans = first.into_iter().filter_map(|(partition, first)| {
+            let next = next.remove(&partition)?;
+            Some((partition, Span { first, next }))
+        });
+        Ok(spans.collect())
+    }
+
+    /// The first offset at or after `time` of every partition that has one.
+    ///
+    /// # Errors
+    /// When the cluster does not tell them.
+    pub fn at_time(&self, topic: &TopicState, time: Micros) -> Result<BTreeMap<Partition, i64>> {
+        // A broker answers in milliseconds: the first one that is not before the time.
+        let millis = time.div_euclid(1_000) + i64::from(time.rem_euclid(1_000) > 0);
+        self.at(&with_leaders([topic]), Offset::Offset(millis.max(0)))
+    }
+
+    /// Asks again while a partition is on its way to its leader, as it is just after it was created.
+    fn at(&self, partitions: &[Partition], place: Offset) -> Result<BTreeMap<Partition, i64>> {
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let start = Instant::now();
+        loop {
+            match self.ask(partitions, place) {
+                Err(error) if is_passing(&error) && start.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                answer => return answer.map_err(failed("the partitions' offsets")),
+            }
+        }
+    }
+
+    /// One request per leader: a time stands where an offset would, and the ends have numbers of their own.
+    fn ask(&self, partitions: &[Partition], place: Offset) -> KafkaResult<BTreeMap<Partition, i64>> {
+        let mut asked = TopicPartitionList::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            asked.add_partition_offset(topic, *partition, place)?;
+        }
+        let mut found = BTreeMap::new();
+        for element in self.0.offsets_for_times(asked, PATIENCE)?.elements() {
+            element.error()?;
+            if let Offset::Offset(offset) = element.offset() {
+                found.insert((element.topic().to_string(), element.partition()), offset);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let passing = [LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition];
+    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
+}
+
+fn with_leaders<'a>(topics: impl IntoIterator<Item = &'a TopicState>) -> Vec<Partition> {
+    let partitions = topics.into_iter().flat_map(|topic| {
+        topic.partitions.iter().filter(|p| p.leader.is_some()).map(|p| (topic.name.clone(), p.id))
+    });
+    partitions.collect()
+}

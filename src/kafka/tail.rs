@@ -1,0 +1,115 @@
+//! Records of a topic one by one, for people to look at.
+
+use super::admin::failed;
+use super::config::{Connection, wrong_setting};
+use super::context::Context;
+use super::offsets::{Partition, Span};
+use crate::Result;
+use crate::clock::Micros;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A record as it stands in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// Its timestamp, if it has one.
+    pub time: Option<Micros>,
+    /// Its key, if it has one.
+    pub key: Option<Vec<u8>>,
+    /// Its value; `None` for a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads partitions from given offsets, up to given ends or for ever.
+pub struct Tail {
+    consumer: BaseConsumer<Context>,
+    /// Where each partition that is still being read ends; empty when it is read for ever.
+    ends: BTreeMap<i32, i64>,
+    for_ever: bool,
+}
+
+impl Tail {
+    /// Reads each partition from its span's first offset; with `follow` for ever, else up to the span's end.
+    ///
+    /// # Errors
+    /// A usage error where a client setting is wrong.
+    pub fn start(connection: &Connection, spans: &BTreeMap<Partition, Span>, follow: bool) -> Result<Self> {
+        let mut config = connection.client();
+        config
+            .set("group.id", "ecap-questions")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .set("queued.max.messages.kbytes", "16384");
+        let consumer: BaseConsumer<Context> =
+            config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
+        let read: Vec<_> = spans.iter().filter(|(_, span)| follow || span.records() > 0).collect();
+        let wrong = failed("reading");
+        let mut assignment = TopicPartitionList::new();
+        for ((topic, partition), span) in &read {
+            assignment.add_partition_offset(topic, *partition, Offset::Offset(span.first)).map_err(&wrong)?;
+        }
+        consumer.assign(&assignment).map_err(&wrong)?;
+        let ends = read.iter().map(|((_, partition), span)| (*partition, span.next)).collect();
+        Ok(Self { consumer, ends, for_ever: follow })
+    }
+
+    /// The next record; `None` when none came within `patience`.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read any more.
+    pub fn next(&mut self, patience: Duration) -> Result<Option<Record>> {
+        let wrong = failed("reading");
+        match self.consumer.poll(patience) {
+            None => Ok(None),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.ends.remove(&partition);
+                Ok(None)
+            }
+            Some(Err(error)) => Err(wrong(error)),
+            Some(Ok(message)) => {
+                let record = Record::from(&message);
+                let end = self.ends.get(&record.partition);
+                let beyond = !self.for_ever && end.is_none_or(|end| record.offset >= *end);
+                if end.is_some_and(|end| record.offset + 1 >= *end) {
+                    self.ends.remove(&record.partition);
+                }
+                Ok((!beyond).then_some(record))
+            }
+        }
+    }
+
+    /// Whether every partition was read up to its end.
+    pub fn at_end(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+impl From<&BorrowedMessage<'_>> for Record {
+    fn from(message: &BorrowedMessage) -> Self {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        Self {
+            topic: message.topic().to_string(),
+            partition: message.partition(),
+            offset: message.offset(),
+            time: message.timestamp().to_millis().map(|millis| millis.saturating_mul(1_000)),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: headers
+                .map(|header| (header.key.to_string(), header.value.unwrap_or_default().to_vec()))
+                .collect(),
+        }
+    }
+}
