@@ -13,6 +13,7 @@ pub mod output;
 pub mod profile;
 pub mod progress;
 pub mod secrets;
+pub mod topics;
 
 use crate::Result;
 use clap::{Command, Parser};

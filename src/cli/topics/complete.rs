@@ -1,0 +1,52 @@
+//! Names from the cluster, for the shell's completion.
+
+use crate::Result;
+use crate::cli::common::CommonArgs;
+use crate::kafka::admin::Admin;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use std::ffi::OsStr;
+use std::time::Duration;
+
+/// A person who pressed the tab key waits no longer.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// Topics of the cluster; the catalog's while it does not answer.
+pub fn topics() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, topics_of_cluster().or_else(|_| declared())))
+}
+
+/// Topics of the catalog.
+pub fn catalog_topics() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, declared()))
+}
+
+/// Consumer groups of the cluster.
+pub fn groups() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, groups_of_cluster()))
+}
+
+fn topics_of_cluster() -> Result<Vec<String>> {
+    let cluster = admin()?.cluster(PATIENCE)?;
+    let topics = cluster.topics.into_iter().filter(|topic| !topic.is_internal());
+    Ok(topics.map(|topic| topic.name).collect())
+}
+
+fn groups_of_cluster() -> Result<Vec<String>> {
+    Ok(admin()?.groups(PATIENCE)?.into_iter().map(|group| group.name).collect())
+}
+
+fn declared() -> Result<Vec<String>> {
+    let catalog = CommonArgs::default().settings()?.catalog;
+    Ok(catalog.topics().iter().map(|topic| topic.name.clone()).collect())
+}
+
+/// A client by what the environment and the profile say: the flags are not parsed yet.
+fn admin() -> Result<Admin> {
+    Admin::new(&CommonArgs::default().settings()?.connection)
+}
+
+fn starting_with(typed: &OsStr, names: Result<Vec<String>>) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy();
+    let names = names.unwrap_or_default().into_iter();
+    names.filter(|name| name.starts_with(&*typed)).map(CompletionCandidate::new).collect()
+}
