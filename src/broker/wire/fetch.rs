@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 
 /// The longest that a client may wait.
 const LONGEST_WAIT_MS: i32 = 300_000;
-/// The most bytes in one answer, whatever the client asks for.
-const MOST_BYTES: i32 = 55 << 20;
+/// The most bytes in one answer, whatever the client asks for, unless one batch is larger. More makes
+/// nothing faster, and what answers need is the broker's memory.
+const MOST_BYTES: i32 = 1 << 20;
 
 /// Answers when `min_bytes` are there, or something is wrong, or `max_wait_ms` is over.
 pub async fn fetch(context: &Context<'_>, request: FetchRequest) -> FetchResponse {
