@@ -2,3 +2,5 @@
 
 mod services;
 mod support;
+
+mod broker;
