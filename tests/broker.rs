@@ -8,6 +8,7 @@ mod groups;
 use crate::support::{PATIENCE, embedded, wait_for};
 use ecap::broker::Broker;
 use futures::executor::block_on;
+use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,7 +16,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::FutureRecord;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::ClientConfig;
 use rdkafka::util::{AsyncRuntime, Timeout};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -208,4 +208,3 @@ fn command(folder: &Path) -> Command {
 fn error_code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     error.rdkafka_error_code()
 }
-

@@ -4,9 +4,7 @@ use super::*;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ecap::broker::{Config, Storage};
 use kafka_protocol::indexmap::IndexMap;
-use kafka_protocol::records::{
-    Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
-};
+use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::io::{Read, Write};
@@ -21,7 +19,9 @@ fn throw(address: &str, bytes: &[u8]) -> Vec<u8> {
     stream.shutdown(std::net::Shutdown::Write).ok();
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("it neither answers nor closes"),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            panic!("it neither answers nor closes")
+        }
         _ => answer,
     }
 }

@@ -30,7 +30,11 @@ fn topics_are_made_described_changed_and_deleted() {
         (entry.value.clone().unwrap(), &entry.source)
     };
     assert_eq!(value("cleanup.policy"), ("compact".into(), &ConfigSource::DynamicTopic));
-    assert_eq!(value("retention.ms"), ("86400000".into(), &ConfigSource::StaticBroker), "24 hours by default");
+    assert_eq!(
+        value("retention.ms"),
+        ("86400000".into(), &ConfigSource::StaticBroker),
+        "24 hours by default"
+    );
     assert_eq!(value("max.message.bytes"), ("1048588".into(), &ConfigSource::Default));
 
     block_on(admin.delete_topics(&["orders"], &options)).unwrap().remove(0).unwrap();
@@ -44,7 +48,8 @@ fn records_come_back_as_they_were_sent_in_every_codec() {
     let served = Served::with_topic("t", 1);
     let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
     for codec in codecs {
-        let producer = producer(&served.address(), &[("compression.type", codec), ("enable.idempotence", "true")]);
+        let producer =
+            producer(&served.address(), &[("compression.type", codec), ("enable.idempotence", "true")]);
         let sent: Vec<_> = (0..200)
             .map(|at| {
                 let key = format!("{codec}-{at}");
@@ -84,7 +89,8 @@ fn every_kind_of_acknowledgement_stores_the_record() {
         send(&producer, "t", 0, acks).unwrap();
         wait_for("the record", || {
             let end = watermarks(&served.address(), "t", 0).1;
-            (end == ["0", "1", "all"].iter().position(|known| *known == acks).unwrap() as i64 + 1).then_some(())
+            (end == ["0", "1", "all"].iter().position(|known| *known == acks).unwrap() as i64 + 1)
+                .then_some(())
         });
     }
     assert_eq!(values(&served.address(), "t", 0, 3), ["0", "1", "all"]);
@@ -150,7 +156,9 @@ fn offsets_are_found_by_time_and_a_lost_place_begins_anew() {
         .collect();
     sent.into_iter().for_each(|sent| drop(block_on(sent).unwrap().unwrap()));
     let consumer = consumer(&served.address(), "g", &[]);
-    for (time, found) in [(0, Offset::Offset(0)), (1_101, Offset::Offset(2)), (1_900, Offset::Offset(9)), (1_901, Offset::End)] {
+    for (time, found) in
+        [(0, Offset::Offset(0)), (1_101, Offset::Offset(2)), (1_900, Offset::Offset(9)), (1_901, Offset::End)]
+    {
         let mut asked = TopicPartitionList::new();
         asked.add_partition_offset("t", 0, Offset::Offset(time)).unwrap();
         let answered = consumer.offsets_for_times(asked, PATIENCE).unwrap();

@@ -107,7 +107,8 @@ fn a_signal_ends_it_cleanly_within_a_second() {
         consumer.subscribe(&["t"]).unwrap();
         consumer.poll(Duration::from_millis(100));
         let start = Instant::now();
-        let killed: Output = Command::new("kill").args([signal, &process.child.id().to_string()]).output().unwrap();
+        let killed: Output =
+            Command::new("kill").args([signal, &process.child.id().to_string()]).output().unwrap();
         assert!(killed.status.success());
         assert!(process.child.wait().unwrap().success());
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
@@ -130,7 +131,11 @@ fn a_full_disk_refuses_records_and_still_serves_them() {
     let stored = (0..10).take_while(|_| send(&sender, "t", 0, &value).is_ok()).count();
     assert!((2..4).contains(&stored), "{stored} records of 20 kB fit");
     assert_eq!(values(&process.address, "t", 0, stored).len(), stored);
-    assert_eq!(send(&sender, "t", 0, "a small one fits").unwrap(), stored as i64, "nothing half-written is left");
+    assert_eq!(
+        send(&sender, "t", 0, "a small one fits").unwrap(),
+        stored as i64,
+        "nothing half-written is left"
+    );
     process.kill();
     let process = Process::at(folder.path());
     assert!(process.said.is_empty(), "{:?}", process.said);

@@ -81,7 +81,10 @@ fn offsets_are_committed_without_membership_and_go_with_their_topic() {
     assert_eq!(committed(&served), (Offset::Offset(5), "query=q".into()));
     let served = served.restart();
     assert_eq!(committed(&served), (Offset::Offset(5), "query=q".into()));
-    block_on(admin(&served.address()).delete_topics(&["t"], &AdminOptions::new())).unwrap().remove(0).unwrap();
+    block_on(admin(&served.address()).delete_topics(&["t"], &AdminOptions::new()))
+        .unwrap()
+        .remove(0)
+        .unwrap();
     create(&served.address(), "t", 1, &[]).unwrap();
     assert_eq!(committed(&served).0, Offset::Invalid);
 }
