@@ -1,1 +1,5 @@
-fn main() {}
+//! `ecap-consume`: windowed SQL over topics.
+
+fn main() -> std::process::ExitCode {
+    ecap::cli::main(ecap::cli::consume::run)
+}

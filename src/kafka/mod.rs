@@ -6,5 +6,6 @@ pub mod context;
 pub mod groups;
 pub mod offsets;
 pub mod properties;
+pub mod reader;
 pub mod single;
 pub mod tail;

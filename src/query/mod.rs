@@ -4,7 +4,7 @@
 //! aggregate over a window, [`plan`] keeps the parts, and the engine's operator stands between them.
 
 pub mod aggregate;
-mod error;
+pub mod error;
 pub mod flags;
 pub mod functions;
 pub mod plan;

@@ -60,7 +60,8 @@ pub async fn register(context: &SessionContext, topic: &Topic, prefix: &str) -> 
     let Some(record) = &topic.record else { return Ok(()) };
     let short = topic.name.strip_prefix(prefix).unwrap_or(&topic.name);
     let view = view(context, topic, record)?;
-    for name in [short, topic.name.as_str()] {
+    let names = std::iter::once(short).chain((!prefix.is_empty()).then_some(topic.name.as_str()));
+    for name in names {
         context.register_table(TableReference::bare(name), view.clone()).map_err(of_planning)?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `ecap-topics`: the topics, groups and health of a cluster. A file per subcommand.
 
-mod complete;
+pub(super) mod complete;
 mod config;
 mod confirm;
 mod consumer_groups;

@@ -1,0 +1,76 @@
+//! `ecap-consume`: windowed SQL over topics, from flags or from a file.
+
+mod flags;
+mod run;
+mod show;
+
+use super::Cli;
+use super::common::CommonArgs;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Windowed SQL over topics: counts, sums and averages while the records come in.
+///
+/// Flags are shorthand for SQL (--print-sql shows it). A window is half open, aligned to the epoch in UTC,
+/// and a record is in every window that contains its time.
+#[derive(clap::Parser, Debug)]
+#[command(
+    name = "ecap-consume",
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
+        ecap-consume --window 10s --slide 5s\n  \
+        ecap-consume --window 1m --group-by product_category --agg 'sum(final_amount) AS revenue'\n  \
+        ecap-consume --topic transactions --window 5m --slide 1m --from earliest --trigger available-now \
+        --output-mode append --flush-at-end\n  \
+        ecap-consume query queries/revenue-by-category.sql --from earliest"
+)]
+pub struct ConsumeCli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    query: flags::QueryArgs,
+    #[command(flatten)]
+    run: run::RunArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Run the query of a SQL file
+    #[command(after_help = "Example: ecap-consume query queries/revenue-by-category.sql --from earliest")]
+    Query {
+        /// A file with one SELECT
+        file: PathBuf,
+        #[command(flatten)]
+        run: run::RunArgs,
+    },
+}
+
+impl Cli for ConsumeCli {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+/// Plans the query, then connects, then runs it until its trigger ends or the user does.
+///
+/// # Errors
+/// A usage error with the nearest name where the query or a flag is wrong; an unreachable error where no
+/// broker answers; otherwise what ended the query.
+pub fn run(cli: ConsumeCli) -> Result<()> {
+    let settings = cli.common.settings()?;
+    match &cli.command {
+        Some(Command::Query { file, run }) => run::run(&read(file)?, run, &cli.common, &settings),
+        None => {
+            let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
+            run::run(&sql, &cli.run, &cli.common, &settings)
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Error::usage(format!("cannot read the query {}: {error}", file.display())))?;
+    Ok(text.trim().trim_end_matches(';').to_string())
+}

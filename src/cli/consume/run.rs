@@ -1,0 +1,168 @@
+//! The flags that say how a query runs, and running it.
+
+use super::show;
+use crate::catalog::RECORD_TIME;
+use crate::cli::common::{CommonArgs, Settings};
+use crate::cli::{interrupt, output};
+use crate::clock::SystemClock;
+use crate::engine::options::{Options, OutputMode, Trigger};
+use crate::engine::watermark::Policy;
+use crate::engine::{Engine, Surroundings, Totals};
+use crate::kafka::reader::{From, Reader};
+use crate::query::plan::StreamPlan;
+use crate::units::{format_count, parse_duration};
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the client keeps of records that were not read yet, in bytes.
+const READ_AHEAD: usize = 16 << 20;
+
+/// How a query runs.
+#[derive(clap::Args, Debug, Clone)]
+#[command(next_help_heading = "Run")]
+pub struct RunArgs {
+    /// When a batch runs: every so often (5s), as soon as there is data (0s), once, or available-now
+    #[arg(long, default_value = "5s", value_name = "WHEN")]
+    trigger: Trigger,
+    /// Rows of final windows, rows that changed, or all rows
+    #[arg(long, value_enum, default_value_t)]
+    output_mode: Mode,
+    /// Where reading begins: earliest, latest, or a time
+    #[arg(long, default_value = "latest", value_name = "WHERE")]
+    from: From,
+    /// How long a window waits for late records; the topic's own where it is not given
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    watermark: Option<Duration>,
+    /// The column of event time; the topic's own where it is not given
+    #[arg(long, value_name = "COLUMN")]
+    time_column: Option<String>,
+    /// After which silence a partition holds back no results; off is never
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    idle_timeout: IdleTimeout,
+    /// The slowest partition decides how far time is, or Spark's single maximum
+    #[arg(long, value_enum, default_value_t)]
+    watermark_policy: WatermarkPolicy,
+    /// At the end of a bounded run, close the windows that are still open
+    #[arg(long)]
+    flush_at_end: bool,
+    /// Stop at the first record that cannot be used (exit 5)
+    #[arg(long)]
+    fail_fast: bool,
+    /// The group under which lag tools see the positions [default: ecap- and the topic's name]
+    #[arg(long, value_name = "GROUP")]
+    consumer_group: Option<String>,
+    /// How many rows of a batch a table shows
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    rows: usize,
+    /// Accepted for those who are used to it: no cell is ever cut
+    #[arg(long)]
+    no_truncate: bool,
+    /// What is told of each batch on standard error
+    #[arg(long, value_enum, default_value_t)]
+    progress: show::Telling,
+    /// Show the query as SQL and end
+    #[arg(long)]
+    print_sql: bool,
+}
+
+/// As [`OutputMode`], for the command line.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Mode {
+    Append,
+    #[default]
+    Update,
+    Complete,
+}
+
+/// As [`Policy`], for the command line.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum WatermarkPolicy {
+    #[default]
+    Partitions,
+    Spark,
+}
+
+/// A duration, or `off`.
+#[derive(Debug, Clone, Copy)]
+struct IdleTimeout(Option<Duration>);
+
+impl std::str::FromStr for IdleTimeout {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "off" { Ok(Self(None)) } else { parse_duration(text).map(Some).map(Self) }
+    }
+}
+
+impl RunArgs {
+    /// The column of event time, if it was given.
+    pub fn time_column(&self) -> Option<&str> {
+        self.time_column.as_deref()
+    }
+
+    fn options(&self, plan: &StreamPlan) -> Options {
+        let record = plan.topic.record.as_ref();
+        let time = self.time_column().or(record.map(|record| record.time.as_str()));
+        Options {
+            trigger: self.trigger,
+            mode: match self.output_mode {
+                Mode::Append => OutputMode::Append,
+                Mode::Update => OutputMode::Update,
+                Mode::Complete => OutputMode::Complete,
+            },
+            time: time.unwrap_or(RECORD_TIME).into(),
+            delay: self.watermark.or(record.map(|record| record.watermark)).unwrap_or_default(),
+            idle_timeout: self.idle_timeout.0,
+            policy: match self.watermark_policy {
+                WatermarkPolicy::Partitions => Policy::Partitions,
+                WatermarkPolicy::Spark => Policy::Spark,
+            },
+            flush_at_end: self.flush_at_end,
+            fail_fast: self.fail_fast,
+        }
+    }
+}
+
+/// Plans a query, connects, and runs it.
+///
+/// # Errors
+/// As [`super::run`].
+pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) -> Result<()> {
+    if args.print_sql {
+        return output::print(&format!("{sql}\n"));
+    }
+    let plan = StreamPlan::new(sql, &settings.catalog, &settings.prefix)?;
+    tracing::info!("plan:\n{plan}");
+    let options = args.options(&plan);
+    let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
+    let stop = interrupt::listen()?;
+    settings.connection.check()?;
+    let topic = plan.topic.name.clone();
+    let group = args
+        .consumer_group
+        .clone()
+        .unwrap_or_else(|| format!("{}ecap-{}", settings.prefix, short(settings, &topic)));
+    let source = Box::new(Reader::new(&settings.connection, &topic, &group, args.from, READ_AHEAD)?);
+    let around =
+        Surroundings { source, sink: shown.sink(), listener: shown.listener(), clock: Arc::new(SystemClock) };
+    let totals = Engine::new(plan, options, around)?.run(&stop)?;
+    shown.end();
+    tell(&topic, totals);
+    Ok(())
+}
+
+fn short<'a>(settings: &Settings, topic: &'a str) -> &'a str {
+    topic.strip_prefix(&settings.prefix).unwrap_or(topic)
+}
+
+fn tell(topic: &str, totals: Totals) {
+    output::note(&format!(
+        "{topic}: {} records read in {} batches, {} refused, {} late, {} rows given out",
+        format_count(totals.read),
+        format_count(totals.batches),
+        format_count(totals.rejected),
+        format_count(totals.late),
+        format_count(totals.rows)
+    ));
+}

@@ -1,0 +1,190 @@
+//! Records to columns: what was read is decoded at once, partition by partition.
+
+use super::source::SourceRecord;
+use crate::catalog::{RECORD_TIME, Record, Topic};
+use crate::clock::Micros;
+use crate::query::table::KAFKA_COLUMNS;
+use crate::record::decode::Decoder;
+use crate::record::reject::{Code, Reject};
+use crate::{Error, Result};
+use arrow::array::{
+    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
+use arrow::compute;
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What happened to the records that were read: counts since the start or the last batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records read, the refused ones with them.
+    pub read: u64,
+    /// Records refused, by reason.
+    pub rejected: BTreeMap<Code, u64>,
+    /// Null values in a compacted topic.
+    pub tombstones: u64,
+}
+
+/// Decodes records as they are read.
+pub struct Intake {
+    topic: Topic,
+    record: Record,
+    columns: SchemaRef,
+    time: String,
+    partitions: BTreeMap<i32, Open>,
+    /// What happened since [`Self::take_counts`].
+    counts: Counts,
+    /// The first refused record since [`Self::take_counts`], in words.
+    refused: Option<String>,
+}
+
+/// The records of one partition since the last batch.
+struct Open {
+    decoder: Decoder,
+    offsets: Vec<i64>,
+    timestamps: Vec<Micros>,
+    keys: Option<StringBuilder>,
+}
+
+/// The records of one partition as columns.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The partition.
+    pub partition: i32,
+    /// The columns that the plan wants.
+    pub rows: RecordBatch,
+    /// The smallest and the largest event time, if any row has one.
+    pub times: Option<(Micros, Micros)>,
+}
+
+impl Intake {
+    /// An intake of a topic's records for a plan that wants `columns`. Event time is the column `time`.
+    ///
+    /// # Errors
+    /// A usage error when there is no such time column.
+    pub fn new(topic: &Topic, columns: SchemaRef, time: &str) -> Result<Self> {
+        let Some(record) = topic.record.clone() else {
+            return Err(Error::usage(format!("topic '{}' has no columns", topic.name)));
+        };
+        let known = time == RECORD_TIME || record.columns().field(time).is_some();
+        if !known {
+            return Err(Error::usage(format!("there is no time column '{time}' in topic '{}'", topic.name)));
+        }
+        let (time, partitions) = (time.to_string(), BTreeMap::new());
+        let (counts, refused) = (Counts::default(), None);
+        Ok(Self { topic: topic.clone(), record, columns, time, partitions, counts, refused })
+    }
+
+    /// Decodes one record.
+    #[inline]
+    pub fn take(&mut self, record: SourceRecord<'_>) {
+        self.counts.read += 1;
+        if record.value.is_none() && self.is_compacted() {
+            self.counts.tombstones += 1;
+            return;
+        }
+        let open = match self.partitions.get_mut(&record.partition) {
+            Some(open) => open,
+            None => {
+                let open = Open::new(&self.record, &self.columns, &self.time);
+                self.partitions.entry(record.partition).or_insert(open)
+            }
+        };
+        match open.decoder.push(record.value) {
+            Ok(()) => open.accept(&record),
+            Err(reject) => self.refuse(&record, &reject),
+        }
+    }
+
+    fn is_compacted(&self) -> bool {
+        self.topic.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
+    }
+
+    fn refuse(&mut self, record: &SourceRecord<'_>, reject: &Reject) {
+        *self.counts.rejected.entry(reject.code).or_default() += 1;
+        self.refused.get_or_insert_with(|| {
+            let (topic, partition, offset) = (&self.topic.name, record.partition, record.offset);
+            format!("topic {topic}, partition {partition}, offset {offset}: {reject}")
+        });
+    }
+
+    /// What happened since the last call, and the first refused record in words.
+    pub fn take_counts(&mut self) -> (Counts, Option<String>) {
+        (std::mem::take(&mut self.counts), self.refused.take())
+    }
+
+    /// The accepted records since the last call, by partition.
+    ///
+    /// # Errors
+    /// When Arrow refuses the columns, which is a fault of the decoder.
+    pub fn take_rows(&mut self) -> Result<Vec<Decoded>> {
+        let mut decoded = Vec::new();
+        for (partition, open) in &mut self.partitions {
+            if open.offsets.is_empty() {
+                continue;
+            }
+            decoded.push(open.finish(*partition, &self.topic.name, &self.columns, &self.time)?);
+        }
+        Ok(decoded)
+    }
+}
+
+impl Open {
+    fn new(record: &Record, columns: &SchemaRef, time: &str) -> Self {
+        let wanted = |name: &&String| !KAFKA_COLUMNS.contains(&name.as_str());
+        let mut names: Vec<_> =
+            columns.fields().iter().map(|field| field.name()).filter(wanted).cloned().collect();
+        if time != RECORD_TIME && !names.iter().any(|name| name == time) {
+            names.push(time.to_string());
+        }
+        let keys = columns.field_with_name("_key").is_ok().then(StringBuilder::new);
+        Self { decoder: Decoder::new(record, &names), offsets: vec![], timestamps: vec![], keys }
+    }
+
+    #[inline]
+    fn accept(&mut self, record: &SourceRecord<'_>) {
+        self.offsets.push(record.offset);
+        self.timestamps.push(record.timestamp);
+        if let Some(keys) = &mut self.keys {
+            keys.append_option(record.key.map(String::from_utf8_lossy));
+        }
+    }
+
+    fn finish(&mut self, partition: i32, topic: &str, columns: &SchemaRef, time: &str) -> Result<Decoded> {
+        let rows = self.offsets.len();
+        let mut own = self.decoder.finish()?.into_iter();
+        let timestamps: ArrayRef =
+            Arc::new(TimestampMicrosecondArray::from(std::mem::take(&mut self.timestamps)));
+        let offsets: ArrayRef = Arc::new(Int64Array::from(std::mem::take(&mut self.offsets)));
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.fields().len());
+        let mut times = if time == RECORD_TIME { Some(timestamps.clone()) } else { None };
+        for field in columns.fields() {
+            let array = match field.name().as_str() {
+                "_timestamp" => timestamps.clone(),
+                "_offset" => offsets.clone(),
+                "_partition" => Arc::new(Int32Array::from_value(partition, rows)),
+                "_topic" => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(topic, rows))),
+                "_key" => match &mut self.keys {
+                    Some(keys) => Arc::new(keys.finish()),
+                    None => Arc::new(StringArray::new_null(rows)),
+                },
+                _ => own.next().ok_or_else(|| Error::failed("the decoder left out a column"))?,
+            };
+            if field.name() == time {
+                times = Some(array.clone());
+            }
+            arrays.push(array);
+        }
+        let times = times.or_else(|| own.next());
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let rows = RecordBatch::try_new_with_options(columns.clone(), arrays, &options)?;
+        Ok(Decoded { partition, rows, times: times.as_ref().and_then(span) })
+    }
+}
+
+fn span(times: &ArrayRef) -> Option<(Micros, Micros)> {
+    let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
+    Some((compute::min(times)?, compute::max(times)?))
+}

@@ -1,0 +1,243 @@
+//! The window aggregate: rows go into panes, windows are merged from panes when they are shown.
+
+use super::groups::Groups;
+use super::pane::{Pane, Saved};
+use crate::clock::Micros;
+use crate::query::aggregate::{AggregateSpec, Evaluated};
+use crate::query::functions::window_fields;
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, StructArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow::compute;
+use arrow::datatypes::TimestampMicrosecondType;
+use datafusion::common::{Result, internal_err};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Windows over one stream. Whatever the window's kind, a row is aggregated once, in its pane.
+pub struct WindowAggregate {
+    spec: Arc<AggregateSpec>,
+    panes: BTreeMap<Micros, Pane>,
+    /// The start of the first window that is not final. Rows of earlier windows only are late.
+    open: Micros,
+}
+
+/// What changed since the last snapshot, enough to go on from together with the snapshots before it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The start of the first window that is not final.
+    pub open: Micros,
+    /// Partial aggregates by the start of their pane.
+    pub panes: Vec<(Micros, Saved)>,
+}
+
+impl WindowAggregate {
+    /// No windows yet.
+    pub fn new(spec: Arc<AggregateSpec>) -> Self {
+        Self { spec, panes: BTreeMap::new(), open: Micros::MIN }
+    }
+
+    /// Goes on from all snapshots of a stream, in their order. Panes of final windows are left out.
+    pub fn restore(spec: Arc<AggregateSpec>, snapshots: impl IntoIterator<Item = Snapshot>) -> Self {
+        let mut restored = Self::new(spec);
+        for snapshot in snapshots {
+            restored.open = snapshot.open;
+            for (start, saved) in snapshot.panes {
+                restored.panes.entry(start).or_default().restore(saved);
+            }
+        }
+        restored.panes = restored.panes.split_off(&restored.open);
+        restored
+    }
+
+    /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
+    ///
+    /// A row is late when all of its windows are final. A row without a time is in no window.
+    pub fn push(&mut self, rows: &RecordBatch) -> Result<u64> {
+        if rows.num_rows() == 0 {
+            return Ok(0);
+        }
+        let rows = self.spec.evaluate(rows)?;
+        let panes = rows.panes.as_primitive::<TimestampMicrosecondType>();
+        let (Some(first), Some(last)) = (compute::min(panes), compute::max(panes)) else { return Ok(0) };
+        if first == last && panes.null_count() == 0 && first >= self.open {
+            self.panes.entry(first).or_default().update(&self.spec, &rows)?;
+            return Ok(0);
+        }
+        let mut late = 0;
+        let mut by_pane: BTreeMap<Micros, Vec<u32>> = BTreeMap::new();
+        for (row, pane) in panes.iter().enumerate() {
+            match pane {
+                Some(pane) if pane >= self.open => by_pane.entry(pane).or_default().push(row as u32),
+                Some(_) => late += 1,
+                None => {}
+            }
+        }
+        for (pane, positions) in by_pane {
+            let own: Evaluated = rows.take(&UInt32Array::from(positions))?;
+            self.panes.entry(pane).or_default().update(&self.spec, &own)?;
+        }
+        Ok(late)
+    }
+
+    /// Makes the windows final that end at or before `watermark`, and gives their rows, in order.
+    pub fn close(&mut self, watermark: Micros) -> Result<Vec<RecordBatch>> {
+        let window = self.spec.window.clone();
+        let mut rows = Vec::new();
+        while let Some(pane) = self.panes.keys().next() {
+            let start = window.first_start(*pane).max(self.open);
+            if start.saturating_add(window.size) > watermark {
+                break;
+            }
+            rows.extend(self.window(start, Keep::Nothing)?);
+            self.forget_before(start.saturating_add(window.slide));
+        }
+        self.forget(watermark);
+        Ok(rows)
+    }
+
+    /// Makes the windows final that end at or before `watermark`, without showing them.
+    pub fn forget(&mut self, watermark: Micros) {
+        if watermark > Micros::MIN {
+            self.forget_before(self.spec.window.first_open(watermark));
+        }
+    }
+
+    fn forget_before(&mut self, open: Micros) {
+        self.open = self.open.max(open);
+        self.panes = self.panes.split_off(&self.open);
+    }
+
+    /// The rows of groups and windows that changed since the last call.
+    pub fn changed(&mut self) -> Result<Vec<RecordBatch>> {
+        let mut deltas = BTreeMap::new();
+        for (start, pane) in &mut self.panes {
+            if let Some(delta) = pane.freeze(&self.spec)? {
+                deltas.insert(*start, delta);
+            }
+        }
+        let mut rows = Vec::new();
+        for start in self.starts_over(deltas.keys().copied()) {
+            rows.extend(self.changed_groups(start, &deltas)?);
+        }
+        for pane in self.panes.values_mut() {
+            pane.compact(&self.spec)?;
+        }
+        Ok(rows)
+    }
+
+    /// The rows of all windows that are kept.
+    pub fn all(&mut self) -> Result<Vec<RecordBatch>> {
+        let mut rows = Vec::new();
+        for start in self.starts_over(self.panes.keys().copied()) {
+            rows.extend(self.window(start, Keep::Panes)?);
+        }
+        Ok(rows)
+    }
+
+    /// What changed since the last snapshot.
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
+        let mut panes = Vec::new();
+        for (start, pane) in &mut self.panes {
+            pane.freeze(&self.spec)?;
+            panes.extend(pane.save().map(|saved| (*start, saved)));
+        }
+        Ok(Snapshot { open: self.open, panes })
+    }
+
+    /// How many groups all panes have together.
+    pub fn groups(&self) -> usize {
+        self.panes.values().map(Pane::groups).sum()
+    }
+
+    /// The bytes that the state takes. Not cheap: not for every batch.
+    pub fn size(&self) -> usize {
+        self.panes.values().map(Pane::size).sum()
+    }
+
+    /// The starts of the windows over these panes, in order, those that are final left out.
+    fn starts_over(&self, panes: impl Iterator<Item = Micros>) -> Vec<Micros> {
+        let window = &self.spec.window;
+        let mut starts = BTreeSet::new();
+        for pane in panes {
+            let mut start = window.first_start(pane).max(self.open);
+            while start <= pane {
+                starts.insert(start);
+                start += window.slide;
+            }
+        }
+        starts.into_iter().collect()
+    }
+
+    /// The rows of one window. Its groups come in the order in which its panes have them.
+    fn window(&mut self, start: Micros, keep: Keep) -> Result<Option<RecordBatch>> {
+        let spec = self.spec.clone();
+        let end = start.saturating_add(spec.window.size);
+        let mut panes: Vec<&mut Pane> = self.panes.range_mut(start..end).map(|(_, pane)| pane).collect();
+        let alone = match &mut panes[..] {
+            [] => return Ok(None),
+            // A tumbling window that was never frozen is its pane: nothing to merge.
+            [only] if keep == Keep::Nothing && spec.window.pane == spec.window.size => only.take_live(),
+            _ => None,
+        };
+        if let Some(mut groups) = alone {
+            return self.rows_of(start, groups.take_result()?, None);
+        }
+        let mut merged = Groups::new(&spec)?;
+        for pane in panes {
+            pane.freeze(&spec)?;
+            for state in pane.frozen() {
+                merged.merge(&spec, state)?;
+            }
+        }
+        self.rows_of(start, merged.take_result()?, None)
+    }
+
+    /// The rows of one window for the groups in `deltas`, which are the last frozen batches of their
+    /// panes. These are merged first, so that they have the first positions in the result; the other
+    /// groups behind them are cut off.
+    fn changed_groups(
+        &self,
+        start: Micros,
+        deltas: &BTreeMap<Micros, RecordBatch>,
+    ) -> Result<Option<RecordBatch>> {
+        let end = start.saturating_add(self.spec.window.size);
+        let mut groups = Groups::new(&self.spec)?;
+        for (_, delta) in deltas.range(start..end) {
+            groups.merge(&self.spec, delta)?;
+        }
+        let changed = groups.len();
+        for (pane, states) in self.panes.range(start..end).map(|(start, pane)| (start, pane.frozen())) {
+            let older = states.len() - usize::from(deltas.contains_key(pane));
+            for state in &states[..older] {
+                groups.merge(&self.spec, state)?;
+            }
+        }
+        self.rows_of(start, groups.take_result()?, Some(changed))
+    }
+
+    /// Puts a window, its groups and their values together as a result.
+    fn rows_of(
+        &self,
+        start: Micros,
+        (mut columns, values): (Vec<ArrayRef>, Vec<ArrayRef>),
+        first: Option<usize>,
+    ) -> Result<Option<RecordBatch>> {
+        let Some(rows) = values.first().or(columns.first()).map(|column| column.len()) else {
+            return internal_err!("a window has neither groups nor aggregates");
+        };
+        let time = |time: Micros| Arc::new(TimestampMicrosecondArray::from_value(time, rows)) as ArrayRef;
+        let bounds = vec![time(start), time(start.saturating_add(self.spec.window.size))];
+        columns.insert(self.spec.position, Arc::new(StructArray::try_new(window_fields(), bounds, None)?));
+        columns.extend(values);
+        let rows = RecordBatch::try_new(self.spec.result.clone(), columns)?;
+        Ok(Some(first.map_or(rows.clone(), |first| rows.slice(0, first))))
+    }
+}
+
+/// Whether panes are needed after a window was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Nothing,
+    Panes,
+}

@@ -1,0 +1,64 @@
+//! How a query runs: when, how much at once, and what it shows.
+
+use super::watermark::Policy;
+use crate::{Error, Result, units};
+use std::time::Duration;
+
+/// When a batch runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Every so often; zero is as soon as there is data.
+    Interval(Duration),
+    /// One batch of everything there is at the start, then the end.
+    Once,
+    /// Everything there is at the start, in batches of bounded size, then the end.
+    AvailableNow,
+}
+
+impl std::str::FromStr for Trigger {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "once" => Ok(Self::Once),
+            "available-now" => Ok(Self::AvailableNow),
+            "continuous" => Err(Error::usage("the continuous trigger is not there yet").hint("--trigger 0s")),
+            _ => units::parse_duration(text).map(Self::Interval).map_err(|_| {
+                Error::usage(format!("'{text}' is no trigger")).hint("5s, 0s, once or available-now")
+            }),
+        }
+    }
+}
+
+/// Which rows of windows are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutputMode {
+    /// A window's rows once, when it is final.
+    Append,
+    /// The rows that changed in a batch.
+    #[default]
+    Update,
+    /// All rows in every batch.
+    Complete,
+}
+
+/// How a query runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// When a batch runs.
+    pub trigger: Trigger,
+    /// Which rows are given out.
+    pub mode: OutputMode,
+    /// The event-time column.
+    pub time: String,
+    /// How long a window waits for late records.
+    pub delay: Duration,
+    /// After which silence a partition is idle; `None` is never.
+    pub idle_timeout: Option<Duration>,
+    /// Over what the watermark is taken.
+    pub policy: Policy,
+    /// Whether a bounded run closes its last windows at the end.
+    pub flush_at_end: bool,
+    /// Whether the first refused record ends the query.
+    pub fail_fast: bool,
+}

@@ -1,0 +1,121 @@
+//! What a batch did, in the names and units of Spark's progress reports.
+
+use crate::clock::Micros;
+use crate::record::reject::Code;
+use crate::units::format_rfc3339;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One batch.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// The number of the batch, from 0.
+    pub batch_id: u64,
+    /// When it began, RFC 3339.
+    pub timestamp: String,
+    /// Records read, the refused ones with them.
+    pub num_input_rows: u64,
+    /// Records that came per second since the batch before.
+    pub input_rows_per_second: f64,
+    /// Records per second of work.
+    pub processed_rows_per_second: f64,
+    /// Milliseconds by phase.
+    pub duration_ms: Durations,
+    /// Event times of the batch and the watermark after it, RFC 3339.
+    pub event_time: EventTime,
+    /// What is kept.
+    pub state_operators: Vec<StateOperator>,
+    /// How far each partition was read.
+    pub sources: Vec<SourceProgress>,
+    /// What was given out.
+    pub sink: SinkProgress,
+    /// Records refused, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Null values in a compacted topic.
+    pub tombstones: u64,
+    /// Records refused since the query began.
+    #[serde(skip)]
+    pub total_rejected: u64,
+    /// Late records since the query began.
+    #[serde(skip)]
+    pub total_late: u64,
+}
+
+/// Milliseconds by phase of a batch.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Durations {
+    /// Reading and decoding.
+    pub get_batch: u64,
+    /// The query below and in the operator.
+    pub process: u64,
+    /// The query above, and the sinks.
+    pub add_batch: u64,
+    /// All of it.
+    pub trigger_execution: u64,
+}
+
+/// Event times of a batch.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EventTime {
+    /// The smallest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// The largest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// The watermark after the batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
+}
+
+impl EventTime {
+    /// From microseconds since the epoch.
+    pub fn new(times: Option<(Micros, Micros)>, watermark: Option<Micros>) -> Self {
+        Self {
+            min: times.map(|(min, _)| format_rfc3339(min)),
+            max: times.map(|(_, max)| format_rfc3339(max)),
+            watermark: watermark.map(format_rfc3339),
+        }
+    }
+}
+
+/// The state of the window operator.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateOperator {
+    /// Groups that are kept.
+    pub num_rows_total: usize,
+    /// Late records in this batch.
+    pub num_rows_dropped_by_watermark: u64,
+    /// Late records in this batch by partition.
+    pub late_by_partition: BTreeMap<i32, u64>,
+}
+
+/// How far one topic was read. Offsets are of the next record.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceProgress {
+    /// The topic.
+    pub description: String,
+    /// Where each partition stood before the batch.
+    pub start_offset: BTreeMap<i32, i64>,
+    /// Where each partition stands after it.
+    pub end_offset: BTreeMap<i32, i64>,
+    /// Where each partition ended when it was last asked.
+    pub latest_offset: BTreeMap<i32, i64>,
+}
+
+/// What a batch gave to the sinks.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SinkProgress {
+    /// Rows.
+    pub num_output_rows: u64,
+}
+
+/// Refused records by the code's name.
+pub fn by_name(rejected: &BTreeMap<Code, u64>) -> BTreeMap<String, u64> {
+    rejected.iter().map(|(code, count)| (code.to_string(), *count)).collect()
+}

@@ -1,0 +1,70 @@
+//! Where records come from: a topic, or a list in memory for tests.
+
+use crate::Result;
+use crate::clock::Micros;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A record as it stands in a topic, borrowed from the client's buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceRecord<'a> {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// Kafka's time of the record, in microseconds since the epoch.
+    pub timestamp: Micros,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// How far a partition was read. Offsets are of the next record, never of the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Where reading began.
+    pub start: i64,
+    /// The next record to read.
+    pub next: i64,
+    /// Where the partition ended when it was last asked.
+    pub end: i64,
+    /// Whether everything that the partition holds was read.
+    pub caught_up: bool,
+}
+
+/// A topic that is read partition by partition.
+pub trait Source {
+    /// How far each partition was read.
+    fn positions(&self) -> &BTreeMap<i32, Position>;
+
+    /// Asks where the partitions end now; [`Self::positions`] shows it afterwards.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    fn look_ahead(&mut self) -> Result<()>;
+
+    /// From now on records behind the ends of the last [`Self::look_ahead`] are not handed over.
+    ///
+    /// # Errors
+    /// When the client refuses, which is its fault.
+    fn stop_at_ends(&mut self) -> Result<()>;
+
+    /// Hands over records until `limit` bytes of them were handed over or no more are there right now;
+    /// waits up to `patience` for the first.
+    ///
+    /// # Errors
+    /// When the topic cannot be read any more.
+    fn read(
+        &mut self,
+        limit: usize,
+        patience: Duration,
+        take: &mut dyn FnMut(SourceRecord<'_>),
+    ) -> Result<()>;
+
+    /// Shows the positions to lag tools. Nothing is read back from there.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    fn mirror(&mut self) -> Result<()>;
+}
