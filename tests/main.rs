@@ -4,3 +4,4 @@ mod services;
 mod support;
 
 mod broker;
+mod windows;
