@@ -4,4 +4,5 @@ mod services;
 mod support;
 
 mod broker;
+mod topics;
 mod windows;

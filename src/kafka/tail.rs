@@ -35,9 +35,8 @@ pub struct Record {
 /// Reads partitions from given offsets, up to given ends or for ever.
 pub struct Tail {
     consumer: BaseConsumer<Context>,
-    /// Where each partition that is still being read ends; empty when it is read for ever.
-    ends: BTreeMap<i32, i64>,
-    for_ever: bool,
+    /// Where each partition that is still being read ends; `None` when all are read for ever.
+    ends: Option<BTreeMap<i32, i64>>,
 }
 
 impl Tail {
@@ -62,8 +61,8 @@ impl Tail {
             assignment.add_partition_offset(topic, *partition, Offset::Offset(span.first)).map_err(&wrong)?;
         }
         consumer.assign(&assignment).map_err(&wrong)?;
-        let ends = read.iter().map(|((_, partition), span)| (*partition, span.next)).collect();
-        Ok(Self { consumer, ends, for_ever: follow })
+        let ends = read.iter().map(|((_, partition), span)| (*partition, span.next));
+        Ok(Self { consumer, ends: (!follow).then(|| ends.collect()) })
     }
 
     /// The next record; `None` when none came within `patience`.
@@ -71,29 +70,39 @@ impl Tail {
     /// # Errors
     /// When the cluster cannot be read any more.
     pub fn next(&mut self, patience: Duration) -> Result<Option<Record>> {
-        let wrong = failed("reading");
         match self.consumer.poll(patience) {
             None => Ok(None),
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                self.ends.remove(&partition);
+                self.reached(partition, i64::MAX);
                 Ok(None)
             }
-            Some(Err(error)) => Err(wrong(error)),
+            Some(Err(error)) => Err(failed("reading")(error)),
             Some(Ok(message)) => {
                 let record = Record::from(&message);
-                let end = self.ends.get(&record.partition);
-                let beyond = !self.for_ever && end.is_none_or(|end| record.offset >= *end);
-                if end.is_some_and(|end| record.offset + 1 >= *end) {
-                    self.ends.remove(&record.partition);
-                }
-                Ok((!beyond).then_some(record))
+                let within = self.is_within(&record);
+                self.reached(record.partition, record.offset.saturating_add(1));
+                Ok(within.then_some(record))
             }
         }
     }
 
     /// Whether every partition was read up to its end.
     pub fn at_end(&self) -> bool {
-        self.ends.is_empty()
+        self.ends.as_ref().is_some_and(BTreeMap::is_empty)
+    }
+
+    fn is_within(&self, record: &Record) -> bool {
+        let before =
+            |ends: &BTreeMap<_, _>| ends.get(&record.partition).is_some_and(|end| record.offset < *end);
+        self.ends.as_ref().is_none_or(before)
+    }
+
+    fn reached(&mut self, partition: i32, next: i64) {
+        if let Some(ends) = &mut self.ends
+            && ends.get(&partition).is_some_and(|end| next >= *end)
+        {
+            ends.remove(&partition);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::output::{self, Format, Show, Table};
 use crate::kafka::admin::PATIENCE;
 use crate::kafka::groups::{Group, Position, positions};
 use crate::kafka::offsets::Offsets;
-use crate::{Error, Result, catalog};
+use crate::{Error, Result};
 use serde::Serialize;
 
 /// Show consumer groups with their members and lag; one group by partition
@@ -74,10 +74,7 @@ fn find(session: &Session, mut groups: Vec<Group>, name: &str) -> Result<Group> 
         return Ok(groups.swap_remove(index));
     }
     let error = Error::failed(format!("consumer group '{name}' does not exist"));
-    Err(match catalog::nearest(name, groups.iter().map(|group| group.name.as_str())) {
-        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-        None => error.hint("`ecap-topics consumer-groups` shows those that do"),
-    })
+    Err(session.suggest(error, name, groups.iter().map(|group| group.name.as_str())))
 }
 
 /// For people the group's state stands before the partitions.

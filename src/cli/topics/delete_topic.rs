@@ -60,10 +60,10 @@ fn chosen<'a>(args: &Args, session: &'a Session) -> Result<Vec<&'a TopicState>> 
     }
     let mut topics: Vec<&TopicState> = Vec::new();
     for name in &args.topics {
-        let topic = session.topic(name)?;
-        if topic.is_internal() {
-            return Err(Error::usage(format!("topic '{}' is Kafka's own and stays", topic.name)));
+        if name.starts_with("__") {
+            return Err(Error::usage(format!("topic '{name}' is Kafka's own and stays")));
         }
+        let topic = session.topic(name)?;
         if !topics.contains(&topic) {
             topics.push(topic);
         }

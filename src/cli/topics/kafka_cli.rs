@@ -1,7 +1,7 @@
 //! `ecap-topics kafka-cli`
 
 use super::session::Session;
-use crate::cli::common::{CommonArgs, Settings};
+use crate::cli::common::CommonArgs;
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -45,33 +45,42 @@ const ASKING: &[&str] = &[
     Example: KAFKA_HOME=/opt/kafka ecap-topics kafka-cli topics --describe --topic transactions"
 )]
 pub struct Args {
-    /// The tool
-    #[arg(value_name = "CMD")]
-    tool: String,
-    /// The tool's own arguments
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// The tool and its own arguments
+    #[arg(
+        value_names = ["CMD", "ARGS"],
+        required = true,
+        num_args = 1..,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    command: Vec<String>,
 }
 
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
-    let tool = args.tool.trim_end_matches(".sh");
+    let (name, args) = args.command.split_first().ok_or_else(|| not_a_tool(""))?;
+    let tool = name.trim_end_matches(".sh");
     let tool = tool.strip_prefix("kafka-").unwrap_or(tool);
     if tool.is_empty() || !tool.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err(Error::usage(format!("'{}' is not the name of a tool", args.tool))
-            .hint("write topics, configs, console-consumer, consumer-groups, …"));
+        return Err(not_a_tool(name));
     }
-    let (mut command, settings) = found(tool, common)?;
-    let is_asking = ASKING.contains(&tool) && !args.args.iter().any(|arg| is_address_or_help(arg));
+    let settings = common.settings()?;
+    let mut command = found(tool)?;
+    let is_asking = ASKING.contains(&tool) && !args.iter().any(|arg| is_address_or_help(arg));
     if is_asking {
         settings.connection.check()?;
         command.args(["--bootstrap-server", settings.connection.servers()]);
     }
-    let done = finish(tool, command.args(&args.args));
-    if is_asking && args.args.iter().any(|arg| CHANGING.contains(&arg.as_str())) {
-        let change = format!("{} {}", args.tool, args.args.join(" "));
+    let done = finish(tool, command.args(args));
+    if is_asking && args.iter().any(|arg| CHANGING.contains(&arg.as_str())) {
+        let change = format!("{name} {}", args.join(" "));
         return Session::open(common)?.remember("kafka-cli", &change, done);
     }
     done
+}
+
+fn not_a_tool(name: &str) -> Error {
+    Error::usage(format!("'{name}' is not the name of a tool"))
+        .hint("write topics, configs, console-consumer, consumer-groups, …")
 }
 
 /// What makes a tool change something.
@@ -84,15 +93,14 @@ fn is_address_or_help(arg: &str) -> bool {
 }
 
 /// The tool where it is: on this machine, or in the container.
-fn found(tool: &str, common: &CommonArgs) -> Result<(Command, Settings)> {
-    let settings = common.settings()?;
+fn found(tool: &str) -> Result<Command> {
     if let Some(home) = std::env::var_os("KAFKA_HOME").map(PathBuf::from) {
         let names = [format!("kafka-{tool}.sh"), format!("kafka-{tool}"), format!("{tool}.sh")];
         let paths = names.iter().map(|name| home.join("bin").join(name));
         let path = paths.clone().find(|path| path.is_file()).ok_or_else(|| {
             Error::usage(format!("there is no tool kafka-{tool} in {}", home.join("bin").display()))
         })?;
-        return Ok((Command::new(path), settings));
+        return Ok(Command::new(path));
     }
     if !container_runs() {
         return Err(Error::failed("Kafka's own tools are not there").hint(format!(
@@ -102,7 +110,7 @@ fn found(tool: &str, common: &CommonArgs) -> Result<(Command, Settings)> {
     }
     let mut command = Command::new("docker");
     command.args(["exec", "-i", CONTAINER]).arg(format!("{IN_CONTAINER}/kafka-{tool}.sh"));
-    Ok((command, settings))
+    Ok(command)
 }
 
 fn container_runs() -> bool {

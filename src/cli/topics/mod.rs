@@ -13,6 +13,7 @@ mod list_topics;
 mod reset_topics;
 mod session;
 mod tail;
+mod test_produce;
 
 use super::Cli;
 use super::common::CommonArgs;
@@ -35,6 +36,7 @@ enum Command {
     DescribeTopic(describe_topic::Args),
     DeleteTopic(delete_topic::Args),
     ResetTopics(reset_topics::Args),
+    TestProduce(test_produce::Args),
     Tail(tail::Args),
     ConsumerGroups(consumer_groups::Args),
     HealthCheck(health_check::Args),
@@ -60,6 +62,7 @@ pub fn run(cli: TopicsCli) -> Result<()> {
         Command::DescribeTopic(args) => describe_topic::run(&args, common),
         Command::DeleteTopic(args) => delete_topic::run(&args, common),
         Command::ResetTopics(args) => reset_topics::run(&args, common),
+        Command::TestProduce(args) => test_produce::run(&args, common),
         Command::Tail(args) => tail::run(&args, common),
         Command::ConsumerGroups(args) => consumer_groups::run(&args, common),
         Command::HealthCheck(args) => health_check::run(&args, common),

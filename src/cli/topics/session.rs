@@ -31,21 +31,28 @@ impl Session {
         Ok(Self { settings, admin, cluster })
     }
 
-    /// The topic that a person means, which has to exist.
+    /// The topic that a person means, with or without the prefix; it has to exist.
     pub fn topic(&self, name: &str) -> Result<&TopicState> {
-        let full = self.settings.full_name(name);
+        let full = format!("{}{name}", self.settings.prefix);
         if let Some(topic) = self.cluster.topic(&full).or_else(|| self.cluster.topic(name)) {
             return Ok(topic);
         }
-        let error = Error::failed(format!("topic '{full}' does not exist"));
-        if self.settings.catalog.topic(&full).is_ok() {
+        let error = Error::failed(format!("topic '{name}' does not exist"));
+        if self.settings.catalog.topic(&self.settings.full_name(name)).is_ok() {
             return Err(error.hint(format!("create it with `ecap-topics create-topics {name}`")));
         }
-        let names = self.cluster.topics.iter().filter(|topic| !topic.is_internal());
-        Err(match catalog::nearest(name, names.map(|topic| topic.name.as_str())) {
+        let topics = self.cluster.topics.iter().filter(|topic| !topic.is_internal());
+        Err(self.suggest(error, name, topics.map(|topic| topic.name.as_str())))
+    }
+
+    /// Adds what was most likely meant; the prefix counts neither for nor against a candidate.
+    pub fn suggest<'a>(&self, error: Error, name: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
+        let bare = |name: &'a str| name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
+        let name = name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
+        match catalog::nearest(name, candidates.map(bare)) {
             Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-            None => error.hint("`ecap-topics list-topics` shows those that do"),
-        })
+            None => error,
+        }
     }
 
     /// The catalog's topics that are meant by `names` (all without a name), with another replication
@@ -53,8 +60,15 @@ impl Session {
     ///
     /// A factor above the number of live brokers is refused here, before anything is changed.
     pub fn declared(&self, names: &[String], factor: Option<i32>) -> Result<Vec<Topic>> {
-        let names: Vec<_> = names.iter().map(|name| self.settings.full_name(name)).collect();
-        let topics = plan::select(&self.settings.catalog, &names)?.into_iter();
+        let catalog = &self.settings.catalog;
+        let full = |name: &String| {
+            let full = self.settings.full_name(name);
+            let known = catalog.topics().iter().map(|topic| topic.name.as_str());
+            let unknown = || Error::usage(format!("topic '{name}' is not in the catalog"));
+            if catalog.topic(&full).is_ok() { Ok(full) } else { Err(self.suggest(unknown(), name, known)) }
+        };
+        let names = names.iter().map(full).collect::<Result<Vec<_>>>()?;
+        let topics = plan::select(catalog, &names)?.into_iter();
         let topics: Vec<_> = topics
             .map(|topic| match factor {
                 Some(factor) => plan::replicated(topic, factor),

@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(short = 'n', long = "lines", value_name = "N")]
     count: Option<usize>,
     /// Start at earliest, latest, an offset (of every partition), or a time (UTC)
-    #[arg(long, value_name = "WHERE")]
+    #[arg(long, value_name = "WHERE", allow_negative_numbers = true)]
     from: Option<From>,
     /// Only this partition
     #[arg(short, long, value_name = "P")]
