@@ -1,7 +1,8 @@
 //! A record batch as producers send it: the header is read and patched, the records stay as they came.
 
-use bytes::{Buf, Bytes};
-use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+use super::unpack;
+use bytes::{Buf, BufMut};
+use std::io::{self, Read};
 
 /// Bytes of a batch before its records.
 pub const HEADER_SIZE: usize = 61;
@@ -117,7 +118,6 @@ impl Header {
     pub fn bytes(&self) -> [u8; HEADER_SIZE] {
         let mut bytes = [0; HEADER_SIZE];
         let mut rest = &mut bytes[..];
-        use bytes::BufMut;
         rest.put_i64(self.base_offset);
         rest.put_i32(self.length);
         rest.put_i32(self.leader_epoch);
@@ -134,14 +134,15 @@ impl Header {
         bytes
     }
 
-    /// The first record whose time is at least `timestamp` (milliseconds), as (offset, time).
-    /// Unpacks the batch, so it is for searches by time, not for the hot path.
-    pub fn first_record_since(&self, timestamp: i64, batch: Bytes) -> Option<(i64, i64)> {
+    /// The first record of `batch` whose time is at least `timestamp` (milliseconds), as
+    /// (offset, time). Unpacks the batch as far as it must, so it is for searches by time, not for
+    /// the hot path.
+    pub fn first_record_since(&self, timestamp: i64, batch: &[u8]) -> Option<(i64, i64)> {
         if self.attributes & LOG_APPEND_TIME != 0 {
             return (self.max_timestamp >= timestamp).then_some((self.base_offset, self.max_timestamp));
         }
-        let records = unpack(self.attributes & COMPRESSION, batch.slice(HEADER_SIZE.min(batch.len())..))?;
-        Records(&records)
+        let records = unpack::reader(self.attributes & COMPRESSION, batch.get(HEADER_SIZE..)?).ok()?;
+        Records(records)
             .map(|(offset, time)| {
                 (self.base_offset.saturating_add(offset), self.base_timestamp.saturating_add(time))
             })
@@ -154,49 +155,45 @@ pub fn advance_sequence(sequence: i32, count: i32) -> i32 {
     ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
 }
 
-fn unpack(compression: i16, mut packed: Bytes) -> Option<Bytes> {
-    match compression {
-        0 => Some(packed),
-        1 => Gzip::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
-        2 => Snappy::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
-        3 => Lz4::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
-        4 => Zstd::decompress(&mut packed, |records| Ok(records.split_to(records.len()))).ok(),
-        _ => None,
-    }
-}
-
 /// Walks unpacked records and yields (offset delta, time delta); ends at the first that is not one.
-struct Records<'a>(&'a [u8]);
+struct Records<R>(R);
 
-impl Iterator for Records<'_> {
+impl<R: Read> Iterator for Records<R> {
     type Item = (i64, i64);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let length = usize::try_from(varint(&mut self.0)?).ok()?;
-        let (mut record, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        record.try_get_i8().ok()?;
-        let time = varint(&mut record)?;
-        Some((varint(&mut record)?, time))
+        let length = u64::try_from(varint(&mut self.0).ok()?).ok()?;
+        let mut record = self.0.by_ref().take(length);
+        let times = times(&mut record).ok()?;
+        io::copy(&mut record, &mut io::sink()).ok()?;
+        Some(times)
     }
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<i64> {
+fn times(record: &mut impl Read) -> io::Result<(i64, i64)> {
+    record.read_exact(&mut [0])?;
+    let time = varint(record)?;
+    Ok((varint(record)?, time))
+}
+
+fn varint(bytes: &mut impl Read) -> io::Result<i64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
-        let byte = bytes.try_get_u8().ok()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
+        let mut byte = [0];
+        bytes.read_exact(&mut byte)?;
+        value |= u64::from(byte[0] & 0x7f) << shift;
+        if byte[0] & 0x80 == 0 {
+            return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
         }
     }
-    None
+    Err(io::ErrorKind::InvalidData.into())
 }
 
 /// Builds batches as a producer would, for the unit tests of this room.
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use bytes::Bytes;
 
     /// A batch of `count` records of about `size` bytes, one millisecond apart from `time`.
     pub fn batch(count: i32, size: usize, time: i64) -> Bytes {
@@ -265,16 +262,16 @@ pub mod tests {
         let stamped = Header::read(&bytes).unwrap().stamp(99, &bytes[HEADER_SIZE..]);
         let whole = [&stamped.bytes()[..], &bytes[HEADER_SIZE..]].concat();
         assert!(stamped.checks(&whole));
-        assert_eq!(stamped.first_record_since(50, Bytes::from(whole)), Some((0, 99)));
+        assert_eq!(stamped.first_record_since(50, &whole), Some((0, 99)));
     }
 
     #[test]
     fn records_are_found_by_their_own_time() {
         let bytes = batch(5, 300, 1_000);
         let header = Header::read(&bytes).unwrap().place(40, 0);
-        assert_eq!(header.first_record_since(1_003, bytes.clone()), Some((43, 1_003)));
-        assert_eq!(header.first_record_since(0, bytes.clone()), Some((40, 1_000)));
-        assert_eq!(header.first_record_since(1_005, bytes), None);
+        assert_eq!(header.first_record_since(1_003, &bytes), Some((43, 1_003)));
+        assert_eq!(header.first_record_since(0, &bytes), Some((40, 1_000)));
+        assert_eq!(header.first_record_since(1_005, &bytes), None);
     }
 
     #[test]

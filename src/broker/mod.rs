@@ -13,6 +13,7 @@ mod log;
 mod server;
 mod settings;
 mod topics;
+mod unpack;
 mod wire;
 
 use crate::clock::{Clock, SystemClock};
@@ -171,6 +172,7 @@ impl Broker {
             stop.send(()).ok();
         }
         let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
+        self.core.topics.checkpoint();
         ended.map_err(|_| Error::failed("the broker's thread ended by a mistake of its own"))
     }
 }

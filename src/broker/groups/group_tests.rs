@@ -95,40 +95,31 @@ fn leaving_ends_membership_and_the_last_one_leaves_an_empty_group() {
     assert!(group.is_gone());
 }
 
-#[test]
-fn a_static_member_returns_without_a_rebalance_and_fences_its_old_self() {
-    let mut group = Group::default();
-    let mut enter = |member: &str, skips| {
-        let (answer, mut answered) = oneshot::channel();
-        let join = Join {
-            member_id: member.into(),
-            instance_id: Some("desk-1".into()),
-            session_ms: 10_000,
-            rebalance_ms: 30_000,
-            protocol_type: "consumer".into(),
-            protocols: vec![("range".into(), Bytes::new())],
-            may_skip_assignment: skips,
-            ..Join::default()
-        };
-        group.join(join, 0, answer);
-        answered.try_recv().unwrap()
-    };
-    let first = enter("", true).unwrap().member_id;
-    drop(enter);
-    sync(&mut group, &first, &[(&first, b"all")]);
-    let generation = group.generation;
+fn join_static(group: &mut Group) -> Joined {
     let (answer, mut answered) = oneshot::channel();
-    let again = Join {
+    let join = Join {
         instance_id: Some("desk-1".into()),
+        session_ms: 10_000,
+        rebalance_ms: 30_000,
         protocol_type: "consumer".into(),
         protocols: vec![("range".into(), Bytes::new())],
         may_skip_assignment: true,
         ..Join::default()
     };
-    group.join(again, 0, answer);
-    let again = joined(&mut answered);
-    assert_eq!((again.generation, again.skip_assignment), (generation, true));
-    let old = Caller { member_id: &first, instance_id: Some("desk-1"), generation };
+    group.join(join, 0, answer);
+    joined(&mut answered)
+}
+
+#[test]
+fn a_static_member_returns_without_a_rebalance_and_fences_its_old_self() {
+    let mut group = Group::default();
+    let first = join_static(&mut group);
+    sync(&mut group, &first.member_id, &[(&first.member_id, b"all")]);
+    let again = join_static(&mut group);
+    assert_ne!(again.member_id, first.member_id);
+    assert_eq!((again.generation, again.skip_assignment), (first.generation, true));
+    let generation = again.generation;
+    let old = Caller { member_id: &first.member_id, instance_id: Some("desk-1"), generation };
     assert_eq!(group.heartbeat(old, 0), Err(ResponseError::FencedInstanceId));
 }
 

@@ -96,11 +96,11 @@ impl Index {
         }
     }
 
-    /// Writes the entries and the summary to a file that appears whole, and reads from it from now on.
-    pub fn close(&mut self, path: &Path, summary: &Summary) -> io::Result<()> {
+    /// Writes the entries and the summary to a file that appears whole.
+    pub fn save(&self, path: &Path, summary: &Summary) -> io::Result<()> {
         let Self::Open(entries) = self else { return Ok(()) };
         let mut bytes = Vec::with_capacity(entries.len() * ENTRY_SIZE + FOOTER_SIZE);
-        for entry in entries.iter() {
+        for entry in entries {
             bytes.put_i64(entry.offset);
             bytes.put_u64(entry.position);
             bytes.put_i64(entry.timestamp_before);
@@ -111,30 +111,46 @@ impl Index {
         bytes.put_i64(summary.max_timestamp);
         bytes.put_i64(summary.max_timestamp_offset);
         bytes.put_u32(crc32c::crc32c(&bytes));
-        super::write_whole(path, &bytes)?;
-        *self = Self::Closed(Blob::open(Some(path))?, entries.len());
+        super::write_whole(path, &bytes)
+    }
+
+    /// Saves the index and reads from the file from now on.
+    pub fn close(&mut self, path: &Path, summary: &Summary) -> io::Result<()> {
+        self.save(path, summary)?;
+        *self = Self::Closed(Blob::open(Some(path))?, self.len());
         Ok(())
     }
 
     /// Opens the index of a closed segment of `size` bytes; `None` if it is missing, torn or of
     /// other bytes, and must be made again.
     pub fn load(path: &Path, size: u64) -> Option<(Self, Summary)> {
-        let bytes = std::fs::read(path).ok()?;
-        let (body, mut crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
-        if crc.get_u32() != crc32c::crc32c(body) {
-            return None;
-        }
-        let (entries, mut footer) = body.split_at_checked(bytes.len().checked_sub(FOOTER_SIZE)?)?;
-        let count = footer.get_u64() as usize;
-        let summary = Summary {
-            size: footer.get_u64(),
-            next_offset: footer.get_i64(),
-            max_timestamp: footer.get_i64(),
-            max_timestamp_offset: footer.get_i64(),
-        };
-        let fits = summary.size == size && entries.len() == count.checked_mul(ENTRY_SIZE)?;
-        fits.then(|| Some((Self::Closed(Blob::open(Some(path)).ok()?, count), summary)))?
+        let (entries, summary) = parse(&std::fs::read(path).ok()?)?;
+        let blob = Blob::open(Some(path)).ok()?;
+        (summary.size == size).then_some((Self::Closed(blob, entries.len()), summary))
     }
+
+    /// What was saved of a segment that had at most `size` bytes then, to be written on.
+    pub fn resume(path: &Path, size: u64) -> Option<(Self, Summary)> {
+        let (entries, summary) = parse(&std::fs::read(path).ok()?)?;
+        (summary.size <= size).then_some((Self::Open(entries), summary))
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<(Vec<Entry>, Summary)> {
+    let (body, mut crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
+    if crc.get_u32() != crc32c::crc32c(body) {
+        return None;
+    }
+    let (entries, mut footer) = body.split_at_checked(bytes.len().checked_sub(FOOTER_SIZE)?)?;
+    let count = footer.get_u64() as usize;
+    let summary = Summary {
+        size: footer.get_u64(),
+        next_offset: footer.get_i64(),
+        max_timestamp: footer.get_i64(),
+        max_timestamp_offset: footer.get_i64(),
+    };
+    let entries: Vec<Entry> = entries.chunks(ENTRY_SIZE).filter_map(decode).collect();
+    (entries.len() == count).then_some((entries, summary))
 }
 
 fn decode(mut bytes: &[u8]) -> Option<Entry> {
@@ -173,6 +189,9 @@ mod tests {
         let (loaded, read) = Index::load(&path, 4_000_000).unwrap();
         assert_eq!((answers(&loaded), read), (open, summary));
         assert!(Index::load(&path, 4_000_001).is_none(), "an index of other bytes");
+        let (resumed, _) = Index::resume(&path, 4_000_001).unwrap();
+        assert_eq!(answers(&resumed), open);
+        assert!(Index::resume(&path, 3_999_999).is_none(), "an index of bytes that are gone");
         std::fs::write(&path, b"torn").unwrap();
         assert!(Index::load(&path, 4_000_000).is_none());
     }

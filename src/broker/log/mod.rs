@@ -102,12 +102,14 @@ impl Log {
             let snapshot = std::fs::read(path.with_extension("producers")).ok();
             let mut producers: Producers =
                 snapshot.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            let mut segment = Segment::reopen(path.clone(), base)?;
+            producers.cut(segment.summary.next_offset);
             let note = |batch: &Header| {
                 if batch.is_idempotent() {
                     producers.note(batch);
                 }
             };
-            let (segment, cut) = Segment::recover(path.clone(), base, note)?;
+            let cut = segment.recover(note)?;
             say_cut(&path, cut, segment.summary.next_offset);
             self.segments.push(segment);
             self.producers = producers;
@@ -156,6 +158,9 @@ impl Log {
         if placed.is_idempotent() {
             self.producers.note(&placed);
         }
+        if self.segments.last().is_some_and(Segment::wants_checkpoint) {
+            self.checkpoint();
+        }
         let stamp = if rules.stamps { now_ms } else { -1 };
         Ok(Placed { offset: placed.base_offset, stamp, repeated: false })
     }
@@ -178,13 +183,29 @@ impl Log {
         })
     }
 
+    /// Saves what the next start would otherwise have to find out. If it cannot be written, the start
+    /// takes longer.
+    pub fn checkpoint(&mut self) {
+        let base = self.segments.last().map_or(0, |active| active.base);
+        // Producers first: a start that knows more of them than of the log is right all the same.
+        let saved = self.save_producers(base).and_then(|()| match self.segments.last_mut() {
+            Some(active) => active.checkpoint(),
+            None => Ok(()),
+        });
+        if let Err(error) = saved {
+            tracing::debug!(folder = ?self.folder, %error, "no checkpoint was written");
+        }
+    }
+
+    fn save_producers(&self, base: i64) -> io::Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        write_whole(&folder.join(format!("{base:020}.producers")), &serde_json::to_vec(&self.producers)?)
+    }
+
     /// Closes the last segment and begins the next one.
     fn roll(&mut self) -> io::Result<()> {
         let end = self.end();
-        if let Some(folder) = &self.folder {
-            let snapshot = serde_json::to_vec(&self.producers)?;
-            write_whole(&folder.join(format!("{end:020}.producers")), &snapshot)?;
-        }
+        self.save_producers(end)?;
         let next = Segment::create(self.folder.as_deref(), end)?;
         if let Some(active) = self.segments.last_mut() {
             active.close();
@@ -228,7 +249,7 @@ impl Log {
         for segment in self.segments.iter().skip_while(|segment| ends_before(segment)) {
             if let Some((header, batch)) = segment.batch_since(timestamp).map_err(storage_error)? {
                 let found = header
-                    .first_record_since(timestamp, batch)
+                    .first_record_since(timestamp, &batch)
                     .unwrap_or((header.base_offset, header.max_timestamp));
                 return Ok(Some((found.0.max(self.start), found.1)));
             }

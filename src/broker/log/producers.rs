@@ -76,6 +76,12 @@ impl Producers {
         });
     }
 
+    /// Forgets batches from offset `end` on: a snapshot may know more than the index that it is used with.
+    pub fn cut(&mut self, end: i64) {
+        self.0.values_mut().for_each(|producer| producer.batches.retain(|batch| batch.offset < end));
+        self.0.retain(|_, producer| !producer.batches.is_empty());
+    }
+
     /// Forgets producers whose last batch is older than `before` (milliseconds).
     pub fn forget(&mut self, before: i64) {
         self.0.retain(|_, producer| producer.last_timestamp >= before);
@@ -111,7 +117,7 @@ mod tests {
         assert_eq!(producers.check(&header(1, 1, 2)), Err(ResponseError::InvalidProducerEpoch));
         assert_eq!(producers.check(&header(1, 1, 4)), Err(ResponseError::OutOfOrderSequenceNumber));
         assert_eq!(producers.check(&header(0, 1, 4)), Ok(None));
-        producers.note(&header(0, 1, 4));
+        producers.note(&header(0, 1, 4).place(1, 0));
         assert_eq!(producers.check(&header(1, 1, 4)), Ok(None));
     }
 }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 const HEADERS_WINDOW: usize = 64 << 10;
 /// How much is read at a time when every byte is checked.
 const SCAN_WINDOW: usize = 1 << 20;
+/// How much may be written until the index is saved again: what a start has to check at most.
+const CHECKPOINT_BYTES: u64 = 32 << 20;
 
 /// A run of batches from a base offset on.
 pub struct Segment {
@@ -25,6 +27,8 @@ pub struct Segment {
     blob: Arc<Blob>,
     index: Index,
     path: Option<PathBuf>,
+    /// Bytes that the saved index covers.
+    saved: u64,
     torn: bool,
 }
 
@@ -47,7 +51,16 @@ impl Segment {
     fn empty(base: i64, blob: Blob, path: Option<PathBuf>) -> Self {
         let summary = Summary { size: 0, next_offset: base, max_timestamp: -1, max_timestamp_offset: base };
         let index = Index::Open(Vec::new());
-        Self { base, summary, first_timestamp: None, blob: Arc::new(blob), index, path, torn: false }
+        Self {
+            base,
+            summary,
+            first_timestamp: None,
+            blob: Arc::new(blob),
+            index,
+            path,
+            saved: 0,
+            torn: false,
+        }
     }
 
     /// Opens a segment that nothing is written to any more; it is scanned only if its index is not
@@ -60,33 +73,46 @@ impl Segment {
                 Ok((segment, 0))
             }
             None => {
-                let (mut segment, cut) = Self::recover(path, base, |_| {})?;
+                let mut segment = Self::reopen(path, base)?;
+                let cut = segment.recover(|_| {})?;
                 segment.close();
                 Ok((segment, cut))
             }
         }
     }
 
-    /// Opens a segment by checking every batch, shows each to `seen`, and cuts what is not whole at
-    /// the end. Returns how many bytes were cut.
-    pub fn recover(path: PathBuf, base: i64, mut seen: impl FnMut(&Header)) -> io::Result<(Self, u64)> {
-        let mut segment = Self::empty(base, Blob::open(Some(&path))?, Some(path));
-        let size = segment.blob.len()?;
-        let blob = Arc::clone(&segment.blob);
+    /// Opens a segment as its last checkpoint left it; what follows is not known until [`Self::recover`].
+    pub fn reopen(path: PathBuf, base: i64) -> io::Result<Self> {
+        let blob = Blob::open(Some(&path))?;
+        let saved = Index::resume(&path.with_extension("index"), blob.len()?);
+        let first = Header::read(&blob.read(0, HEADER_SIZE)?);
+        let mut segment = Self::empty(base, blob, Some(path));
+        segment.first_timestamp = first.map(|first| first.max_timestamp);
+        if let Some((index, summary)) = saved {
+            (segment.index, segment.summary, segment.saved) = (index, summary, summary.size);
+        }
+        Ok(segment)
+    }
+
+    /// Checks every batch that is not in the books yet, shows each to `seen`, and cuts what is not
+    /// whole at the end. Returns how many bytes were cut.
+    pub fn recover(&mut self, mut seen: impl FnMut(&Header)) -> io::Result<u64> {
+        let blob = Arc::clone(&self.blob);
+        let size = blob.len()?;
         let mut window = Bytes::new();
-        let mut window_at = 0;
+        let mut window_at = self.summary.size;
         loop {
-            let at = segment.summary.size;
+            let at = self.summary.size;
             let skip = (at - window_at) as usize;
             let header = window.get(skip..).and_then(Header::read);
             let whole = header.and_then(|header| window.get(skip..skip.checked_add(header.size())?));
             match (header, whole) {
                 (Some(header), Some(batch)) => {
-                    if header.base_offset < segment.summary.next_offset || !header.checks(batch) {
+                    if header.base_offset < self.summary.next_offset || !header.checks(batch) {
                         break;
                     }
                     seen(&header);
-                    segment.note(&header);
+                    self.note(&header);
                 }
                 _ if at >= size => break,
                 (header, _) => {
@@ -99,9 +125,9 @@ impl Segment {
                 }
             }
         }
-        blob.truncate(segment.summary.size)?;
-        let cut = size - segment.summary.size;
-        Ok((segment, cut))
+        blob.truncate(self.summary.size)?;
+        let cut = size - self.summary.size;
+        Ok(cut)
     }
 
     /// Takes a batch into the books, after its bytes.
@@ -137,6 +163,20 @@ impl Segment {
             return Err(error);
         }
         self.note(header);
+        Ok(())
+    }
+
+    /// Whether so much was written since the last checkpoint that it is time for one.
+    pub fn wants_checkpoint(&self) -> bool {
+        self.summary.size - self.saved >= CHECKPOINT_BYTES
+    }
+
+    /// Saves the index, so that a start need not check what is before this place.
+    pub fn checkpoint(&mut self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            self.index.save(&path.with_extension("index"), &self.summary)?;
+        }
+        self.saved = self.summary.size;
         Ok(())
     }
 

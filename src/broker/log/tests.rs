@@ -140,3 +140,27 @@ fn the_brokers_time_replaces_the_records_where_the_topic_says_so() {
     assert_eq!(placed.stamp, 1_234);
     assert_eq!(log.find_time(8).unwrap(), Some((0, 1_234)));
 }
+
+#[test]
+fn a_start_goes_on_from_the_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    let send =
+        |log: &mut Log, sequence| log.append(&produced(2, 50, 100, 7, 0, sequence), &rules(), 0).unwrap();
+    (0..50).for_each(|at| assert!(!send(&mut log, at * 2).repeated));
+    log.checkpoint();
+    (50..60).for_each(|at| assert!(!send(&mut log, at * 2).repeated));
+    drop(log);
+    let path = folder.path().join("00000000000000000000.log");
+    let whole = std::fs::read(&path).unwrap();
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    assert_eq!((log.end(), log.size()), (120, whole.len() as u64));
+    assert!(send(&mut log, 118).repeated && send(&mut log, 116).repeated);
+    assert_eq!(read(&log, 77, 1).1, Some(78));
+
+    // Bytes that the checkpoint knows are gone: everything is checked, and what is gone is forgotten.
+    std::fs::write(&path, &whole[..whole.len() / 2 - 1]).unwrap();
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    assert_eq!(log.end(), 58);
+    assert!(send(&mut log, 56).repeated && !send(&mut log, 58).repeated);
+}

@@ -99,6 +99,14 @@ fn requests_are_listed_once_and_in_order() {
     assert!(APIS.is_sorted_by(|one, other| one.key < other.key));
 }
 
+#[test]
+fn the_documentation_lists_every_request_with_its_versions() {
+    let page = include_str!("../../../docs/broker.md");
+    let listed = |api: &Api| format!("\n| {} | {}–{} |", api.name, api.min, api.max);
+    let missing: Vec<String> = APIS.iter().map(listed).filter(|row| !page.contains(row)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 proptest! {
     #[test]
     fn bytes_that_are_no_request_do_no_harm(
