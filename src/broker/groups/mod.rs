@@ -2,8 +2,10 @@
 //! journal keeps.
 
 mod group;
+mod member;
 
-pub use group::{Caller, Group, Join, JoinAnswer, Joined, NotJoined, State, SyncAnswer};
+pub use group::{Group, State};
+pub use member::{Caller, Join, JoinAnswer, Joined, NotJoined, SyncAnswer};
 
 use super::journal::{Committed, Entry, Journal};
 use crate::clock::Clock;

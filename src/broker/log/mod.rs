@@ -82,6 +82,7 @@ impl Log {
         }
         let first = log.segments.first().map_or(0, |segment| segment.base);
         log.start = folder.and_then(read_start).unwrap_or(0).clamp(first, log.end());
+        log.checkpoint_when_due();
         Ok(log)
     }
 
@@ -158,9 +159,7 @@ impl Log {
         if placed.is_idempotent() {
             self.producers.note(&placed);
         }
-        if self.segments.last().is_some_and(Segment::wants_checkpoint) {
-            self.checkpoint();
-        }
+        self.checkpoint_when_due();
         let stamp = if rules.stamps { now_ms } else { -1 };
         Ok(Placed { offset: placed.base_offset, stamp, repeated: false })
     }
@@ -194,6 +193,12 @@ impl Log {
         });
         if let Err(error) = saved {
             tracing::debug!(folder = ?self.folder, %error, "no checkpoint was written");
+        }
+    }
+
+    fn checkpoint_when_due(&mut self) {
+        if self.segments.last().is_some_and(Segment::wants_checkpoint) {
+            self.checkpoint();
         }
     }
 
