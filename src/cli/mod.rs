@@ -60,7 +60,8 @@ pub fn command<C: Cli>() -> Command {
 
 /// The text of `completions SHELL` and `man`, which every binary understands in first place.
 fn asked_for_itself<C: Cli>() -> Option<Result<String>> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["completions", shell] => Some(completions::<C>(shell)),
         ["completions"] => Some(completions::<C>("")),

@@ -89,7 +89,8 @@ impl Table {
     pub fn to_text(&self, cut: bool) -> String {
         let mut table = comfy_table::Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(&self.headings);
-        if cut {
+        // A terminal without a width would leave one character to a column.
+        if cut && table.width().is_some_and(|width| width > 0) {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }
         for row in &self.rows {

@@ -73,7 +73,8 @@ fn find(session: &Session, mut groups: Vec<Group>, name: &str) -> Result<Group> 
     if let Some(index) = found {
         return Ok(groups.swap_remove(index));
     }
-    let error = Error::failed(format!("consumer group '{name}' does not exist"));
+    let error = Error::failed(format!("consumer group '{name}' does not exist"))
+        .hint("`ecap-topics consumer-groups` shows those that do");
     Err(session.suggest(error, name, groups.iter().map(|group| group.name.as_str())))
 }
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 )]
 pub struct Args {
     /// A group that has more records still to read is unhealthy
-    #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "RECORDS", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     max_lag: Option<i64>,
 }
 

@@ -42,10 +42,11 @@ impl Session {
             return Err(error.hint(format!("create it with `ecap-topics create-topics {name}`")));
         }
         let topics = self.cluster.topics.iter().filter(|topic| !topic.is_internal());
+        let error = error.hint("`ecap-topics list-topics` shows those that do");
         Err(self.suggest(error, name, topics.map(|topic| topic.name.as_str())))
     }
 
-    /// Adds what was most likely meant; the prefix counts neither for nor against a candidate.
+    /// Hints at what was most likely meant, if anything is near; the prefix counts neither for nor against a candidate.
     pub fn suggest<'a>(&self, error: Error, name: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
         let bare = |name: &'a str| name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
         let name = name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);

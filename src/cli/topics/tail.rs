@@ -34,13 +34,13 @@ pub struct Args {
     #[arg(add = complete::topics())]
     topic: String,
     /// The last N records; with --from the first N from there [default: 10, or all with --from]
-    #[arg(short = 'n', long = "lines", value_name = "N")]
+    #[arg(short = 'n', long = "lines", value_name = "N", allow_negative_numbers = true)]
     count: Option<usize>,
     /// Start at earliest, latest, an offset (of every partition), or a time (UTC)
     #[arg(long, value_name = "WHERE", allow_negative_numbers = true)]
     from: Option<From>,
     /// Only this partition
-    #[arg(short, long, value_name = "P")]
+    #[arg(short, long, value_name = "P", allow_negative_numbers = true)]
     partition: Option<i32>,
     /// Only records whose key or value contains this: a regular expression, or a text that is none
     #[arg(long, value_name = "PATTERN")]

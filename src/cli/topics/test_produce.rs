@@ -56,7 +56,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let now = SystemClock.now();
     let record = session.settings.catalog.topic(topic).ok().and_then(|topic| topic.record.as_ref());
     let message = message(args.message.as_deref(), record, now)?;
-    let problems = record.map_or_else(Vec::new, |record| problems(record, message.as_bytes()));
+    let problems = record.map_or_else(Vec::new, |record| problems(record, &message));
     if args.validate && !problems.is_empty() {
         return Err(Error::data(format!("not sent to '{topic}': {}", problems.join("; "))));
     }
@@ -65,7 +65,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     }
     let key = args.key.clone().or_else(|| key_of(record?, &message));
     let connection = &session.settings.connection;
-    let written = single::write(connection, topic, key.as_deref(), message.as_bytes(), &args.header, now);
+    let written = single::write(connection, topic, key.as_deref(), &message, &args.header, now);
     let written = session.remember("test-produce", &format!("write 1 message to {topic}"), written)?;
     let timestamp = format_rfc3339(written.timestamp_ms.saturating_mul(1_000));
     output::show(&Produced { written, timestamp, key, problems }, &common.output)
@@ -77,19 +77,23 @@ fn header(text: &str) -> Result<(String, String), String> {
 }
 
 /// The message as given, as read, or made up.
-fn message(given: Option<&str>, record: Option<&Record>, now: Micros) -> Result<String> {
+fn message(given: Option<&str>, record: Option<&Record>, now: Micros) -> Result<Vec<u8>> {
     match given {
         Some("-") => {
-            let mut text = String::new();
-            let read = std::io::stdin().lock().read_to_string(&mut text);
-            read.map_err(|error| Error::failed(format!("the message on standard input: {error}")))?;
-            Ok(text.trim_end_matches(['\r', '\n']).to_string())
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes)?;
+            let end = bytes.trim_ascii_end().len();
+            bytes.truncate(end);
+            Ok(bytes)
         }
-        Some(message) => Ok(message.into()),
-        None => Ok(match record {
-            Some(record) => object(&record.columns().fields, now).to_string(),
-            None => json!({"test": true, "timestamp": format_rfc3339(now)}).to_string(),
-        }),
+        Some(message) => Ok(message.as_bytes().to_vec()),
+        None => {
+            let made_up = match record {
+                Some(record) => object(&record.columns().fields, now),
+                None => json!({"test": true, "timestamp": format_rfc3339(now)}),
+            };
+            Ok(made_up.to_string().into_bytes())
+        }
     }
 }
 
@@ -129,8 +133,8 @@ fn problems(record: &Record, message: &[u8]) -> Vec<String> {
 }
 
 /// The key that the catalog's column gives.
-fn key_of(record: &Record, message: &str) -> Option<String> {
-    let message: Value = serde_json::from_str(message).ok()?;
+fn key_of(record: &Record, message: &[u8]) -> Option<String> {
+    let message: Value = serde_json::from_slice(message).ok()?;
     match message.get(&record.key)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -163,8 +167,8 @@ mod tests {
         let catalog = Catalog::built_in().expect("the built-in catalog is valid");
         for record in catalog.topics().iter().filter_map(|topic| topic.record.as_ref()) {
             let message = message(None, Some(record), 1_753_610_889_000_000).expect("made up");
-            assert_eq!(problems(record, message.as_bytes()), Vec::<String>::new(), "{message}");
-            assert!(key_of(record, &message).is_some(), "{message}");
+            assert_eq!(problems(record, &message), Vec::<String>::new());
+            assert!(key_of(record, &message).is_some());
         }
     }
 
