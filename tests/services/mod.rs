@@ -2,6 +2,7 @@
 //! Apache Kafka where the harness was given one. What is asserted holds on both.
 
 mod apache_tools;
+mod catalog;
 mod kcat;
 mod python;
 
