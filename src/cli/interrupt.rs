@@ -8,6 +8,7 @@ use crate::clock::Stop;
 ///
 /// # Errors
 /// When the system refuses a signal handler or a thread.
+#[expect(clippy::disallowed_methods, reason = "the second ctrl-C ends at once, whatever is not finished")]
 pub fn listen() -> Result<Stop> {
     let stop = Stop::default();
     let asked = stop.clone();

@@ -1,5 +1,6 @@
 //! What librdkafka reports to: its log lines go to ours, its tokens come from a file or a command.
 
+use crate::clock::{Clock, SystemClock};
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
@@ -70,12 +71,11 @@ impl ClientContext for Context {
                 String::from_utf8(output.stdout)?
             }
         };
-        // Half an hour is asked for again long before any issuer's usual hour is over.
-        let until = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp_millis();
         Ok(OAuthToken {
             token: token.trim().to_string(),
             principal_name: "ecap".into(),
-            lifetime_ms: until + 30 * 60 * 1000,
+            // Half an hour is asked for again long before any issuer's usual hour is over.
+            lifetime_ms: SystemClock.now() / 1000 + 30 * 60 * 1000,
         })
     }
 }
