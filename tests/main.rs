@@ -4,5 +4,7 @@ mod services;
 mod support;
 
 mod broker;
+mod r#gen;
+mod produce;
 mod topics;
 mod windows;

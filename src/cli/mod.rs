@@ -11,6 +11,7 @@ pub mod r#gen;
 pub mod interrupt;
 pub mod logs;
 pub mod output;
+pub mod produce;
 pub mod profile;
 pub mod progress;
 pub mod secrets;

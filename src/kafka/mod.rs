@@ -5,6 +5,7 @@ pub mod config;
 pub mod context;
 pub mod groups;
 pub mod offsets;
+pub mod producer;
 pub mod properties;
 pub mod reader;
 pub mod single;

@@ -21,6 +21,10 @@ pub enum Code {
     InvalidValue,
     /// Over the topic's maximum size on producing.
     TooLarge,
+    /// A line of a CSV that is no row of it: too few or too many fields, or not UTF-8.
+    MalformedRow,
+    /// The broker did not acknowledge the record.
+    NotDelivered,
 }
 
 impl Code {
@@ -35,6 +39,8 @@ impl Code {
             Self::NullCustomer => "NULL_CUSTOMER",
             Self::InvalidValue => "INVALID_VALUE",
             Self::TooLarge => "TOO_LARGE",
+            Self::MalformedRow => "MALFORMED_ROW",
+            Self::NotDelivered => "NOT_DELIVERED",
         }
     }
 }

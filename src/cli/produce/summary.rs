@@ -1,0 +1,79 @@
+//! What a run did, in numbers.
+
+use crate::cli::output::{Show, Table};
+use crate::kafka::producer::Receipts;
+use crate::produce::Totals;
+use crate::units::{format_count, format_size};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// The statistics at the end of a run; their JSON form is stable.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    topic: String,
+    /// Acknowledged by all replicas.
+    records: u64,
+    batches: u64,
+    bytes: u64,
+    seconds: f64,
+    records_per_second: f64,
+    /// From handing over to acknowledgement.
+    latency_ms: Latency,
+    /// Requests that were sent again.
+    retries: u64,
+    /// Rows and records that did not arrive, by reason.
+    failures: BTreeMap<&'static str, u64>,
+    /// Where they are, if there are any.
+    reject_file: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Latency {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+impl Summary {
+    /// The statistics of a run that took `time`.
+    pub fn new(topic: &str, totals: &Totals, receipts: &Receipts, time: Duration, rejects: &Path) -> Self {
+        let percentile =
+            |percent| (receipts.latencies.percentile(percent).as_secs_f64() * 1e5).round() / 100.0;
+        let rounded = |value: f64| (value * 1e3).round() / 1e3;
+        Self {
+            topic: topic.to_owned(),
+            records: receipts.acknowledged,
+            batches: totals.batches,
+            bytes: receipts.bytes,
+            seconds: rounded(time.as_secs_f64()),
+            records_per_second: rounded(receipts.acknowledged as f64 / time.as_secs_f64().max(1e-6)),
+            latency_ms: Latency { p50: percentile(50.0), p95: percentile(95.0), p99: percentile(99.0) },
+            retries: receipts.retries,
+            failures: totals.rejected.iter().map(|(code, count)| (code.as_str(), *count)).collect(),
+            reject_file: (totals.rejects() > 0).then(|| rejects.display().to_string()),
+        }
+    }
+}
+
+impl Show for Summary {
+    fn table(&self, _wide: bool) -> Table {
+        let Latency { p50, p95, p99 } = self.latency_ms;
+        let failures = self.failures.iter().map(|(code, count)| format!("{} {code}", format_count(*count)));
+        let failures = Some(failures.collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty());
+        let mut table = Table::new(["topic", &self.topic]);
+        table.row(["records", &format_count(self.records)]);
+        table.row(["batches", &format_count(self.batches)]);
+        table.row(["bytes", &format_size(self.bytes)]);
+        table.row(["seconds", &format!("{:.1}", self.seconds)]);
+        table.row(["records/s", &format!("{:.1}", self.records_per_second)]);
+        table.row(["latency p50, p95, p99", &format!("{p50} ms, {p95} ms, {p99} ms")]);
+        table.row(["retries", &format_count(self.retries)]);
+        table.row(["failures", failures.as_deref().unwrap_or("none")]);
+        if let Some(path) = &self.reject_file {
+            table.row(["reject file", path]);
+        }
+        table
+    }
+}
