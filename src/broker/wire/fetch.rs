@@ -15,9 +15,10 @@ use tokio::time::{Instant, timeout_at};
 
 /// The longest that a client may wait.
 const LONGEST_WAIT_MS: i32 = 300_000;
-/// The most bytes in one answer, whatever the client asks for, unless one batch is larger. More makes
+/// The most bytes in one answer, whatever the client asks for, unless one batch is larger. Room for many
+/// partitions at once, or a client reads one far ahead of the others; still, more makes
 /// nothing faster, and what answers need is the broker's memory.
-const MOST_BYTES: i32 = 1 << 20;
+const MOST_BYTES: i32 = 16 << 20;
 
 /// Answers when `min_bytes` are there, or something is wrong, or `max_wait_ms` is over.
 pub async fn fetch(context: &Context<'_>, request: FetchRequest) -> FetchResponse {
