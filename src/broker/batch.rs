@@ -141,12 +141,23 @@ impl Header {
         if self.attributes & LOG_APPEND_TIME != 0 {
             return (self.max_timestamp >= timestamp).then_some((self.base_offset, self.max_timestamp));
         }
-        let records = unpack::reader(self.attributes & COMPRESSION, batch.get(HEADER_SIZE..)?).ok()?;
-        Records(records)
-            .map(|(offset, time)| {
-                (self.base_offset.saturating_add(offset), self.base_timestamp.saturating_add(time))
+        self.records(batch)?
+            .map(|record| {
+                let offset = self.base_offset.saturating_add(record.offset_delta);
+                (offset, self.base_timestamp.saturating_add(record.time_delta))
             })
             .find(|(_, time)| *time >= timestamp)
+    }
+
+    /// Whether every record has a key, as compaction needs it. Unpacks the batch.
+    pub fn has_keys(&self, batch: &[u8]) -> bool {
+        let keyed = |records: Records<_>| records.take_while(|record| record.has_key).count();
+        self.records(batch).map(keyed) == usize::try_from(self.count).ok()
+    }
+
+    fn records<'a>(&self, batch: &'a [u8]) -> Option<Records<impl Read + use<'a>>> {
+        let packed = batch.get(HEADER_SIZE..)?;
+        unpack::reader(self.attributes & COMPRESSION, packed).ok().map(Records)
     }
 }
 
@@ -155,25 +166,33 @@ pub fn advance_sequence(sequence: i32, count: i32) -> i32 {
     ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
 }
 
-/// Walks unpacked records and yields (offset delta, time delta); ends at the first that is not one.
+/// What is read of a record.
+struct Record {
+    offset_delta: i64,
+    time_delta: i64,
+    has_key: bool,
+}
+
+/// Walks unpacked records; ends at the first that is not one.
 struct Records<R>(R);
 
 impl<R: Read> Iterator for Records<R> {
-    type Item = (i64, i64);
+    type Item = Record;
 
     fn next(&mut self) -> Option<Self::Item> {
         let length = u64::try_from(varint(&mut self.0).ok()?).ok()?;
-        let mut record = self.0.by_ref().take(length);
-        let times = times(&mut record).ok()?;
-        io::copy(&mut record, &mut io::sink()).ok()?;
-        Some(times)
+        let mut rest = self.0.by_ref().take(length);
+        let record = record(&mut rest).ok()?;
+        io::copy(&mut rest, &mut io::sink()).ok()?;
+        (rest.limit() == 0).then_some(record)
     }
 }
 
-fn times(record: &mut impl Read) -> io::Result<(i64, i64)> {
-    record.read_exact(&mut [0])?;
-    let time = varint(record)?;
-    Ok((varint(record)?, time))
+fn record(bytes: &mut impl Read) -> io::Result<Record> {
+    bytes.read_exact(&mut [0])?;
+    let time_delta = varint(bytes)?;
+    let offset_delta = varint(bytes)?;
+    Ok(Record { offset_delta, time_delta, has_key: varint(bytes)? >= 0 })
 }
 
 fn varint(bytes: &mut impl Read) -> io::Result<i64> {
@@ -251,6 +270,7 @@ pub mod tests {
         assert!(header.checks(&bytes) && header.is_dense());
         assert_eq!(header.size(), bytes.len());
         assert!(!header.checks(&bytes[..bytes.len() - 1]));
+        assert!(!header.has_keys(&bytes), "these records have none");
         let moved = header.place(7, 3);
         assert!(moved.checks(&bytes), "offset and epoch are outside the checksum");
         assert_eq!(moved.next_offset(), 10);

@@ -171,7 +171,8 @@ impl Broker {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
-        let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let ended = thread.join();
         self.core.topics.checkpoint();
         ended.map_err(|_| Error::failed("the broker's thread ended by a mistake of its own"))
     }

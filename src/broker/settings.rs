@@ -181,12 +181,14 @@ pub fn number(settings: &Settings, name: &str) -> i64 {
 
 /// What the log obeys.
 pub fn rules(settings: &Settings, sync: bool) -> Rules {
+    let cleans_by = |policy| items(value(settings, "cleanup.policy")).any(|known| known == policy);
     Rules {
         segment_bytes: number(settings, "segment.bytes") as u64,
         segment_ms: number(settings, "segment.ms"),
         retention_ms: number(settings, "retention.ms"),
         retention_bytes: number(settings, "retention.bytes"),
-        deletes: items(value(settings, "cleanup.policy")).any(|policy| policy == "delete"),
+        deletes: cleans_by("delete"),
+        compacts: cleans_by("compact"),
         max_batch_bytes: number(settings, "max.message.bytes") as usize,
         ahead_ms: number(settings, "message.timestamp.after.max.ms"),
         stamps: value(settings, "message.timestamp.type") == "LogAppendTime",
@@ -236,7 +238,7 @@ mod tests {
             ("message.timestamp.type".to_string(), "LogAppendTime".to_string()),
         ]);
         let rules = rules(&settings, false);
-        assert!(!rules.deletes && rules.stamps);
+        assert!(rules.compacts && !rules.deletes && rules.stamps);
         assert_eq!(rules.max_batch_bytes, 1_048_588);
     }
 }

@@ -107,6 +107,21 @@ fn a_record_that_is_too_large_is_refused_with_kafkas_error() {
 }
 
 #[test]
+fn a_compacted_topic_wants_keys() {
+    let served = Served::new();
+    create(&served.address(), "t", 1, &[("cleanup.policy", "compact")]).unwrap();
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let producer = producer(&served.address(), &[("compression.type", codec)]);
+        let value = "v".repeat(1_000);
+        let error = send(&producer, "t", 0, &value).unwrap_err();
+        assert_eq!(error_code(&error), Some(RDKafkaErrorCode::InvalidRecord), "{codec}");
+        let keyed = FutureRecord::to("t").key("k").payload(&value);
+        block_on(producer.send_result(keyed).unwrap()).unwrap().unwrap();
+    }
+    assert_eq!(watermarks(&served.address(), "t", 0), (0, 5));
+}
+
+#[test]
 fn a_batch_larger_than_the_fetch_limit_is_still_delivered() {
     let served = Served::with_topic("t", 1);
     let producer = producer(&served.address(), &[]);

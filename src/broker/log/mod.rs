@@ -32,6 +32,8 @@ pub struct Rules {
     pub retention_bytes: i64,
     /// Whether old segments are deleted at all.
     pub deletes: bool,
+    /// Whether the last record of each key is what counts, so that every record needs one.
+    pub compacts: bool,
     pub max_batch_bytes: usize,
     /// How far ahead of the broker's clock a record's time may be, milliseconds.
     pub ahead_ms: i64,
@@ -345,6 +347,9 @@ fn admit(batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Header, ResponseErr
     }
     if header.is_transactional() {
         return Err(ResponseError::InvalidTxnState);
+    }
+    if rules.compacts && !header.has_keys(batch) {
+        return Err(ResponseError::InvalidRecord);
     }
     if !rules.stamps && header.max_timestamp > now_ms.saturating_add(rules.ahead_ms) {
         return Err(ResponseError::InvalidTimestamp);

@@ -129,6 +129,8 @@ fn a_batch_that_kafka_would_refuse_is_refused() {
     assert_eq!(refused(&good, &small), ResponseError::MessageTooLarge);
     let punctual = Rules { ahead_ms: 10, ..rules() };
     assert_eq!(refused(&batch(1, 1, 11), &punctual), ResponseError::InvalidTimestamp);
+    let compacted = Rules { compacts: true, ..rules() };
+    assert_eq!(refused(&good, &compacted), ResponseError::InvalidRecord);
     assert_eq!(log.end(), 0);
 }
 
