@@ -6,6 +6,8 @@ use crate::broker::{Config, Core};
 use crate::clock::ManualClock;
 use futures::FutureExt;
 use proptest::prelude::*;
+use std::sync::LazyLock;
+use tokio::runtime::{Builder, Runtime};
 
 fn core() -> Core {
     let core = Core::open(Config::default(), Arc::new(ManualClock::at(0))).unwrap();
@@ -15,6 +17,9 @@ fn core() -> Core {
 
 /// The answer, if it comes at once.
 fn ask(core: &Core, request: Vec<u8>) -> Option<Result<Option<BytesMut>, Unanswerable>> {
+    static RUNTIME: LazyLock<Runtime> =
+        LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
+    let _timers = RUNTIME.enter();
     let here = "127.0.0.1:9092".parse().unwrap();
     answer(core, here, here, Bytes::from(request)).now_or_never()
 }
