@@ -73,6 +73,21 @@ fn creating_twice_changes_nothing_and_a_dry_run_creates_nothing() {
 }
 
 #[test]
+fn two_who_create_or_delete_the_same_at_the_same_time_both_succeed() {
+    let cluster = Cluster::start();
+    for args in [&["create-topics"] as &[&str], &["delete-topic", "--all", "--yes"], &["list-topics"]] {
+        let both = [(); 2].map(|()| {
+            let mut command = cluster.command("ecap-topics");
+            command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts")
+        });
+        for child in both {
+            Ended::from(child.wait_with_output().expect("ends")).ok();
+        }
+    }
+    assert!(!exists(&cluster, &cluster.name("transactions")));
+}
+
+#[test]
 fn every_topic_of_the_catalog_is_created_as_declared_and_healthy() {
     let cluster = Cluster::start();
     topics(&cluster, &["health-check"]).fails(3, &["degraded", "create-topics"]);

@@ -132,7 +132,7 @@ impl Admin {
         (id >= 0).then_some(id)
     }
 
-    /// The settings of each of these topics, by topic and then by name.
+    /// The settings of each of these topics that exists, by topic and then by name.
     ///
     /// # Errors
     /// When the cluster does not tell them.
@@ -145,9 +145,14 @@ impl Admin {
         let answers = answer.map_err(failed("the topics' settings"))?;
         let mut found = BTreeMap::new();
         for (topic, answer) in topics.iter().zip(answers) {
-            let answer = answer
-                .map_err(|code| Error::failed(format!("settings of topic '{topic}': {}", words(code))))?;
-            let mut settings: Vec<_> = answer.entries.into_iter().map(Setting::from).collect();
+            let entries = match answer {
+                Ok(resource) => resource.entries,
+                Err(RDKafkaErrorCode::UnknownTopicOrPartition) => continue,
+                Err(code) => {
+                    return Err(Error::failed(format!("settings of topic '{topic}': {}", words(code))));
+                }
+            };
+            let mut settings: Vec<_> = entries.into_iter().map(Setting::from).collect();
             settings.sort_by(|a, b| a.name.cmp(&b.name));
             found.insert(topic.to_string(), settings);
         }
@@ -164,7 +169,7 @@ impl Admin {
         }
         let wanted: Vec<_> = topics.iter().map(new_topic).collect();
         let answer = self.runtime.block_on(self.client.create_topics(&wanted, &options()));
-        accepted(answer, "creating")?;
+        accepted(answer, "creating", RDKafkaErrorCode::TopicAlreadyExists)?;
         wait_until("the new topics to have leaders", || {
             let cluster = self.cluster(PATIENCE)?;
             Ok(topics.iter().all(|topic| {
@@ -185,7 +190,7 @@ impl Admin {
             return Ok(());
         }
         let answer = self.runtime.block_on(self.client.delete_topics(topics, &options()));
-        accepted(answer, "deleting")?;
+        accepted(answer, "deleting", RDKafkaErrorCode::UnknownTopicOrPartition)?;
         wait_until("the deleted topics to be gone", || {
             let cluster = self.cluster(PATIENCE)?;
             Ok(topics.iter().all(|topic| cluster.topic(topic).is_none()))
@@ -208,10 +213,19 @@ fn new_topic(topic: &Topic) -> NewTopic<'_> {
     topic.config.iter().fold(new, |new, (name, value)| new.set(name, value))
 }
 
-/// Every topic's answer, or the first that is no success.
-fn accepted(answer: Result<Vec<TopicResult>, KafkaError>, doing: &str) -> Result<()> {
+/// Whether every topic's answer is a success, or `already`: somebody else did the same at the same time.
+fn accepted(
+    answer: Result<Vec<TopicResult>, KafkaError>,
+    doing: &str,
+    already: RDKafkaErrorCode,
+) -> Result<()> {
     for answer in answer.map_err(failed(&format!("{doing} topics")))? {
-        answer.map_err(|(topic, code)| Error::failed(format!("{doing} topic '{topic}': {}", words(code))))?;
+        match answer {
+            Err((topic, code)) if code != already => {
+                return Err(Error::failed(format!("{doing} topic '{topic}': {}", words(code))));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -71,20 +71,27 @@ impl Offsets {
         self.at(&with_leaders([topic]), Offset::Offset(millis.max(0)))
     }
 
-    /// Asks again while a partition is on its way to its leader, as it is just after it was created.
+    /// Asks again while a partition is on its way to its leader, as it is just after it was created, and
+    /// no more for topics that were deleted meanwhile.
     fn at(&self, partitions: &[Partition], place: Offset) -> Result<BTreeMap<Partition, i64>> {
-        if partitions.is_empty() {
-            return Ok(BTreeMap::new());
-        }
         let start = Instant::now();
-        loop {
-            match self.ask(partitions, place) {
+        let mut asked = partitions.to_vec();
+        while !asked.is_empty() {
+            match self.ask(&asked, place) {
                 Err(error) if is_passing(&error) && start.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(50));
+                    self.forget_deleted(&mut asked)?;
                 }
                 answer => return answer.map_err(failed("the partitions' offsets")),
             }
         }
+        Ok(BTreeMap::new())
+    }
+
+    fn forget_deleted(&self, partitions: &mut Vec<Partition>) -> Result<()> {
+        let metadata = self.0.fetch_metadata(None, PATIENCE).map_err(failed("the cluster's topics"))?;
+        partitions.retain(|(name, _)| metadata.topics().iter().any(|topic| topic.name() == name));
+        Ok(())
     }
 
     /// One request per leader: a time stands where an offset would, and the ends have numbers of their own.
@@ -105,8 +112,10 @@ impl Offsets {
 }
 
 fn is_passing(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
-    let passing = [LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition];
+    use RDKafkaErrorCode::{
+        LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition,
+    };
+    let passing = [LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition];
     error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
 }
 
