@@ -7,4 +7,6 @@ mod broker;
 mod r#gen;
 mod produce;
 mod topics;
+mod catalog;
+mod consume;
 mod windows;
