@@ -131,7 +131,7 @@ impl Stage {
     /// Starts a query that tells of its batches.
     fn start(&self, args: &[&str]) -> Running {
         let mut command = self.cluster.command("ecap-consume");
-        Running::start(command.args(["--from", "earliest", "--progress", "json"]).args(args))
+        Running::start(command.args(args).args(["--from", "earliest", "--progress", "json"]))
     }
 
     fn consumer(&self, group: &str) -> BaseConsumer {

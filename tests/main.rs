@@ -4,9 +4,9 @@ mod services;
 mod support;
 
 mod broker;
+mod catalog;
+mod consume;
 mod r#gen;
 mod produce;
 mod topics;
-mod catalog;
-mod consume;
 mod windows;

@@ -63,15 +63,11 @@ impl Intake {
     /// An intake of a topic's records for a plan that wants `columns`. Event time is the column `time`.
     ///
     /// # Errors
-    /// A usage error when there is no such time column.
+    /// A usage error when the topic holds dead letters.
     pub fn new(topic: &Topic, columns: SchemaRef, time: &str) -> Result<Self> {
         let Some(record) = topic.record.clone() else {
             return Err(Error::usage(format!("topic '{}' has no columns", topic.name)));
         };
-        let known = time == RECORD_TIME || record.columns().field(time).is_some();
-        if !known {
-            return Err(Error::usage(format!("there is no time column '{time}' in topic '{}'", topic.name)));
-        }
         let (time, partitions) = (time.to_string(), BTreeMap::new());
         let (counts, refused) = (Counts::default(), None);
         Ok(Self { topic: topic.clone(), record, columns, time, partitions, counts, refused })

@@ -90,11 +90,9 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// A usage error when the plan and the options do not go together.
     pub fn new(plan: StreamPlan, options: Options, around: Surroundings<'a>) -> Result<Self> {
+        options.check(&plan)?;
         let intake = Intake::new(&plan.topic, plan.columns().clone(), &options.time)?;
         let windows = plan.aggregate().cloned().map(WindowAggregate::new);
-        if windows.is_none() && options.mode == OutputMode::Complete {
-            return Err(Error::usage("output mode complete needs a window").hint("use append or update"));
-        }
         let mut watermark = Watermark::new(options.delay, options.idle_timeout, options.policy);
         for partition in around.source.positions().keys() {
             watermark.expect(*partition);

@@ -1,6 +1,9 @@
 //! How a query runs: when, how much at once, and what it shows.
 
 use super::watermark::Policy;
+use crate::catalog::RECORD_TIME;
+use crate::query::plan::StreamPlan;
+use crate::record::schema::Type;
 use crate::{Error, Result, units};
 use std::time::Duration;
 
@@ -61,4 +64,27 @@ pub struct Options {
     pub flush_at_end: bool,
     /// Whether the first refused record ends the query.
     pub fail_fast: bool,
+}
+
+impl Options {
+    /// Sees to it that they go together with a plan.
+    ///
+    /// # Errors
+    /// A usage error where they do not.
+    pub fn check(&self, plan: &StreamPlan) -> Result<()> {
+        if plan.aggregate().is_none() && self.mode == OutputMode::Complete {
+            return Err(Error::usage("output mode complete needs a window").hint("use append or update"));
+        }
+        if self.time == RECORD_TIME {
+            return Ok(());
+        }
+        let columns = plan.topic.record.as_ref().map(|record| record.columns()).unwrap_or_default();
+        let (time, topic) = (&self.time, &plan.topic.name);
+        match columns.field(time).map(|field| &field.kind) {
+            Some(Type::Timestamp) => Ok(()),
+            Some(kind) => Err(Error::usage(format!("time column '{time}' is {kind}, not TIMESTAMP"))
+                .hint(format!("{RECORD_TIME} is when Kafka got the record"))),
+            None => Err(Error::usage(format!("there is no time column '{time}' in topic '{topic}'"))),
+        }
+    }
 }

@@ -40,6 +40,7 @@ struct Windowed {
     aggregate: Arc<AggregateSpec>,
     emit: Arc<Slot>,
     above: Arc<dyn ExecutionPlan>,
+    time: Option<String>,
 }
 
 impl StreamPlan {
@@ -81,6 +82,11 @@ impl StreamPlan {
     /// What the operator aggregates, if the query has a window.
     pub fn aggregate(&self) -> Option<&Arc<AggregateSpec>> {
         self.windowed.as_ref().map(|windowed| &windowed.aggregate)
+    }
+
+    /// The column whose time the query's windows are of, where it is a column as it is.
+    pub fn time(&self) -> Option<&str> {
+        self.windowed.as_ref()?.time.as_deref()
     }
 
     /// Runs what stands below the operator on rows with [`Self::columns`].
@@ -171,8 +177,8 @@ impl Cut {
         let emit = emit.ok_or_else(|| Error::usage("the window was optimised away: the query is empty"))?;
         let before = emit.before.clone().ok_or_else(|| Error::usage("the window has no input"))?;
         let (aggregate, below) = AggregateSpec::of(&before, window, emit.slot.schema().clone())?;
-        let windowed =
-            Windowed { aggregate: Arc::new(aggregate), emit: emit.slot.clone(), above: plan.clone() };
+        let (aggregate, emit, time) = (Arc::new(aggregate), emit.slot.clone(), window.time.clone());
+        let windowed = Windowed { aggregate, emit, above: plan.clone(), time };
         Ok(Self { source, below, windowed: Some(windowed) })
     }
 }

@@ -33,13 +33,19 @@ pub struct WindowEmit {
     pub window: WindowSpec,
     /// Which of the group columns is the window.
     pub position: usize,
+    /// The column of the windows' time; `None` where it is another expression.
+    pub time: Option<String>,
 }
 
 impl WindowEmit {
     /// The same windows over the same input.
     pub fn copy(&self) -> Self {
-        let (input, schema, window) = (self.input.clone(), self.schema.clone(), self.window.clone());
-        Self { input, schema, window, position: self.position }
+        self.over(self.input.clone())
+    }
+
+    fn over(&self, input: LogicalPlan) -> Self {
+        let (schema, window, time) = (self.schema.clone(), self.window.clone(), self.time.clone());
+        Self { input, schema, window, position: self.position, time }
     }
 }
 
@@ -72,8 +78,7 @@ impl UserDefinedLogicalNodeCore for WindowEmit {
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         let Some(input) = inputs.into_iter().next() else { return plan_err!("WindowEmit has one input") };
-        let (schema, window) = (self.schema.clone(), self.window.clone());
-        Ok(Self { input, schema, window, position: self.position })
+        Ok(self.over(input))
     }
 }
 
@@ -115,7 +120,8 @@ fn by_window(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     groups[position] = pane.alias("__pane");
     let by_pane = Aggregate::try_new(aggregate.input.clone(), groups, aggregate.aggr_expr.clone())?;
     let input = LogicalPlan::Aggregate(by_pane);
-    let emit = WindowEmit { input, schema: aggregate.schema.clone(), window, position };
+    let time = call.args[0].try_as_col().map(|column| column.name.clone());
+    let emit = WindowEmit { input, schema: aggregate.schema.clone(), window, position, time };
     Ok(Some(LogicalPlan::Extension(Extension { node: Arc::new(emit) })))
 }
 

@@ -184,3 +184,50 @@ fn a_printed_query_run_from_a_file_gives_the_same_rows() {
         assert_eq!(from_flags, sorted(stage.rows(&["query", "query.sql"])), "{sql}");
     }
 }
+
+#[test]
+fn every_topic_of_the_catalog_can_be_queried() {
+    let catalog = ecap::catalog::Catalog::built_in().unwrap();
+    let with_records = catalog.topics().iter().filter(|topic| topic.record.is_some());
+    let names: Vec<_> = with_records.map(|topic| topic.name.as_str()).collect();
+    let stage = Stage::new(&names);
+    for name in names {
+        assert!(stage.rows(&["--topic", name, "--aggregated"]).is_empty());
+        assert!(stage.rows(&["--topic", name]).is_empty());
+    }
+}
+
+#[test]
+fn derived_and_nested_columns_have_values() {
+    let stage = Stage::new(&["user-events"]);
+    for (device, city) in
+        [("\"mobile\"", "Rome"), ("\"tablet\"", "Rome"), ("\"desktop\"", "Oslo"), ("null", "Rome")]
+    {
+        let event = format!(
+            r#"{{"event_id":"e","session_id":"s","event_type":"view","timestamp":{},
+                "device_info":{{"type":{device}}},"user_location":{{"city":"{city}"}}}}"#,
+            stage.base + 1_000
+        );
+        stage.put("user-events", 0, 0, Some(event.as_bytes()));
+    }
+    stage.flush();
+    let rows = stage.rows(&["--topic", "user-events", "--where", "user_location.city = 'Rome'"]);
+    let mobile: Vec<_> = rows.iter().map(|row| row["is_mobile"].as_bool()).collect();
+    assert_eq!(mobile, [Some(true), Some(true), Some(false)]);
+    let hour = (stage.base / 3_600_000) % 24;
+    assert!(rows.iter().all(|row| integer(row, "hour_of_day") == hour), "{rows:?}");
+}
+
+#[test]
+fn the_watermark_is_on_the_column_of_the_window() {
+    let stage = Stage::new(&["transactions"]);
+    put_transaction(&stage, 0, 60_000, 1_000);
+    stage.flush();
+    let sql = "SELECT window.start AS window_start, count(*) AS record_count FROM transactions \
+               GROUP BY window(_timestamp, '10 seconds')";
+    std::fs::write(stage.cluster.folder.path().join("query.sql"), sql).unwrap();
+    let mut query = stage.start(&["query", "query.sql", "--trigger", "once", "--watermark", "5s"]);
+    let batch = query.batch();
+    query.end().ok();
+    assert_eq!(stage.time(&batch["eventTime"], "watermark"), 55_000, "{batch}");
+}

@@ -23,7 +23,7 @@ const READ_AHEAD: usize = 16 << 20;
 #[command(next_help_heading = "Run")]
 pub struct RunArgs {
     /// When a batch runs: every so often (5s), as soon as there is data (0s), once, or available-now
-    #[arg(long, default_value = "5s", value_name = "WHEN")]
+    #[arg(long, default_value = "5s", value_name = "WHEN", allow_hyphen_values = true)]
     trigger: Trigger,
     /// Rows of final windows, rows that changed, or all rows
     #[arg(long, value_enum, default_value_t)]
@@ -32,13 +32,13 @@ pub struct RunArgs {
     #[arg(long, default_value = "latest", value_name = "WHERE")]
     from: From,
     /// How long a window waits for late records; the topic's own where it is not given
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
     watermark: Option<Duration>,
-    /// The column of event time; the topic's own where it is not given
+    /// The column of event time; the query's or the topic's own where it is not given
     #[arg(long, value_name = "COLUMN")]
     time_column: Option<String>,
     /// After which silence a partition holds back no results; off is never
-    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    #[arg(long, default_value = "30s", value_name = "DURATION", allow_hyphen_values = true)]
     idle_timeout: IdleTimeout,
     /// The slowest partition decides how far time is, or Spark's single maximum
     #[arg(long, value_enum, default_value_t)]
@@ -103,7 +103,12 @@ impl RunArgs {
 
     fn options(&self, plan: &StreamPlan) -> Options {
         let record = plan.topic.record.as_ref();
-        let time = self.time_column().or(record.map(|record| record.time.as_str()));
+        // A column that the query made itself is not there when the watermark is taken.
+        let known = |name: &&str| {
+            *name == RECORD_TIME || record.is_some_and(|record| record.columns().field(name).is_some())
+        };
+        let own = plan.time().filter(known).or(record.map(|record| record.time.as_str()));
+        let time = self.time_column().or(own);
         Options {
             trigger: self.trigger,
             mode: match self.output_mode {
@@ -135,6 +140,7 @@ pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) 
     let plan = StreamPlan::new(sql, &settings.catalog, &settings.prefix)?;
     tracing::info!("plan:\n{plan}");
     let options = args.options(&plan);
+    options.check(&plan)?;
     let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
     let stop = interrupt::listen()?;
     settings.connection.check()?;
