@@ -233,16 +233,16 @@ impl Span {
         self.position
     }
 
-    /// Whole batches of at most `limit` bytes together. With `at_least_one`, a first batch that is
-    /// larger is read all the same. With them comes the offset after the last.
-    pub fn read(&self, limit: usize, at_least_one: bool) -> io::Result<(Bytes, Option<i64>)> {
-        let wanted = self.len().min(limit.max(if at_least_one { HEADER_SIZE } else { 0 }) as u64) as usize;
+    /// Whole batches of at most `limit` bytes together; a first batch that is larger is read all the
+    /// same if it has at most `most` bytes. With them comes the offset after the last.
+    pub fn read(&self, limit: usize, most: usize) -> io::Result<(Bytes, Option<i64>)> {
+        let wanted = self.len().min(limit.max(HEADER_SIZE) as u64) as usize;
         let mut bytes = self.blob.read(self.position, wanted)?;
-        if at_least_one
-            && let Some(first) = Header::read(&bytes)
-            && first.size() > bytes.len()
+        if let Some(first) = Header::read(&bytes)
+            && first.size() > limit
         {
-            bytes = self.blob.read(self.position, first.size())?;
+            let fits = first.size() <= most;
+            bytes = if fits { self.blob.read(self.position, first.size())? } else { Bytes::new() };
         }
         let (mut whole, mut next) = (0, None);
         while let Some(header) = bytes.get(whole..).and_then(Header::read)

@@ -1,6 +1,7 @@
 use super::*;
 use crate::broker::batch::tests::{batch, produced};
 use crate::broker::settings::{self, Settings};
+use bytes::Bytes;
 
 fn rules() -> Rules {
     Rules { ahead_ms: i64::MAX, ..settings::rules(&Settings::new(), false) }
@@ -12,7 +13,7 @@ fn append(log: &mut Log, batch: &[u8]) -> i64 {
 
 fn read(log: &Log, offset: i64, limit: usize) -> (Vec<u8>, Option<i64>) {
     let (bytes, next) = match log.read_from(offset).unwrap() {
-        Some((_, span)) => span.read(limit, true).unwrap(),
+        Some((_, span)) => span.read(limit, usize::MAX).unwrap(),
         None => Default::default(),
     };
     (bytes.to_vec(), next)
@@ -30,6 +31,9 @@ fn batches_come_back_as_they_went_in_with_their_offsets() {
         assert_eq!(Header::read(&bytes).unwrap().base_offset, 3);
         assert_eq!(bytes[HEADER_SIZE..one.len()], one[HEADER_SIZE..]);
         assert_eq!(read(&log, 0, 1), (read(&log, 0, one.len()).0, Some(3)), "one batch at least");
+        let (_, span) = log.read_from(0).unwrap().unwrap();
+        assert_eq!(span.read(1, one.len()).unwrap().1, Some(3));
+        assert_eq!(span.read(1, one.len() - 1).unwrap(), (Bytes::new(), None));
         assert!(log.read_from(9).unwrap().is_none());
         assert_eq!(log.read_from(10).err(), Some(ResponseError::OffsetOutOfRange));
     }

@@ -15,10 +15,9 @@ use tokio::time::{Instant, timeout_at};
 
 /// The longest that a client may wait.
 const LONGEST_WAIT_MS: i32 = 300_000;
-/// The most bytes in one answer, whatever the client asks for, unless one batch is larger. Room for many
-/// partitions at once, or a client reads one far ahead of the others; still, more makes
-/// nothing faster, and what answers need is the broker's memory.
-const MOST_BYTES: i32 = 16 << 20;
+/// The bytes that one answer is filled with, whatever the client asks for. More makes nothing faster,
+/// and what answers need is the broker's memory.
+const ENOUGH_BYTES: usize = 2 << 20;
 
 /// Answers when `min_bytes` are there, or something is wrong, or `max_wait_ms` is over.
 pub async fn fetch(context: &Context<'_>, request: FetchRequest) -> FetchResponse {
@@ -101,15 +100,17 @@ fn find(topic: &Topic, asked: &FetchPartition, bell: &Arc<Notify>) -> Result<Pla
 }
 
 fn respond(found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse {
-    let mut left = request.max_bytes.clamp(0, MOST_BYTES) as usize;
-    let mut first = true;
+    let partitions = found.iter().flat_map(|topic| &topic.partitions);
+    let mut room = Room {
+        client: request.max_bytes.max(0) as usize,
+        own: ENOUGH_BYTES,
+        waiting: partitions.filter(|found| found.bytes() > 0).count(),
+        empty: true,
+    };
     let committed_only = request.isolation_level == 1;
     let topics = found.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().map(|found| {
-            let data = read(found, left, first);
-            let size = data.records.as_ref().map_or(0, Bytes::len);
-            left = left.saturating_sub(size);
-            first &= size == 0;
+            let data = read(found, &mut room);
             if committed_only { data.with_aborted_transactions(Some(Vec::new())) } else { data }
         });
         FetchableTopicResponse::default()
@@ -120,12 +121,39 @@ fn respond(found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse 
     FetchResponse::default().with_responses(topics.collect())
 }
 
-fn read(found: Found<'_>, left: usize, first: bool) -> PartitionData {
-    let index = found.asked.partition;
-    let limit = left.min(found.asked.partition_max_bytes.max(0) as usize);
-    let data = found.place.and_then(|place| Ok((take(&place, limit, first)?, place)));
-    let response = PartitionData::default().with_partition_index(index).with_aborted_transactions(None);
-    match data {
+/// How much an answer may still grow. Partitions share it evenly, so that no reader gets far ahead in
+/// one of them.
+struct Room {
+    /// What the client allows; only the first batch of the answer may be larger.
+    client: usize,
+    /// What the broker wants; any partition's first batch may be larger.
+    own: usize,
+    /// Partitions that have records and did not get their share yet.
+    waiting: usize,
+    empty: bool,
+}
+
+impl Room {
+    /// What the next partition may take, and how large its first batch may be at most.
+    fn share(&self, partition_max: i32) -> (usize, usize) {
+        let most = self.client.min(partition_max.max(0) as usize);
+        let share = most.min(self.own / self.waiting.max(1));
+        (share, if self.empty { usize::MAX } else { most })
+    }
+
+    fn taken(&mut self, bytes: usize) {
+        self.client = self.client.saturating_sub(bytes);
+        self.own = self.own.saturating_sub(bytes);
+        self.waiting = self.waiting.saturating_sub(1);
+        self.empty &= bytes == 0;
+    }
+}
+
+fn read(found: Found<'_>, room: &mut Room) -> PartitionData {
+    let response =
+        PartitionData::default().with_partition_index(found.asked.partition).with_aborted_transactions(None);
+    let share = room.share(found.asked.partition_max_bytes);
+    match found.place.and_then(|place| Ok((take(&place, share, room)?, place))) {
         Ok((records, place)) => response
             .with_high_watermark(place.end)
             .with_last_stable_offset(place.end)
@@ -140,16 +168,34 @@ fn read(found: Found<'_>, left: usize, first: bool) -> PartitionData {
     }
 }
 
-fn take(place: &Place, limit: usize, first: bool) -> Result<Bytes, ResponseError> {
-    let Some((segment, span)) = place.span.as_ref().filter(|_| first || limit > 0) else {
+fn take(place: &Place, (share, most): (usize, usize), room: &mut Room) -> Result<Bytes, ResponseError> {
+    let Some((segment, span)) = place.span.as_ref().filter(|_| most > 0 && room.own > 0) else {
         return Ok(Bytes::new());
     };
-    let (records, next) = span.read(limit, first).map_err(|error| {
+    let (records, next) = span.read(share, most).map_err(|error| {
         tracing::error!(%error, "records could not be read");
         ResponseError::KafkaStorageError
     })?;
+    room.taken(records.len());
     if let Some(next) = next {
         place.partition.log().remember(*segment, next, span.position() + records.len() as u64);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_share_an_answer_and_the_first_batch_is_always_sent() {
+        let mut room = Room { client: 1 << 20, own: 900, waiting: 3, empty: true };
+        assert_eq!(room.share(10_000), (300, usize::MAX));
+        room.taken(100);
+        assert_eq!(room.share(10_000), (400, 10_000), "what one leaves, the others get");
+        room.taken(700);
+        assert_eq!(room.share(50), (50, 50));
+        room.taken(0);
+        assert_eq!((room.own, room.waiting), (100, 0));
+    }
 }
