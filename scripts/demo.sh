@@ -54,7 +54,8 @@ pids+=("$producer")
 
 say "5. Sliding windows of 10 s, one every 5 s: watch record_count rise, and each record count twice"
 echo "\$ ecap-consume --window 10s --slide 5s --from earliest"
-ecap-consume --window 10s --slide 5s --from earliest > >(tee "$ECAP_HOME/windows.txt") &
+# No live line: it and what tee writes would cross.
+ecap-consume --window 10s --slide 5s --from earliest --no-progress > >(tee "$ECAP_HOME/windows.txt") &
 consumer=$!
 pids+=("$consumer")
 

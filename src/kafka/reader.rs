@@ -203,13 +203,17 @@ impl Source for Reader {
                 }
                 Err(error) => self.judge(error)?,
             }
-            let caught_up = |positions: &BTreeMap<_, Position>| positions.values().all(|at| at.caught_up);
-            if (self.stops_at_ends || bytes > 0) && caught_up(&self.positions) {
+            let caught_up = self.positions.values().all(|at| at.caught_up);
+            if self.stops_at_ends && caught_up {
                 break;
             }
-            if bytes > 0 {
-                wait = PAUSE;
-            }
+            // The end was reported when the client got there, perhaps seconds ago: what it fetched since
+            // then is behind the report in its queue, and is still read.
+            wait = match bytes > 0 {
+                true if caught_up => Duration::ZERO,
+                true => PAUSE,
+                false => wait,
+            };
         }
         Ok(())
     }
