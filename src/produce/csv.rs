@@ -207,9 +207,12 @@ mod tests {
         Ok(record)
     }
 
+    /// Line, what there was, key, value.
+    type ReadRow = (u64, Next, Option<String>, String);
+
     const HEADER: &str = "customer_id,age,price,premium,day\n";
 
-    fn read(text: impl AsRef<[u8]>) -> Result<Vec<(u64, Next, Option<String>, String)>> {
+    fn read(text: impl AsRef<[u8]>) -> Result<Vec<ReadRow>> {
         let mut source = CsvSource::new("a.csv", text.as_ref(), &record()?)?;
         let (mut row, mut rows) = (Row::default(), Vec::new());
         loop {

@@ -252,6 +252,10 @@ impl ProduceCli {
             None if self.world.seed.is_none() => output::note(&format!("seed {}", world.seed)),
             None => {}
         }
+        // Records that are sent at a rate happen at that rate.
+        if let (None, Pace::Rate(rate)) = (world.event_rate, self.pace(false)) {
+            world.event_rate = Some(rate);
+        }
         let record = topic
             .record
             .as_ref()
