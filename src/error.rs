@@ -105,6 +105,17 @@ impl From<std::io::Error> for Error {
     }
 }
 
+impl From<toml::de::Error> for Error {
+    /// Its own text draws the place over several lines; the first of them names it.
+    fn from(error: toml::de::Error) -> Self {
+        let (text, message) = (error.to_string(), error.message().trim().replace('\n', ", "));
+        match text.lines().next().filter(|_| error.span().is_some()) {
+            Some(place) => Self::usage(format!("{place}: {message}")),
+            None => Self::usage(message),
+        }
+    }
+}
+
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Self {
         Self::failed(error.to_string())

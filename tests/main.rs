@@ -5,6 +5,7 @@ mod support;
 
 mod broker;
 mod catalog;
+mod cli;
 mod consume;
 mod r#gen;
 mod produce;

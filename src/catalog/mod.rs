@@ -156,8 +156,7 @@ impl Catalog {
     /// # Errors
     /// A usage error with the topic and what is wrong.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: file::File =
-            toml::from_str(text).map_err(|error| Error::usage(error.to_string().trim_end().to_string()))?;
+        let file: file::File = toml::from_str(text)?;
         let topics = file.topics()?;
         for topic in &topics {
             topic.check().map_err(|error| error.at(format!("topic '{}'", topic.name)))?;

@@ -143,11 +143,10 @@ impl CommonArgs {
             Some(path) => Catalog::load(Path::new(&path))?,
             None => Catalog::built_in()?,
         };
-        let (mut found, token) = finder.properties(args, given, config.as_deref(), protocol)?;
-        let servers = servers.or(found.remove("bootstrap.servers"));
-        let servers = servers.unwrap_or_else(|| finder.default("bootstrap-servers", "localhost:9092"));
+        let mut found = finder.properties(args, given, config.as_deref(), protocol)?;
+        let servers = finder.servers(servers, found.values.remove("bootstrap.servers"))?;
         Ok(Settings {
-            connection: Connection::new(servers).with_properties(found).with_token(token),
+            connection: Connection::new(servers).with_properties(found.values).with_token(found.token),
             catalog: catalog.prefixed(&prefix),
             prefix,
             origins: finder.origins,
@@ -169,6 +168,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Where a setting comes from that was given as a flag of its own.
+const FLAG: &str = "flag";
+
+/// Where a setting comes from that was given with `-X`.
+const PROPERTY_FLAG: &str = "flag -X";
+
 /// Looks a setting up in its places, and remembers where it was found.
 struct Finder<'a> {
     profile: &'a str,
@@ -188,7 +193,7 @@ impl Finder<'_> {
         if name == "bootstrap-servers" {
             variables.push("KAFKA_BROKERS".into());
         }
-        let places = flag.iter().map(|value| (value.clone(), "flag".to_string()));
+        let places = flag.iter().map(|value| (value.clone(), FLAG.to_string()));
         let places = places.chain(variables.into_iter().filter_map(|name| Some((variable(&name)?, name))));
         let places = places.chain(profile.iter().map(|value| (value.clone(), self.profile.to_string())));
         let (value, origin) = places.into_iter().next()?;
@@ -201,41 +206,76 @@ impl Finder<'_> {
         value.into()
     }
 
-    /// Client settings: the profile's, then the file's, then the flags'.
+    /// Client settings: the profile's, over them the file's, over them the flags'.
     fn properties(
         &mut self,
         args: &ConnectionArgs,
         profile: &profile::Settings,
         file: Option<&str>,
         protocol: Option<String>,
-    ) -> Result<(BTreeMap<String, String>, Option<TokenSource>)> {
-        let mut given: Vec<(String, String, String)> = Vec::new();
+    ) -> Result<Properties> {
+        let mut found = Properties::default();
         for (name, value) in &profile.kafka {
-            given.push((name.clone(), value.clone(), self.profile.to_string()));
+            self.note(name, value, self.profile);
+            found.put(name, value)?;
         }
-        let mut found = BTreeMap::new();
         if let Some(path) = file {
+            // A settings file may hold secrets: it is what `@FILE` would point to.
             for (name, value) in properties::load(Path::new(path))? {
                 self.note(&name, &value, path);
-                found.insert(name, value);
+                found.values.insert(name, value);
             }
         }
-        given.extend(protocol.map(|value| ("security.protocol".into(), value, "flag".into())));
+        found.values.extend(protocol.map(|value| ("security.protocol".into(), value)));
         for property in &args.property {
             let (name, value) = property.split_once('=').ok_or_else(|| {
                 Error::usage(format!("-X {property}: there is no '='")).hint("write -X name=value")
             })?;
-            given.push((name.trim().into(), value.into(), "flag -X".into()));
+            self.note(name.trim(), value, PROPERTY_FLAG);
+            found.put(name.trim(), value)?;
         }
-        let mut token = None;
-        for (name, value, origin) in given {
-            self.note(&name, &value, &origin);
-            match name.as_str() {
-                "sasl.oauthbearer.token" => token = Some(token_source(&value)?),
-                _ => drop(found.insert(name.clone(), secrets::reveal(&name, &value)?)),
+        Ok(found)
+    }
+
+    /// The broker's address: by flag, environment or profile, or else as a client setting. `-X` is a flag.
+    fn servers(&mut self, own: Option<String>, setting: Option<String>) -> Result<String> {
+        let origin = |name: &str| self.origins.iter().find(|setting| setting.name == name);
+        let origin = |name: &str| origin(name).map(|setting| setting.origin.clone());
+        let (by_own, by_setting) = (origin("bootstrap-servers"), origin("bootstrap.servers"));
+        self.origins.retain(|setting| setting.name != "bootstrap.servers");
+        let setting = setting.zip(by_setting);
+        let wins = |(_, origin): &(String, String)| {
+            own.is_none() || (origin == PROPERTY_FLAG && by_own.as_deref() != Some(FLAG))
+        };
+        let servers = match setting.filter(wins) {
+            Some((value, origin)) => {
+                self.note("bootstrap-servers", &value, &origin);
+                value
             }
+            None => own.unwrap_or_else(|| self.default("bootstrap-servers", "localhost:9092")),
+        };
+        match servers.contains('@') {
+            true => Err(Error::usage("bootstrap-servers: an address has no user and no password")
+                .hint("write -X sasl.username=NAME -X sasl.password=@FILE")),
+            false => Ok(servers),
         }
-        Ok((found, token))
+    }
+}
+
+/// Client settings, secrets in the open.
+#[derive(Default)]
+struct Properties {
+    values: BTreeMap<String, String>,
+    token: Option<TokenSource>,
+}
+
+impl Properties {
+    fn put(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "sasl.oauthbearer.token" => self.token = Some(token_source(value)?),
+            _ => drop(self.values.insert(name.into(), secrets::reveal(name, value)?)),
+        }
+        Ok(())
     }
 }
 

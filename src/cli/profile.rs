@@ -56,7 +56,7 @@ pub fn load(folder: &Path, name: Option<&str>) -> Result<Profile> {
     };
     let wrong = |what: String| Error::usage(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-    let mut file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().into()))?;
+    let mut file: File = toml::from_str(&text).map_err(|error| Error::from(error).at(path.display()))?;
     let wanted = name.unwrap_or("default");
     let Some(mut settings) = file.profile.remove(wanted) else {
         return name.map_or(Ok(Profile::default()), |name| {
