@@ -2,7 +2,7 @@
 
 use super::output::OutputArgs;
 use super::{profile, secrets};
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog, Topic};
 use crate::kafka::config::Connection;
 use crate::kafka::context::TokenSource;
 use crate::kafka::properties;
@@ -110,10 +110,21 @@ pub struct Setting {
 }
 
 impl Settings {
-    /// The full name of a catalog topic that a person gave with or without the prefix.
-    pub fn full_name(&self, topic: &str) -> String {
-        let known = self.catalog.topic(&format!("{}{topic}", self.prefix));
-        known.map_or_else(|_| topic.to_string(), |topic| topic.name.clone())
+    /// The catalog's topic that a person named, with or without the prefix.
+    ///
+    /// # Errors
+    /// A usage error with the nearest name, without the prefix.
+    pub fn topic(&self, name: &str) -> Result<&Topic> {
+        let bare = |name: &str| name.strip_prefix(&self.prefix).unwrap_or(name).to_string();
+        let full = format!("{}{}", self.prefix, bare(name));
+        self.catalog.topic(&full).map_err(|_| {
+            let error = Error::usage(format!("topic '{name}' is not in the catalog"));
+            let names: Vec<_> = self.catalog.topics().iter().map(|topic| bare(&topic.name)).collect();
+            match catalog::nearest(&bare(name), names.iter().map(String::as_str)) {
+                Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
+                None => error,
+            }
+        })
     }
 }
 

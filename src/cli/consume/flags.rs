@@ -39,8 +39,8 @@ impl QueryArgs {
     /// # Errors
     /// A usage error where flags do not go together, or the catalog has no such topic.
     pub fn to_sql(&self, settings: &Settings, time: Option<&str>) -> Result<String> {
-        let name = settings.full_name(&self.topic);
-        let topic = settings.catalog.topic(&name)?;
+        let topic = settings.topic(&self.topic)?;
+        let name = &topic.name;
         if topic.record.is_none() {
             return Err(Error::usage(format!("topic '{name}' holds dead letters, which have no columns")));
         }
@@ -52,7 +52,7 @@ impl QueryArgs {
             condition: self.condition.clone(),
             time: time.map(ToString::to_string),
         };
-        let short = name.strip_prefix(&settings.prefix).unwrap_or(&name);
+        let short = name.strip_prefix(&settings.prefix).unwrap_or(name);
         flags.to_sql(short, topic, self.aggregated)
     }
 }

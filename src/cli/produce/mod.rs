@@ -127,7 +127,7 @@ impl Cli for ProduceCli {
 /// When rows cannot be read, records cannot be sent, or some were rejected.
 pub fn run(cli: ProduceCli) -> Result<()> {
     let settings = cli.common.settings()?;
-    let topic = settings.catalog.topic(&settings.full_name(cli.topic_name()))?;
+    let topic = settings.topic(cli.topic_name())?;
     let plan = cli.plan(topic)?;
     let mut source = cli.source(topic)?;
     settings.connection.check()?;

@@ -38,7 +38,7 @@ impl Session {
             return Ok(topic);
         }
         let error = Error::failed(format!("topic '{name}' does not exist"));
-        if self.settings.catalog.topic(&self.settings.full_name(name)).is_ok() {
+        if self.settings.topic(name).is_ok() {
             return Err(error.hint(format!("create it with `ecap-topics create-topics {name}`")));
         }
         let topics = self.cluster.topics.iter().filter(|topic| !topic.is_internal());
@@ -62,12 +62,7 @@ impl Session {
     /// A factor above the number of live brokers is refused here, before anything is changed.
     pub fn declared(&self, names: &[String], factor: Option<i32>) -> Result<Vec<Topic>> {
         let catalog = &self.settings.catalog;
-        let full = |name: &String| {
-            let full = self.settings.full_name(name);
-            let known = catalog.topics().iter().map(|topic| topic.name.as_str());
-            let unknown = || Error::usage(format!("topic '{name}' is not in the catalog"));
-            if catalog.topic(&full).is_ok() { Ok(full) } else { Err(self.suggest(unknown(), name, known)) }
-        };
+        let full = |name: &String| Ok(self.settings.topic(name)?.name.clone());
         let names = names.iter().map(full).collect::<Result<Vec<_>>>()?;
         let topics = plan::select(catalog, &names)?.into_iter();
         let topics: Vec<_> = topics
