@@ -57,8 +57,9 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 	@scripts/test-kafka.sh
 
 .PHONY: test-long
-test-long: needs ## the property tests with many more cases; prints seeds and counts
-	PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test $(TESTS) -- --nocapture propert
+test-long: needs ## the property tests with many more cases (CASES=20000); a failure prints its seed
+	PROPTEST_CASES=$(or $(CASES),20000) ECAP_TEST_CASES=$(or $(CASES),2000) \
+		cargo test $(TESTS) -- --skip services:: --nocapture
 
 .PHONY: bench
 bench: build ## side by side with other systems, on this machine

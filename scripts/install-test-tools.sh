@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make check` and `make test-services` use beyond the Rust toolchain:
+# Installs what `make check`, `make test-services` and `make bench` use beyond the Rust toolchain:
 # linters, kcat, Python clients, Apache Kafka. Quick when everything is already there.
 #
 # Usage: scripts/install-test-tools.sh [check|services]    (both without an argument)
@@ -57,6 +57,7 @@ check_tools() {
 
 service_tools() {
     debian kcat kcat
+    debian /usr/bin/time time
     python_tools clients clients.txt
     debian java default-jre-headless
     [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
