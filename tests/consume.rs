@@ -6,6 +6,7 @@ mod triggers;
 mod windows;
 
 use crate::support::{Cluster, Ended, PATIENCE, wait_for};
+use ecap::clock::{Clock, SystemClock};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -83,10 +84,7 @@ impl Stage {
             .create()
             .unwrap();
         let hour = 3_600_000;
-        let base = (chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp_millis()
-            / hour
-            - 1)
-            * hour;
+        let base = (SystemClock.now() / 1_000 / hour - 1) * hour;
         Self { cluster, producer, base }
     }
 

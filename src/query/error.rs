@@ -22,7 +22,9 @@ pub fn of_planning(error: DataFusionError) -> Error {
             Ok(ours) => *ours,
             Err(other) => Error::usage(other.to_string()),
         },
-        DataFusionError::Plan(message) => Error::usage(format!("the query cannot be planned: {message}")),
+        DataFusionError::Plan(message) => {
+            Error::usage(format!("the query cannot be planned: {}", message.replace('\n', " ")))
+        }
         DataFusionError::NotImplemented(message) => Error::usage(format!("the query cannot run: {message}")),
         other => Error::usage(format!("the query cannot be planned: {}", other.strip_backtrace())),
     }
