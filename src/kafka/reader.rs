@@ -72,6 +72,8 @@ impl Reader {
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", "2")
+            .set("fetch.message.max.bytes", (memory / 16).to_string())
+            .set("fetch.max.bytes", (memory / 2).to_string())
             .set("queued.max.messages.kbytes", (memory / 1024).max(1).to_string());
         let consumer: BaseConsumer<Context> =
             config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;

@@ -226,3 +226,57 @@ fn refuse_unbounded(plan: &LogicalPlan) -> Result<()> {
     });
     refused
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(sql: &str) -> Result<StreamPlan> {
+        StreamPlan::new(sql, &Catalog::built_in()?, "")
+    }
+
+    fn refusal(sql: &str) -> String {
+        plan(sql).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn every_shipped_query_plans() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/queries")).expect("a folder");
+        let mut count = 0;
+        for entry in folder {
+            let path = entry.expect("readable").path();
+            let sql = std::fs::read_to_string(&path).expect("readable");
+            assert!(plan(&sql).is_ok(), "{}: {}", path.display(), refusal(&sql));
+            count += 1;
+        }
+        assert!(count > 0, "there are shipped queries");
+    }
+
+    #[test]
+    fn only_needed_columns_are_asked_for() {
+        let sql = "SELECT window.start, sum(total_amount) FROM transactions WHERE brand = 'Acme' \
+                   GROUP BY window(timestamp, '1 minute')";
+        let plan = plan(sql).expect("plans");
+        let columns = plan.columns();
+        let names: Vec<_> = columns.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["brand", "price", "quantity", "discount_applied", "timestamp"]);
+    }
+
+    #[test]
+    fn a_query_that_cannot_be_a_stream_says_why() {
+        for (sql, part) in [
+            ("SELECT count(*) FROM transactions", "an aggregate without a window never ends on a stream"),
+            ("SELECT * FROM transactions ORDER BY price", "a sort without a window"),
+            ("SELECT 1", "the query reads no topic"),
+            ("SELECT * FROM transactions, `user-events`", "several topics"),
+            ("SELECT * FROM transaction", "did you mean 'transactions'?"),
+            ("SELECT pric FROM transactions", "unknown column 'pric': did you mean 'price'?"),
+            ("SELECT FROM WHERE", "the query is not SQL"),
+            ("SELECT window.start FROM transactions GROUP BY window(timestamp, '1 lightyear')", "is not a duration"),
+            ("SELECT window.start FROM transactions GROUP BY window(timestamp, price)", "constant durations"),
+        ] {
+            let reason = refusal(sql);
+            assert!(reason.contains(part), "{sql}: {reason}");
+        }
+    }
+}

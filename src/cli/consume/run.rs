@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the client keeps of records that were not read yet, in bytes.
-const READ_AHEAD: usize = 16 << 20;
+const READ_AHEAD: usize = 8 << 20;
 
 /// How a query runs.
 #[derive(clap::Args, Debug, Clone)]

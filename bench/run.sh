@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# A backlog of transactions, read by kcat and aggregated by ecap-consume, side by side in one run.
+# Times on a busy machine prove nothing: look at the ratios.
+#
+#   make bench                      on the embedded broker, 2,000,000 records
+#   RECORDS=500000 make bench       with fewer
+#   ECAP_BOOTSTRAP_SERVERS=host:port make bench     on another broker, whose topic is created anew
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+records=${RECORDS:-2000000}
+rounds=${ROUNDS:-3}
+seed=${SEED:-7}
+export PATH="$PWD/bin:$PATH"
+for tool in kcat perl /usr/bin/time; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/install-test-tools.sh services" >&2; exit 1; }
+done
+
+mkdir -p .ecap
+work=$(mktemp -d "$PWD/.ecap/bench.XXXXXX")
+export ECAP_HOME=$work
+broker=
+finish() {
+    [ -z "$broker" ] || kill "$broker" 2>/dev/null || true
+    wait
+    rm -rf "$work"
+}
+trap finish EXIT
+
+if [ -z "${ECAP_BOOTSTRAP_SERVERS:-}" ]; then
+    ecap-broker --listen 127.0.0.1:0 --data-dir "$work/broker" >"$work/broker.log" 2>&1 &
+    broker=$!
+    until address=$(grep -om1 '127\.0\.0\.1:[0-9]*' "$work/broker.log"); do sleep 0.05; done
+    export ECAP_BOOTSTRAP_SERVERS=$address
+else
+    ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
+fi
+ecap-topics create-topics transactions >/dev/null 2>&1
+
+echo "loading $records transactions (seed $seed) into $ECAP_BOOTSTRAP_SERVERS"
+ecap-gen transactions -n "$records" --seed "$seed" --customers 100000 --event-rate 500 \
+    --start 2026-01-01T00:00:00Z -o - 2>/dev/null |
+    perl -ne '/"user_id":"([^"]+)"/ && print "$1\t$_"' |
+    kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \
+        -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
+
+# One run: its seconds and its resident kilobytes go to the file that $1 names.
+measure() {
+    local name=$1
+    shift
+    /usr/bin/time -a -o "$work/$name" -f '%e %M' "$@" >"$work/$name.out" 2>"$work/$name.err"
+}
+consume() {
+    ecap-consume --topic transactions --group-by category_name --from earliest --trigger available-now \
+        --output-mode append --flush-at-end --format csv --progress off \
+        --agg 'count(*) AS n' --agg 'sum(price) AS total' --agg 'avg(price) AS mean' \
+        --agg 'count(DISTINCT user_id) AS users' "$@"
+}
+export -f consume
+
+for ((round = 1; round <= rounds; round++)); do
+    measure kcat kcat -C -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -o beginning -e -q
+    measure tumbling bash -c 'consume --window 1m'
+    measure sliding bash -c 'consume --window 5m --slide 1m'
+done
+counted=$(awk -F, 'NR > 1 { n += $4 } END { print n + 0 }' "$work/tumbling.out")
+[ "$counted" = "$records" ] || { echo "the tumbling windows hold $counted records, not $records" >&2; exit 1; }
+
+# The best of the rounds, as the one that the machine disturbed least.
+perl -e '
+    my ($work, $records) = @ARGV;
+    my %best;
+    for my $name (qw(kcat tumbling sliding)) {
+        open my $file, "<", "$work/$name" or die;
+        my @runs = map { [split] } <$file>;
+        my ($seconds) = sort { $a <=> $b } map { $_->[0] } @runs;
+        my ($resident) = sort { $b <=> $a } map { $_->[1] } @runs;
+        $best{$name} = $seconds;
+        printf "%-34s %7.2f s %10.0f records/s %6.0f MB resident at most\n",
+            { kcat => "kcat, reading everything", tumbling => "ecap-consume, 1 min tumbling",
+              sliding => "ecap-consume, 5 min by 1 min" }->{$name},
+            $seconds, $records / $seconds, $resident / 1024;
+    }
+    printf "ecap-consume has %.2f of the rate of kcat (wanted: 0.35 or more)\n", $best{kcat} / $best{tumbling};
+    printf "sliding costs %.2f times tumbling (wanted: 1.30 or less)\n", $best{sliding} / $best{tumbling};
+' "$work" "$records"
