@@ -12,10 +12,13 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long until a question is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long more records are waited for once some are there.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -80,7 +83,7 @@ impl Reader {
         let partitions = partitions(&consumer, topic)?;
         let mut positions = BTreeMap::new();
         for partition in partitions {
-            let (first, end) = bounds(&consumer, topic, partition)?;
+            let (first, end) = first_bounds(&consumer, topic, partition)?;
             let start = if from == From::Latest { end } else { first };
             positions.insert(partition, Position { start, next: start, end, caught_up: start == end });
         }
@@ -265,6 +268,17 @@ fn unanswered(error: &KafkaError) -> Error {
 
 fn bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
     consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| unanswered(&error))
+}
+
+/// The bounds of a partition that may be on its way to its leader, as it is just after it was created.
+fn first_bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
+    let start = Instant::now();
+    loop {
+        match bounds(consumer, topic, partition) {
+            Err(_) if start.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
+            answer => return answer,
+        }
+    }
 }
 
 /// Moves each start to the first record at or after `time`; to the end where there is none.
