@@ -2,7 +2,11 @@
 //!
 //! `cargo bench --profile dev` prints nanoseconds a record and their ratios; the records are generated
 //! from a fixed seed. Reading from a broker is measured by `make bench`.
-#![expect(clippy::print_stdout, reason = "a benchmark's result goes to standard output")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a benchmark's result goes to standard output, and nobody but us gives it input"
+)]
 
 use arrow::array::RecordBatch;
 use ecap::catalog::Catalog;
@@ -27,7 +31,8 @@ fn query(window: &str) -> String {
 fn sale(number: i64) -> String {
     let (user, category) = (number * 7_919 % 100_000, number % 14);
     let time = ecap::units::format_rfc3339(1_767_225_600_000_000 + number * 2_000);
-    let filler = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36";
+    let filler =
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36";
     format!(
         r#"{{"transaction_id":"txn_{number:012}","user_id":"user_{user:06}","session_id":"{number:032x}","product_id":"prod_{category:05}","product_name":"Acme Home & Garden {category}","category_id":"cat_{category:02}","category_name":"Category {category}","subcategory":"General","brand":"Globex","price":{}.25,"quantity":2,"discount_applied":1.5,"payment_method":"credit_card","payment_provider":"visa","currency":"USD","timestamp":"{time}","user_location":{{"country":"US","state":"CA","city":"Springfield","zip_code":"01234","latitude":41.123456,"longitude":-81.123456}},"device_info":{{"type":"mobile","os":"Windows","browser":"Chrome","user_agent":"{filler}"}},"marketing_attribution":{{"campaign_id":"camp_42","channel":"email","referrer":"https://www.example.com/"}}}}"#,
         number % 500 + 1
@@ -85,5 +90,8 @@ fn main() {
     println!("decoding {bytes} bytes, the columns of the query: {decoding:.0} ns a record");
     println!("1 min tumbling by category, exact distinct users: {one:.0} ns a record");
     println!("5 min by 1 min sliding, the same: {five:.0} ns a record");
-    println!("decoded and aggregated, sliding costs {:.2} times tumbling", (decoding + five) / (decoding + one));
+    println!(
+        "decoded and aggregated, sliding costs {:.2} times tumbling",
+        (decoding + five) / (decoding + one)
+    );
 }

@@ -1,4 +1,5 @@
 //! All integration tests in one binary: a module per promise.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod services;
 mod support;

@@ -1,3 +1,5 @@
+//! `ecap-broker`: an embedded single-node broker for laptops, demos, courses and tests.
+
 use ecap::cli::{self, broker};
 use std::process::ExitCode;
 

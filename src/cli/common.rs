@@ -265,11 +265,14 @@ impl Finder<'_> {
             }
             None => own.unwrap_or_else(|| self.default("bootstrap-servers", "localhost:9092")),
         };
-        match servers.contains('@') {
-            true => Err(Error::usage("bootstrap-servers: an address has no user and no password")
-                .hint("write -X sasl.username=NAME -X sasl.password=@FILE")),
-            false => Ok(servers),
+        if servers.trim().is_empty() {
+            return Err(Error::usage("bootstrap-servers is empty").hint("write -b HOST:PORT"));
         }
+        if servers.contains('@') {
+            return Err(Error::usage("bootstrap-servers: an address has no user and no password")
+                .hint("write -X sasl.username=NAME -X sasl.password=@FILE"));
+        }
+        Ok(servers)
     }
 }
 

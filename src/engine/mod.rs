@@ -28,10 +28,13 @@ use std::time::Duration;
 use watermark::Watermark;
 
 /// So many bytes of records are read and processed at once.
-const CHUNK: usize = 8 << 20;
+const CHUNK: usize = 4 << 20;
 
 /// So long a read waits for records where none are there.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Hears of each batch.
+pub type Listener<'a> = Box<dyn FnMut(&Progress) -> Result<()> + 'a>;
 
 /// What stands around a query: where it reads, what it gives to, and whom it tells.
 pub struct Surroundings<'a> {
@@ -40,7 +43,7 @@ pub struct Surroundings<'a> {
     /// What takes the results.
     pub sink: Box<dyn Sink + 'a>,
     /// Who hears of each batch.
-    pub listener: Box<dyn FnMut(&Progress) -> Result<()> + 'a>,
+    pub listener: Listener<'a>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -72,12 +72,19 @@ impl Reader {
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
-            .set("isolation.level", "read_committed")
-            .set("fetch.wait.max.ms", "100")
-            .set("fetch.queue.backoff.ms", "2")
-            .set("fetch.message.max.bytes", (memory / 16).to_string())
-            .set("fetch.max.bytes", (memory / 2).to_string())
-            .set("queued.max.messages.kbytes", (memory / 1024).max(1).to_string());
+            .set("isolation.level", "read_committed");
+        let bytes = |share: usize| (memory / share).max(1).to_string();
+        for (name, value) in [
+            ("fetch.wait.max.ms", "100".into()),
+            ("fetch.queue.backoff.ms", "2".into()),
+            ("fetch.message.max.bytes", bytes(16)),
+            ("fetch.max.bytes", bytes(2)),
+            ("queued.max.messages.kbytes", bytes(1024)),
+        ] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
         let consumer: BaseConsumer<Context> =
             config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
         let partitions = partitions(&consumer, topic)?;

@@ -184,10 +184,7 @@ impl Cut {
 }
 
 /// The first leaf over a slot for which `wanted` holds.
-fn find<'a>(
-    plan: &'a Arc<dyn ExecutionPlan>,
-    wanted: impl Fn(&SlotExec) -> bool + Copy,
-) -> Option<&'a SlotExec> {
+fn find(plan: &Arc<dyn ExecutionPlan>, wanted: impl Fn(&SlotExec) -> bool + Copy) -> Option<&SlotExec> {
     if let Some(leaf) = plan.downcast_ref::<SlotExec>()
         && wanted(leaf)
     {
@@ -272,7 +269,10 @@ mod tests {
             ("SELECT * FROM transaction", "did you mean 'transactions'?"),
             ("SELECT pric FROM transactions", "unknown column 'pric': did you mean 'price'?"),
             ("SELECT FROM WHERE", "the query is not SQL"),
-            ("SELECT window.start FROM transactions GROUP BY window(timestamp, '1 lightyear')", "is not a duration"),
+            (
+                "SELECT window.start FROM transactions GROUP BY window(timestamp, '1 lightyear')",
+                "is not a duration",
+            ),
             ("SELECT window.start FROM transactions GROUP BY window(timestamp, price)", "constant durations"),
         ] {
             let reason = refusal(sql);

@@ -63,7 +63,9 @@ fn records_come_back_as_they_were_sent_in_every_codec() {
                 producer.send_result(record).unwrap()
             })
             .collect();
-        sent.into_iter().for_each(|sent| drop(block_on(sent).unwrap().unwrap()));
+        for sent in sent {
+            block_on(sent).unwrap().unwrap();
+        }
     }
     let mut at = 0;
     read(&served.address(), "t", 0, 0, 1_000, |message| {
@@ -169,7 +171,9 @@ fn offsets_are_found_by_time_and_a_lost_place_begins_anew() {
             producer.send_result(record).unwrap()
         })
         .collect();
-    sent.into_iter().for_each(|sent| drop(block_on(sent).unwrap().unwrap()));
+    for sent in sent {
+        block_on(sent).unwrap().unwrap();
+    }
     let consumer = consumer(&served.address(), "g", &[]);
     for (time, found) in
         [(0, Offset::Offset(0)), (1_101, Offset::Offset(2)), (1_900, Offset::Offset(9)), (1_901, Offset::End)]

@@ -19,7 +19,7 @@ fn an_acknowledged_record_survives_kill() {
         let address = process.address.clone();
         std::thread::scope(|scope| {
             let sender = scope.spawn(|| {
-                let timeouts = [("message.timeout.ms", "1000"), ("enable.idempotence", "true")];
+                let timeouts = [("message.timeout.ms", "5000"), ("enable.idempotence", "true")];
                 let producer = producer(&address, &timeouts);
                 let mut acknowledged = Vec::new();
                 for at in 0.. {

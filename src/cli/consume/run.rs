@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the client keeps of records that were not read yet, in bytes.
-const READ_AHEAD: usize = 8 << 20;
+const READ_AHEAD: usize = 4 << 20;
 
 /// How a query runs.
 #[derive(clap::Args, Debug, Clone)]
@@ -164,9 +164,10 @@ fn short<'a>(settings: &Settings, topic: &'a str) -> &'a str {
 
 fn tell(topic: &str, totals: Totals) {
     output::note(&format!(
-        "{topic}: {} records read in {} batches, {} refused, {} late, {} rows given out",
+        "{topic}: {} records read in {} batch{}, {} refused, {} late, {} rows given out",
         format_count(totals.read),
         format_count(totals.batches),
+        if totals.batches == 1 { "" } else { "es" },
         format_count(totals.rejected),
         format_count(totals.late),
         format_count(totals.rows)

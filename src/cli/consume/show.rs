@@ -2,6 +2,7 @@
 
 use crate::cli::output::{self, Format, OutputArgs};
 use crate::cli::progress;
+use crate::engine::Listener;
 use crate::engine::progress::Progress;
 use crate::sink::Sink;
 use crate::sink::console::{Console, Form};
@@ -55,7 +56,7 @@ impl Shown {
     }
 
     /// Hears of each batch.
-    pub fn listener(&self) -> Box<dyn FnMut(&Progress) -> Result<()>> {
+    pub fn listener(&self) -> Listener<'static> {
         let (bar, telling) = (self.bar.clone(), self.telling);
         Box::new(move |report| {
             match telling {
