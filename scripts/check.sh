@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export PATH="$PATH:${ECAP_CACHE:-$HOME/.cache/ecap}/tools/cargo-deny/bin:${ECAP_CACHE:-$HOME/.cache/ecap}/tools/bin"
+export PATH="$PATH:${ECAP_CACHE:-$HOME/.cache/ecap}/tools/bin"
 
 format() {
     cargo fmt --check
@@ -41,7 +41,7 @@ lints() {
 }
 
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --quiet --no-deps --lib --document-private-items
 }
 
 # Set before the steps, which run bare: inside a condition the shell would ignore their failures.

@@ -132,7 +132,7 @@ impl RunArgs {
 /// Plans a query, connects, and runs it.
 ///
 /// # Errors
-/// As [`super::run`].
+/// As [`super::run()`].
 pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) -> Result<()> {
     if args.print_sql {
         return output::print(&format!("{sql}\n"));

@@ -23,7 +23,7 @@ pub struct GenCli {
     /// How many records
     #[arg(short = 'n', long, default_value_t = 1_200, value_name = "N")]
     rows: u64,
-    /// Where to; '-' is standard output [default: data/<kind>_<rows>.csv or .ndjson]
+    /// Where to; '-' is standard output [default: data/KIND_ROWS.csv or .ndjson]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The form of the records [default: by the file's ending; ndjson on standard output]
