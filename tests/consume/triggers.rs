@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::Instant;
 
 use crate::support::{PATIENCE, wait_for};
 
@@ -22,14 +21,12 @@ fn total(batches: &[Value], count: impl Fn(&Value) -> i64) -> i64 {
 }
 
 #[test]
-fn ctrl_c_ends_a_query_on_a_5_s_trigger_with_0() {
+fn ctrl_c_waits_for_no_trigger_and_ends_with_0() {
     let stage = Stage::with(&[at(1_000), at(2_000)]);
-    let mut query = stage.start(&SLIDING);
+    let mut query = stage.start(&[&SLIDING[..], &["--trigger", "1h"]].concat());
     assert_eq!(integer(&query.batch(), "numInputRows"), 2);
-    let pressed = Instant::now();
     let ended = query.interrupt();
-    assert!(pressed.elapsed().as_secs() < 4, "it waits for no trigger: {ended:?}");
-    assert!(ended.err.contains("2 records read in 1 batches"), "{ended:?}");
+    assert!(ended.err.contains("2 records read in 1 batch,"), "{ended:?}");
     let out = ended.ok();
     assert!(out.contains("\nBatch 0\n") && out.contains("Records in this batch: 2"), "{out}");
     assert!(out.contains("Total records processed: 2"), "{out}");
@@ -65,7 +62,7 @@ fn trigger_0s_shows_records_as_they_come() {
 fn trigger_once_is_one_batch_of_everything() {
     let stage = Stage::with(&sales(200, 60_000));
     let ended = stage.start(&[&SLIDING[..], &["--trigger", "once", "--rows", "100"]].concat()).end();
-    assert!(ended.err.contains("200 records read in 1 batches"), "{ended:?}");
+    assert!(ended.err.contains("200 records read in 1 batch,"), "{ended:?}");
     assert!(ended.out.contains("Records in this batch: 200"), "{ended:?}");
     ended.ok();
 }
