@@ -44,11 +44,11 @@ ecap-gen transactions -n "$records" --seed "$seed" --customers 100000 --event-ra
     kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \
         -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
 
-# One run: its seconds and its resident kilobytes go to the file that $1 names.
+# One run: its seconds and its resident kilobytes go to the file that $1 names, its output to $2.
 measure() {
-    local name=$1
-    shift
-    /usr/bin/time -a -o "$work/$name" -f '%e %M' "$@" >"$work/$name.out" 2>"$work/$name.err"
+    local name=$1 out=$2
+    shift 2
+    /usr/bin/time -a -o "$work/$name" -f '%e %M' "$@" >"$out" 2>"$work/$name.err"
 }
 consume() {
     ecap-consume --topic transactions --group-by category_name --from earliest --trigger available-now \
@@ -59,11 +59,11 @@ consume() {
 export -f consume
 
 for ((round = 1; round <= rounds; round++)); do
-    measure kcat kcat -C -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -o beginning -e -q
-    measure tumbling bash -c 'consume --window 1m'
-    measure sliding bash -c 'consume --window 5m --slide 1m'
+    measure kcat /dev/null kcat -C -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -o beginning -e -q
+    measure tumbling "$work/tumbling.csv" bash -c 'consume --window 1m'
+    measure sliding /dev/null bash -c 'consume --window 5m --slide 1m'
 done
-counted=$(awk -F, 'NR > 1 { n += $4 } END { print n + 0 }' "$work/tumbling.out")
+counted=$(awk -F, 'NR > 1 { n += $4 } END { print n + 0 }' "$work/tumbling.csv")
 [ "$counted" = "$records" ] || { echo "the tumbling windows hold $counted records, not $records" >&2; exit 1; }
 
 # The best of the rounds, as the one that the machine disturbed least.

@@ -31,8 +31,8 @@ my ($all, $share) = ($each * @frames, 100 / @frames);
 printf qq(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img">\n), $width, $height;
 print qq(<title>$command: windows that change while records come in</title>\n);
 printf qq(<style>text{font:11px ui-monospace,Menlo,Consolas,monospace;fill:#d8dee9;white-space:pre}
-.f{opacity:0;animation:f %ds step-end infinite}\@keyframes f{0%%{opacity:1}%.3f%%{opacity:0}}
-\@media (prefers-reduced-motion){.f{animation:none}.f:last-of-type{opacity:1}}</style>\n), $all, $share;
+.f{opacity:0}.f:last-of-type{opacity:1}.f{animation:f %ds step-end infinite}\@keyframes f{0%%{opacity:1}%.3f%%{opacity:0}}
+\@media (prefers-reduced-motion){.f{animation:none}}</style>\n), $all, $share;
 print qq(<rect width="100%" height="100%" rx="6" fill="#1b2028"/>\n);
 print qq(<text x="12" y="22" xml:space="preserve" style="fill:#a3be8c">\$ $command</text>\n);
 for my $number (0 .. $#frames) {
