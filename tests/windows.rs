@@ -4,6 +4,8 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
+use ecap::engine::intake::Intake;
+use ecap::engine::operator::window_aggregate::WindowAggregate;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Position, Source, SourceRecord};
 use ecap::engine::watermark::Policy;
@@ -175,6 +177,12 @@ fn brute_force(sales: &[Sale], size: i64, slide: i64) -> Rows {
     rows
 }
 
+/// A few cases by default; ECAP_TEST_CASES of them for a long run.
+fn cases() -> ProptestConfig {
+    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(cases.unwrap_or(48))
+}
+
 fn sales() -> impl Strategy<Value = Vec<Sale>> {
     let sale = (0i32..3, -20_000i64..20_000, 0u8..3, 0u8..6, 1i64..10_000).prop_map(
         |(partition, millis, category, customer, cents)| Sale {
@@ -204,9 +212,7 @@ fn size_and_slide() -> impl Strategy<Value = (i64, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(
-        std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
-    ))]
+    #![proptest_config(cases())]
 
     #[test]
     fn every_record_is_in_exactly_the_windows_that_contain_it(
@@ -234,6 +240,53 @@ proptest! {
         let counted: i64 = rows(&tumbling, size).values().map(|row| row.0).sum();
         prop_assert_eq!(counted as u64 + totals.late, sales.len() as u64);
         prop_assert_eq!(tumbling.iter().map(RecordBatch::num_rows).sum::<usize>(), rows(&tumbling, size).len(), "a final window comes once");
+    }
+}
+
+/// The sales as rows with the columns that the plan wants.
+fn decoded(plan: &StreamPlan, sales: &[Sale]) -> Vec<RecordBatch> {
+    let mut intake = Intake::new(&plan.topic, plan.columns().clone(), "_timestamp").expect("has columns");
+    for (offset, sale) in (0i64..).zip(sales) {
+        let (value, timestamp) = (sale.json(), sale.millis * 1_000);
+        intake.take(SourceRecord {
+            partition: 0,
+            offset,
+            timestamp,
+            key: None,
+            value: Some(value.as_bytes()),
+        });
+    }
+    intake.take_rows().expect("decodes").into_iter().map(|decoded| decoded.rows).collect()
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn an_operator_that_is_restored_from_its_snapshots_goes_on_as_if_nothing_had_been(
+        sales in sales(), (size, slide) in size_and_slide(), per_batch in 1usize..20, every in 1usize..4,
+    ) {
+        let catalog = Catalog::built_in().expect("valid");
+        let plan = StreamPlan::new(&sql(size, slide), &catalog, "").expect("plans");
+        let spec = plan.aggregate().expect("a window").clone();
+        let (mut windows, mut snapshots, mut shown) = (WindowAggregate::new(spec.clone()), vec![], vec![]);
+        for (number, batch) in sales.chunks(per_batch).enumerate() {
+            for rows in decoded(&plan, batch) {
+                for rows in plan.run_below(rows).expect("runs") {
+                    prop_assert_eq!(windows.push(&rows).expect("aggregates"), 0);
+                }
+            }
+            // Update mode freezes and compacts, which a snapshot must not notice.
+            if number % 2 == 0 {
+                windows.changed().expect("shows");
+            }
+            if number % every == 0 {
+                snapshots.push(windows.snapshot().expect("saves"));
+                windows = WindowAggregate::restore(spec.clone(), snapshots.iter().cloned());
+            }
+        }
+        shown.extend(plan.run_above(windows.close(i64::MAX).expect("closes")).expect("runs"));
+        prop_assert_eq!(&rows(&shown, size), &brute_force(&sales, size, slide));
     }
 }
 
