@@ -243,6 +243,53 @@ proptest! {
     }
 }
 
+/// Counts by window and late records, with windows final as soon as the batches before have come so far.
+fn with_lateness(
+    sales: &[Sale],
+    size: i64,
+    slide: i64,
+    per_read: usize,
+    delay: i64,
+) -> (BTreeMap<i64, i64>, u64) {
+    let (mut counts, mut late, mut newest, mut watermark) = (BTreeMap::new(), 0, i64::MIN, i64::MIN);
+    for batch in sales.chunks(per_read) {
+        for sale in batch {
+            let first = (sale.millis - size).div_euclid(slide) * slide;
+            let starts = (0..).map(|step| first + step * slide).take_while(|start| *start <= sale.millis);
+            let open = |start: &i64| start + size > sale.millis && start + size > watermark;
+            let open: Vec<_> = starts.filter(open).collect();
+            late += u64::from(open.is_empty());
+            for start in open {
+                *counts.entry(start).or_default() += 1;
+            }
+            newest = newest.max(sale.millis);
+        }
+        watermark = newest - delay;
+    }
+    (counts, late)
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_final_window_takes_nothing_more_and_an_open_one_everything(
+        mut sales in sales(), (size, slide) in size_and_slide(), per_read in 1usize..40, delay in 0i64..15_000,
+    ) {
+        // With one partition the watermark is the newest time, and the reference needs no clock.
+        sales.iter_mut().for_each(|sale| sale.partition = 0);
+        let waits = Duration::from_millis(delay.unsigned_abs());
+        let (batches, totals) = stream(&sales, &sql(size, slide), OutputMode::Append, waits, per_read);
+        let mut counts = BTreeMap::new();
+        for ((start, _), row) in rows(&batches, size) {
+            *counts.entry(start).or_default() += row.0;
+        }
+        let (expected, late) = with_lateness(&sales, size, slide, per_read, delay);
+        prop_assert_eq!(counts, expected);
+        prop_assert_eq!(totals.late, late);
+    }
+}
+
 /// The sales as rows with the columns that the plan wants.
 fn decoded(plan: &StreamPlan, sales: &[Sale]) -> Vec<RecordBatch> {
     let mut intake = Intake::new(&plan.topic, plan.columns().clone(), "_timestamp").expect("has columns");
