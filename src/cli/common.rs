@@ -115,16 +115,20 @@ impl Settings {
     /// # Errors
     /// A usage error with the nearest name, without the prefix.
     pub fn topic(&self, name: &str) -> Result<&Topic> {
-        let bare = |name: &str| name.strip_prefix(&self.prefix).unwrap_or(name).to_string();
-        let full = format!("{}{}", self.prefix, bare(name));
+        let full = format!("{}{}", self.prefix, self.bare(name));
         self.catalog.topic(&full).map_err(|_| {
             let error = Error::usage(format!("topic '{name}' is not in the catalog"));
-            let names: Vec<_> = self.catalog.topics().iter().map(|topic| bare(&topic.name)).collect();
-            match catalog::nearest(&bare(name), names.iter().map(String::as_str)) {
+            let names: Vec<_> = self.catalog.topics().iter().map(|topic| self.bare(&topic.name)).collect();
+            match catalog::nearest(self.bare(name), names.iter().copied()) {
                 Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
                 None => error,
             }
         })
+    }
+
+    /// A topic's name without the prefix of the environment.
+    pub fn bare<'a>(&self, name: &'a str) -> &'a str {
+        name.strip_prefix(&self.prefix).unwrap_or(name)
     }
 }
 

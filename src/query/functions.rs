@@ -1,5 +1,6 @@
 //! The functions of time that Spark's SQL has and DataFusion lacks.
 
+use super::window::start_of;
 use arrow::array::{ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Field, Fields, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_err, plan_err};
@@ -83,9 +84,8 @@ impl ScalarUDFImpl for PaneFunction {
         };
         let (width, offset) = (number(1)?, number(2)?);
         let times: ArrayRef = arguments.args[0].clone().into_array(arguments.number_rows)?;
-        let panes: PrimitiveArray<TimestampMicrosecondType> = times
-            .as_primitive::<TimestampMicrosecondType>()
-            .unary(|time| time.saturating_sub(time.saturating_sub(offset).rem_euclid(width)));
+        let panes: PrimitiveArray<TimestampMicrosecondType> =
+            times.as_primitive::<TimestampMicrosecondType>().unary(|time| start_of(time, width, offset));
         Ok(ColumnarValue::Array(Arc::new(panes)))
     }
 }

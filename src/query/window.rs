@@ -70,18 +70,19 @@ impl WindowSpec {
 
     /// The start of the last window that contains `time`.
     pub fn last_start(&self, time: Micros) -> Micros {
-        time.saturating_sub(time.saturating_sub(self.offset).rem_euclid(self.slide))
+        start_of(time, self.slide, self.offset)
     }
 
     /// The start of the first window that is not final at `watermark`: its end lies behind it.
     pub fn first_open(&self, watermark: Micros) -> Micros {
         self.first_start(watermark)
     }
+}
 
-    /// The start of the pane that contains `time`.
-    pub fn pane_start(&self, time: Micros) -> Micros {
-        time.saturating_sub(time.saturating_sub(self.offset).rem_euclid(self.pane))
-    }
+/// The start of the stretch of `width` microseconds that contains `time`, where one of them starts at
+/// `offset` from the epoch: a pane, or the last window of a slide.
+pub fn start_of(time: Micros, width: Micros, offset: Micros) -> Micros {
+    time.saturating_sub(time.saturating_sub(offset).rem_euclid(width))
 }
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
@@ -117,7 +118,7 @@ mod tests {
             let (first, last) = (window.first_start(time), window.last_start(time));
             prop_assert!(contains(first) && contains(last));
             prop_assert!(!contains(first - slide) && !contains(last + slide));
-            let pane = window.pane_start(time);
+            let pane = start_of(time, window.pane, window.offset);
             prop_assert!(pane <= time && time < pane + window.pane);
             prop_assert_eq!((first - pane).rem_euclid(window.pane), 0);
             let open = window.first_open(time);

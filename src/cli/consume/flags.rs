@@ -52,7 +52,7 @@ impl QueryArgs {
             condition: self.condition.clone(),
             time: time.map(ToString::to_string),
         };
-        let short = name.strip_prefix(&settings.prefix).unwrap_or(name);
+        let short = settings.bare(name);
         flags.to_sql(short, topic, self.aggregated)
     }
 }

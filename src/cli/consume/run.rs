@@ -148,7 +148,7 @@ pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) 
     let group = args
         .consumer_group
         .clone()
-        .unwrap_or_else(|| format!("{}ecap-{}", settings.prefix, short(settings, &topic)));
+        .unwrap_or_else(|| format!("{}ecap-{}", settings.prefix, settings.bare(&topic)));
     let source = Box::new(Reader::new(&settings.connection, &topic, &group, args.from, READ_AHEAD)?);
     let around =
         Surroundings { source, sink: shown.sink(), listener: shown.listener(), clock: Arc::new(SystemClock) };
@@ -156,10 +156,6 @@ pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) 
     shown.end();
     tell(&topic, totals);
     Ok(())
-}
-
-fn short<'a>(settings: &Settings, topic: &'a str) -> &'a str {
-    topic.strip_prefix(&settings.prefix).unwrap_or(topic)
 }
 
 fn tell(topic: &str, totals: Totals) {

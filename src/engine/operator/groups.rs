@@ -52,12 +52,6 @@ impl Groups {
         self.keys.as_ref().map_or(usize::from(self.rows > 0), |keys| keys.len())
     }
 
-    /// The bytes that the groups take. Not cheap: not for every batch.
-    pub fn size(&self) -> usize {
-        let accumulators: usize = self.accumulators.iter().map(|accumulator| accumulator.size()).sum();
-        self.keys.as_ref().map_or(0, |keys| keys.size()) + accumulators
-    }
-
     fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<usize> {
         self.rows += rows;
         if let Some(known) = &mut self.keys {

@@ -99,10 +99,4 @@ impl Pane {
         let frozen: usize = self.frozen.iter().map(RecordBatch::num_rows).sum();
         frozen + self.live.as_ref().map_or(0, Groups::len)
     }
-
-    /// The bytes that the pane takes. Not cheap: not for every batch.
-    pub fn size(&self) -> usize {
-        let frozen: usize = self.frozen.iter().map(RecordBatch::get_array_memory_size).sum();
-        frozen + self.live.as_ref().map_or(0, Groups::size)
-    }
 }

@@ -150,11 +150,6 @@ impl WindowAggregate {
         self.panes.values().map(Pane::groups).sum()
     }
 
-    /// The bytes that the state takes. Not cheap: not for every batch.
-    pub fn size(&self) -> usize {
-        self.panes.values().map(Pane::size).sum()
-    }
-
     /// The starts of the windows over these panes, in order, those that are final left out.
     fn starts_over(&self, panes: impl Iterator<Item = Micros>) -> Vec<Micros> {
         let window = &self.spec.window;
