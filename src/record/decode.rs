@@ -1,10 +1,13 @@
 //! JSON records into Arrow columns: only those that are wanted, and a reason for each record refused.
 
-use super::column::{Column, Columns, sentence};
+use super::checks::{Checks, checked_by_value};
+use super::column::excerpt;
+use super::columns::{Columns, Use};
 use super::json::{Malformed, Scan};
+use super::observed::Observed;
 use super::reject::{Code, Reject};
-use super::schema::Schema;
-use crate::catalog::{Record, Roles, Rule};
+use super::schema::{Field, Schema};
+use crate::catalog::Record;
 use arrow::array::ArrayRef;
 use arrow::error::ArrowError;
 
@@ -19,38 +22,28 @@ pub struct Decoder {
     checks: Checks,
 }
 
-/// What must hold of every record, as positions of columns.
-#[derive(Debug)]
-struct Checks {
-    amount: Option<usize>,
-    customer: Option<usize>,
-    rules: Vec<(usize, Rule)>,
-}
-
 impl Decoder {
     /// A decoder of a topic's records that gives the columns named in `wanted`, in that order.
     pub fn new(record: &Record, wanted: &[String]) -> Self {
         let all = record.columns();
-        let needed = |name: &str| {
-            wanted.iter().any(|wanted| wanted == name)
-                || all.field(name).is_some_and(|field| !field.nullable)
-                || is_role(&record.roles, name)
-                || record.rules.iter().any(|rule| rule.column == name)
+        let by_value = checked_by_value(record);
+        let used = |field: &Field| {
+            if wanted.contains(&field.name) || by_value.contains(&field.name) {
+                Use::Values
+            } else if !field.nullable || record.roles.customer.as_ref() == Some(&field.name) {
+                Use::Presence
+            } else {
+                Use::Nothing
+            }
         };
-        let kept: Vec<_> = all.fields.iter().filter(|field| needed(&field.name)).cloned().collect();
-        let kept = Schema { fields: kept };
-        let index = |name: &String| kept.fields.iter().position(|field| field.name == *name);
-        let checks = Checks {
-            amount: record.roles.amount.as_ref().and_then(index),
-            customer: record.roles.customer.as_ref().and_then(index),
-            rules: record
-                .rules
-                .iter()
-                .filter_map(|rule| Some((index(&rule.column)?, rule.clone())))
-                .collect(),
-        };
-        let wanted = wanted.iter().filter_map(index).collect();
-        Self { columns: Columns::new(kept.fields.into_iter()), wanted, checks }
+        let read = all.fields.iter().filter(|field| used(field) != Use::Nothing).cloned().collect();
+        let read = Schema { fields: read };
+        let position = |name: &String| read.fields.iter().position(|field| field.name == *name);
+        Self {
+            columns: Columns::new(&all.fields, used),
+            wanted: wanted.iter().filter_map(position).collect(),
+            checks: Checks::new(record, &read),
+        }
     }
 
     /// How many records were accepted since the last [`Self::finish`].
@@ -76,15 +69,13 @@ impl Decoder {
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), Reject> {
-        let malformed = |wrong: Malformed| Reject::new(Code::MalformedJson, sentence(wrong, bytes));
-        let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
-            let reason = format!("at byte {}: not UTF-8", error.valid_up_to());
-            Reject::new(Code::MalformedJson, reason)
-        })?;
-        let mut scan = Scan::new(text);
+        let mut scan = Scan::new(bytes);
         scan.peek();
-        self.columns.read(&mut scan, 1).map_err(malformed)?;
-        scan.end().map_err(malformed)
+        match self.columns.read(&mut scan, 1).and_then(|()| scan.end()) {
+            Ok(()) if scan.is_ascii() => Ok(()),
+            Ok(()) => utf8(bytes),
+            Err(wrong) => Err(malformed(wrong, bytes)),
+        }
     }
 
     /// The wanted columns of the accepted records; the decoder is empty again.
@@ -95,54 +86,28 @@ impl Decoder {
         let columns = self.columns.finish()?;
         Ok(self.wanted.iter().map(|index| columns[*index].clone()).collect())
     }
-}
 
-fn is_role(roles: &Roles, name: &str) -> bool {
-    [&roles.amount, &roles.customer].into_iter().flatten().any(|role| role == name)
-}
-
-impl Checks {
-    /// The documented checks first, in their order; then types, presence, and rules.
-    fn check(&self, columns: &[Column]) -> Result<(), Reject> {
-        if let Some(amount) = self.amount.map(|index| &columns[index]) {
-            let name = &amount.field().name;
-            if amount.is_null() {
-                return Err(Reject::new(Code::NullAmount, format!("{name} is null")));
-            }
-            if let Some(value) = amount.number().filter(|value| *value <= 0.0) {
-                return Err(Reject::new(Code::InvalidAmount, format!("{name} = {value} is not above 0")));
-            }
-        }
-        if let Some(customer) = self.customer.map(|index| &columns[index]).filter(|column| column.is_null()) {
-            return Err(Reject::new(Code::NullCustomer, format!("{} is null", customer.field().name)));
-        }
-        columns.iter().try_for_each(fits)?;
-        self.rules.iter().try_for_each(|(index, rule)| obeys(&columns[*index], rule))
+    /// What all records so far had that the schema does not say.
+    pub fn observed(&self) -> Observed {
+        let mut observed = Observed::default();
+        self.columns.observe("", &mut observed);
+        observed
     }
 }
 
-#[inline]
-fn fits(column: &Column) -> Result<(), Reject> {
-    let field = column.field();
-    if let Some(found) = column.mismatch() {
-        let place = if found.starts_with('.') { "" } else { " = " };
-        let reason = format!("{}{place}{found} is not {}", field.name, field.kind);
-        return Err(Reject::new(Code::TypeMismatch, reason));
-    }
-    if !field.nullable && column.is_null() {
-        return Err(Reject::new(Code::MissingField, format!("{} is missing or null", field.name)));
-    }
-    Ok(())
+/// Texts that are not UTF-8 are malformed, wherever they are.
+fn utf8(bytes: &[u8]) -> Result<(), Reject> {
+    simdutf8::compat::from_utf8(bytes).map(drop).map_err(|error| {
+        Reject::new(Code::MalformedJson, format!("at byte {}: not UTF-8", error.valid_up_to()))
+    })
 }
 
-fn obeys(column: &Column, rule: &Rule) -> Result<(), Reject> {
-    match column.number() {
-        Some(value) if !rule.bound.holds(value) => {
-            let reason = format!("{} = {value} is not {}", rule.column, rule.bound);
-            Err(Reject::new(Code::InvalidValue, reason))
-        }
-        _ => Ok(()),
-    }
+#[cold]
+fn malformed(wrong: Malformed, bytes: &[u8]) -> Reject {
+    let found = bytes.get(wrong.at..).filter(|rest| !rest.is_empty());
+    let found = found.map_or("the end".into(), |rest| format!("'{}'", excerpt(&rest[..rest.len().min(12)])));
+    let reason = format!("at byte {}: expected {}, found {found}", wrong.at, wrong.expected);
+    utf8(bytes).err().unwrap_or_else(|| Reject::new(Code::MalformedJson, reason))
 }
 
 #[cfg(test)]
@@ -210,7 +175,20 @@ mod tests {
             (GOOD.replace("9.5", "\"dear\""), "TYPE_MISMATCH: price = \"dear\" is not DOUBLE"),
             (GOOD.replace("9.5", "1e400"), "TYPE_MISMATCH: price = 1e400 is not DOUBLE"),
             (GOOD.replace(":2,", ":2.0,"), "TYPE_MISMATCH: quantity = 2.0 is not INT"),
-            (GOOD.replace("9.5", "0"), "INVALID_VALUE: price = 0 is not above 0"),
+            (GOOD.replace("9.5", "0"), "INVALID_AMOUNT: total_amount = 0 is not above 0"),
+            (
+                GOOD.replace("9.5", "1,\"discount_applied\":2"),
+                "INVALID_AMOUNT: total_amount = 0 is not above 0",
+            ),
+            (GOOD.replace("9.5", "null"), "NULL_AMOUNT: total_amount is null, as price is"),
+            (
+                GOOD.replace(":2,", ":null,").replace("\"u1\"", "null"),
+                "NULL_AMOUNT: total_amount is null, as quantity is",
+            ),
+            (
+                GOOD.replace("9.5", "-9.5").replace(":2,", ":-2,"),
+                "INVALID_VALUE: price = -9.5 is not above 0",
+            ),
             (
                 GOOD.replace("\"unknown\"", "\"brand\":7,\"unknown\""),
                 "TYPE_MISMATCH: brand = 7 is not STRING",
@@ -234,6 +212,29 @@ mod tests {
         decoder(&["price"])
             .push(Some(GOOD.replace("\"unknown\"", "\"brand\":7,\"x\"").as_bytes()))
             .expect("good");
+    }
+
+    #[test]
+    fn what_the_schema_does_not_say_is_counted() {
+        let mut decoder = decoder(&["price"]);
+        let odd =
+            GOOD.replace("\"city\":\"Rome\"", "\"planet\":3,\"city\":[4]").replace("9.5", "9.5,\"brand\":{}");
+        for text in [GOOD, &odd, &GOOD.replace("9.5", "\"9.5\""), &odd] {
+            let _ = decoder.push(Some(text.as_bytes()));
+        }
+        let observed = decoder.observed();
+        let counts: Vec<_> = observed.unknown.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        assert_eq!(counts, [("unknown", 4), ("user_location.planet", 2)]);
+        let drifts: Vec<_> = observed.drift.iter().map(|(name, drift)| (name.as_str(), &drift.0)).collect();
+        let found = |kind, count| std::collections::BTreeMap::from([(kind, count)]);
+        assert_eq!(
+            drifts,
+            [
+                ("brand", &found("object", 2)),
+                ("price", &found("text", 1)),
+                ("user_location.city", &found("array", 2))
+            ]
+        );
     }
 
     #[test]

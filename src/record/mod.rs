@@ -1,8 +1,16 @@
 //! Bytes to columns: schemas as text, JSON decoded into Arrow, and bad records as values with a reason.
 
+mod checks;
 mod column;
+mod columns;
 pub mod decode;
+#[cfg(test)]
+mod differential;
+mod entries;
+mod formula;
 pub mod json;
+mod keys;
+pub mod observed;
 pub mod reject;
 pub mod schema;
 mod timestamp;

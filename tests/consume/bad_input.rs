@@ -234,12 +234,20 @@ fn a_transaction_of_nothing_or_for_nothing_is_refused() {
             stage.base
         )
     };
-    for value in [sale("5", 2, "null"), sale("0", 2, "0"), sale("5", -1, "0")] {
+    let bad = [
+        sale("0", 2, "0"),
+        sale("5", -1, "0"),
+        sale("5", 2, "10"),
+        sale("null", 2, "0"),
+        sale("-5", -1, "0"),
+    ];
+    for value in std::iter::once(sale("5", 2, "null")).chain(bad) {
         stage.put("transactions", 0, 0, Some(value.as_bytes()));
     }
     stage.flush();
     let mut query = stage.start(&["--topic", "transactions", "--window", "1m", "--trigger", "once"]);
     let batch = query.batch();
     query.end().ok();
-    assert_eq!(batch["rejected"], serde_json::json!({"INVALID_VALUE": 2}));
+    let expected = serde_json::json!({"INVALID_AMOUNT": 3, "INVALID_VALUE": 1, "NULL_AMOUNT": 1});
+    assert_eq!(batch["rejected"], expected);
 }

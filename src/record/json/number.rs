@@ -1,0 +1,146 @@
+//! Numbers by JSON's grammar. Those of up to 15 digits, which are nearly all, are read exactly on the way;
+//! the others by the standard library.
+
+use super::{Scan, Scanned};
+
+/// So many digits fit into a float without loss, and so into its quotient with a power of ten.
+const EXACT: usize = 15;
+
+const TENS: [f64; EXACT + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// A number as it stands in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Number<'a> {
+    raw: &'a [u8],
+    /// The digits before the exponent, the point left out; wrong where there are more than fit.
+    digits: u64,
+    /// How many digits there are before the exponent.
+    count: usize,
+    /// How many of them are behind the point.
+    fraction: usize,
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Integer,
+    Decimal,
+    Exponent,
+}
+
+impl<'a> Scan<'a> {
+    /// Reads a number by JSON's grammar.
+    #[inline]
+    pub fn number(&mut self) -> Scanned<Number<'a>> {
+        let start = self.at;
+        self.at += usize::from(self.bytes.get(self.at) == Some(&b'-'));
+        let leading_zero = self.bytes.get(self.at) == Some(&b'0');
+        let (mut digits, mut count) = self.digits(0)?;
+        if leading_zero && count > 1 {
+            return Err(self.wrong("no leading zero in a number"));
+        }
+        let (mut fraction, mut form) = (0, Form::Integer);
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            (digits, fraction) = self.digits(digits)?;
+            count += fraction;
+            form = Form::Decimal;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            self.exponent()?;
+            form = Form::Exponent;
+        }
+        Ok(Number { raw: &self.bytes[start..self.at], digits, count, fraction, form })
+    }
+
+    #[cold]
+    fn exponent(&mut self) -> Scanned<()> {
+        self.at += 1;
+        self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
+        self.digits(0).map(drop)
+    }
+
+    /// Reads digits behind those of `value`; gives both together, and how many it read.
+    #[inline]
+    fn digits(&mut self, mut value: u64) -> Scanned<(u64, usize)> {
+        let start = self.at;
+        while let Some(digit) =
+            self.bytes.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
+        {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            self.at += 1;
+        }
+        if self.at == start { Err(self.wrong("a digit")) } else { Ok((value, self.at - start)) }
+    }
+}
+
+impl Number<'_> {
+    fn is_negative(&self) -> bool {
+        self.raw.first() == Some(&b'-')
+    }
+
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.raw).ok()
+    }
+
+    /// The number, if it has neither a fraction nor an exponent, and fits.
+    #[inline]
+    pub fn integer(&self) -> Option<i64> {
+        if self.form != Form::Integer {
+            return None;
+        }
+        if self.count > EXACT {
+            return self.text()?.parse().ok();
+        }
+        let value = self.digits as i64;
+        Some(if self.is_negative() { -value } else { value })
+    }
+
+    /// The nearest float, unless that is infinite.
+    #[inline]
+    pub fn float(&self) -> Option<f64> {
+        if self.form == Form::Exponent || self.count > EXACT {
+            return self.text()?.parse().ok().filter(|value: &f64| value.is_finite());
+        }
+        // Both are exact, so the quotient is rounded once: it is the nearest float.
+        let value = self.digits as f64 / TENS[self.fraction];
+        Some(if self.is_negative() { -value } else { value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn number(text: &str) -> (Option<i64>, Option<f64>) {
+        let mut scan = Scan::new(text.as_bytes());
+        let number = scan.number().expect("a number");
+        scan.end().expect("nothing behind it");
+        (number.integer(), number.float())
+    }
+
+    #[test]
+    fn numbers_at_the_edges_are_right() {
+        assert_eq!(number("9223372036854775807"), (Some(i64::MAX), Some(i64::MAX as f64)));
+        assert_eq!(number("-9223372036854775808"), (Some(i64::MIN), Some(i64::MIN as f64)));
+        assert_eq!(number("9223372036854775808").0, None);
+        assert_eq!(number("1.0"), (None, Some(1.0)));
+        assert_eq!(number("1e2"), (None, Some(100.0)));
+        assert_eq!(number("1e400"), (None, None));
+        assert_eq!(number("-0").1.map(f64::to_bits), Some((-0.0_f64).to_bits()));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_the_standard_library_reads_them(
+            text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?",
+        ) {
+            let float = text.parse::<f64>().ok().filter(|value| value.is_finite());
+            let (integer, read) = number(&text);
+            prop_assert_eq!(read.map(f64::to_bits), float.map(f64::to_bits));
+            prop_assert_eq!(integer, text.parse::<i64>().ok());
+        }
+    }
+}
