@@ -10,8 +10,9 @@
 
 use arrow::array::RecordBatch;
 use ecap::catalog::Catalog;
+use ecap::engine::graph::Graph;
 use ecap::engine::intake::Intake;
-use ecap::engine::operator::window_aggregate::WindowAggregate;
+use ecap::engine::options::OutputMode;
 use ecap::engine::source::SourceRecord;
 use ecap::query::plan::StreamPlan;
 use std::time::{Duration, Instant};
@@ -40,13 +41,14 @@ fn sale(number: i64) -> String {
 }
 
 fn decode(plan: &StreamPlan, sales: &[String]) -> Vec<RecordBatch> {
-    let mut intake = Intake::new(&plan.topic, plan.columns().clone(), "timestamp").expect("a time column");
+    let mut intake =
+        Intake::new(&plan.scans[0].topic, plan.scans[0].columns.clone(), "timestamp").expect("a time column");
     let mut batches = Vec::new();
     for (offset, sale) in (0i64..).zip(sales) {
         let value = Some(sale.as_bytes());
         intake.take(SourceRecord { partition: 0, offset, timestamp: 0, key: None, value });
         if (offset + 1) % BATCH == 0 {
-            let decoded = intake.take_rows().expect("decodes");
+            let decoded = intake.take_rows(0).expect("decodes");
             batches.extend(decoded.into_iter().map(|decoded| decoded.rows));
         }
     }
@@ -54,18 +56,16 @@ fn decode(plan: &StreamPlan, sales: &[String]) -> Vec<RecordBatch> {
 }
 
 /// Seconds to aggregate, with windows closed as time goes on.
-fn aggregate(plan: &StreamPlan, batches: &[RecordBatch]) -> f64 {
-    let spec = plan.aggregate().expect("a window").clone();
-    let mut windows = WindowAggregate::new(spec);
+fn aggregate(plan: StreamPlan, batches: &[RecordBatch]) -> f64 {
+    let mut query = Graph::new(plan, Duration::ZERO).expect("fits");
     let start = Instant::now();
     for (number, batch) in (1i64..).zip(batches) {
-        for rows in plan.run_below(batch.clone()).expect("runs") {
-            windows.push(&rows).expect("aggregates");
-        }
+        query.push(0, batch).expect("aggregates");
         let watermark = 1_767_225_600_000_000 + number * BATCH * 2_000 - 10_000_000;
-        plan.run_above(windows.close(watermark).expect("closes")).expect("runs");
+        query.advance(watermark, OutputMode::Append).expect("closes");
+        query.take_results();
     }
-    plan.run_above(windows.close(i64::MAX).expect("closes")).expect("runs");
+    query.advance(i64::MAX, OutputMode::Append).expect("closes");
     start.elapsed().as_secs_f64()
 }
 
@@ -77,15 +77,15 @@ fn best(mut round: impl FnMut() -> f64) -> f64 {
 fn main() {
     let catalog = Catalog::built_in().expect("valid");
     let sales: Vec<String> = (0..RECORDS).map(sale).collect();
-    let plan = |window: &str| StreamPlan::new(&query(window), &catalog, "").expect("plans");
-    let (tumbling, sliding) = (plan("'1 minute'"), plan("'5 minutes', '1 minute'"));
-    let batches = decode(&tumbling, &sales);
+    let plan = |window: &str| StreamPlan::new(&query(window), &catalog, "", None).expect("plans");
+    let (tumbling, sliding) = (|| plan("'1 minute'"), || plan("'5 minutes', '1 minute'"));
+    let batches = decode(&tumbling(), &sales);
     let decoding = best(|| {
         let start = Instant::now();
-        decode(&tumbling, &sales);
+        decode(&tumbling(), &sales);
         start.elapsed().as_secs_f64()
     });
-    let (one, five) = (best(|| aggregate(&tumbling, &batches)), best(|| aggregate(&sliding, &batches)));
+    let (one, five) = (best(|| aggregate(tumbling(), &batches)), best(|| aggregate(sliding(), &batches)));
     let bytes = sales.iter().map(String::len).sum::<usize>() / sales.len();
     println!("decoding {bytes} bytes, the columns of the query: {decoding:.0} ns a record");
     println!("1 min tumbling by category, exact distinct users: {one:.0} ns a record");

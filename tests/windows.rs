@@ -4,8 +4,8 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
+use ecap::engine::graph::Graph;
 use ecap::engine::intake::Intake;
-use ecap::engine::operator::window_aggregate::WindowAggregate;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Position, Source, SourceRecord};
 use ecap::engine::watermark::Policy;
@@ -115,12 +115,11 @@ fn stream(
     per_read: usize,
 ) -> (Vec<RecordBatch>, Totals) {
     let catalog = Catalog::built_in().expect("valid");
-    let plan = StreamPlan::new(sql, &catalog, "").expect("plans");
+    let plan = StreamPlan::new(sql, &catalog, "", None).expect("plans");
     let options = Options {
         trigger: Trigger::AvailableNow,
         mode,
-        time: "_timestamp".into(),
-        delay,
+        delay: Some(delay),
         idle_timeout: None,
         policy: Policy::Partitions,
         flush_at_end: true,
@@ -128,7 +127,7 @@ fn stream(
     };
     let memory = Memory::default();
     let around = Surroundings {
-        source: Box::new(Listed::new(sales, per_read)),
+        sources: vec![Box::new(Listed::new(sales, per_read))],
         sink: Box::new(memory.clone()),
         listener: Box::new(|_| Ok(())),
         clock: Arc::new(ManualClock::at(0)),
@@ -292,7 +291,8 @@ proptest! {
 
 /// The sales as rows with the columns that the plan wants.
 fn decoded(plan: &StreamPlan, sales: &[Sale]) -> Vec<RecordBatch> {
-    let mut intake = Intake::new(&plan.topic, plan.columns().clone(), "_timestamp").expect("has columns");
+    let mut intake =
+        Intake::new(&plan.scans[0].topic, plan.scans[0].columns.clone(), "_timestamp").expect("has columns");
     for (offset, sale) in (0i64..).zip(sales) {
         let (value, timestamp) = (sale.json(), sale.millis * 1_000);
         intake.take(SourceRecord {
@@ -303,7 +303,7 @@ fn decoded(plan: &StreamPlan, sales: &[Sale]) -> Vec<RecordBatch> {
             value: Some(value.as_bytes()),
         });
     }
-    intake.take_rows().expect("decodes").into_iter().map(|decoded| decoded.rows).collect()
+    intake.take_rows(0).expect("decodes").into_iter().map(|decoded| decoded.rows).collect()
 }
 
 proptest! {
@@ -314,26 +314,28 @@ proptest! {
         sales in sales(), (size, slide) in size_and_slide(), per_batch in 1usize..20, every in 1usize..4,
     ) {
         let catalog = Catalog::built_in().expect("valid");
-        let plan = StreamPlan::new(&sql(size, slide), &catalog, "").expect("plans");
-        let spec = plan.aggregate().expect("a window").clone();
-        let (mut windows, mut snapshots, mut shown) = (WindowAggregate::new(spec.clone()), vec![], vec![]);
+        let graph = || {
+            let plan = StreamPlan::new(&sql(size, slide), &catalog, "", None).expect("plans");
+            Graph::new(plan, Duration::ZERO).expect("fits")
+        };
+        let (mut query, mut snapshots) = (graph(), vec![]);
         for (number, batch) in sales.chunks(per_batch).enumerate() {
-            for rows in decoded(&plan, batch) {
-                for rows in plan.run_below(rows).expect("runs") {
-                    prop_assert_eq!(windows.push(&rows).expect("aggregates"), 0);
-                }
+            for rows in decoded(query.plan(), batch) {
+                prop_assert_eq!(query.push(0, &rows).expect("aggregates"), 0);
             }
             // Update mode freezes and compacts, which a snapshot must not notice.
             if number % 2 == 0 {
-                windows.changed().expect("shows");
+                query.advance(i64::MIN, OutputMode::Update).expect("shows");
+                query.take_results();
             }
             if number % every == 0 {
-                snapshots.push(windows.snapshot().expect("saves"));
-                windows = WindowAggregate::restore(spec.clone(), snapshots.iter().cloned());
+                snapshots.push(query.snapshot().expect("saves"));
+                query = graph();
+                query.restore(snapshots.clone()).expect("its own state");
             }
         }
-        shown.extend(plan.run_above(windows.close(i64::MAX).expect("closes")).expect("runs"));
-        prop_assert_eq!(&rows(&shown, size), &brute_force(&sales, size, slide));
+        query.advance(i64::MAX, OutputMode::Append).expect("closes");
+        prop_assert_eq!(&rows(&query.take_results(), size), &brute_force(&sales, size, slide));
     }
 }
 

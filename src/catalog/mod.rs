@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The column that stands for the time at which Kafka got a record.
 pub const RECORD_TIME: &str = "_timestamp";
 
+/// The column that stands for the time at which a query read a record.
+pub const ARRIVAL_TIME: &str = "_arrival";
+
 /// All declared topics, in the order of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {

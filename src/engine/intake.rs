@@ -1,7 +1,7 @@
 //! Records to columns: what was read is decoded at once, partition by partition.
 
 use super::source::SourceRecord;
-use crate::catalog::{RECORD_TIME, Record, Topic};
+use crate::catalog::{ARRIVAL_TIME, RECORD_TIME, Record, Topic};
 use crate::clock::Micros;
 use crate::query::table::KAFKA_COLUMNS;
 use crate::record::decode::Decoder;
@@ -25,6 +25,17 @@ pub struct Counts {
     pub rejected: BTreeMap<Code, u64>,
     /// Null values in a compacted topic.
     pub tombstones: u64,
+}
+
+impl Counts {
+    /// Adds what happened later.
+    pub fn add(&mut self, later: Self) {
+        self.read += later.read;
+        self.tombstones += later.tombstones;
+        for (code, count) in later.rejected {
+            *self.rejected.entry(code).or_default() += count;
+        }
+    }
 }
 
 /// Decodes records as they are read.
@@ -111,17 +122,17 @@ impl Intake {
         (std::mem::take(&mut self.counts), self.refused.take())
     }
 
-    /// The accepted records since the last call, by partition.
+    /// The accepted records since the last call, by partition, which arrived at `now`.
     ///
     /// # Errors
     /// When Arrow refuses the columns, which is a fault of the decoder.
-    pub fn take_rows(&mut self) -> Result<Vec<Decoded>> {
+    pub fn take_rows(&mut self, now: Micros) -> Result<Vec<Decoded>> {
         let mut decoded = Vec::new();
         for (partition, open) in &mut self.partitions {
             if open.offsets.is_empty() {
                 continue;
             }
-            decoded.push(open.finish(*partition, &self.topic.name, &self.columns, &self.time)?);
+            decoded.push(open.finish(*partition, &self.topic.name, &self.columns, &self.time, now)?);
         }
         Ok(decoded)
     }
@@ -132,7 +143,7 @@ impl Open {
         let wanted = |name: &&String| !KAFKA_COLUMNS.contains(&name.as_str());
         let mut names: Vec<_> =
             columns.fields().iter().map(|field| field.name()).filter(wanted).cloned().collect();
-        if time != RECORD_TIME && !names.iter().any(|name| name == time) {
+        if ![RECORD_TIME, ARRIVAL_TIME].contains(&time) && !names.iter().any(|name| name == time) {
             names.push(time.to_string());
         }
         let keys = columns.field_with_name("_key").is_ok().then(StringBuilder::new);
@@ -148,17 +159,30 @@ impl Open {
         }
     }
 
-    fn finish(&mut self, partition: i32, topic: &str, columns: &SchemaRef, time: &str) -> Result<Decoded> {
+    fn finish(
+        &mut self,
+        partition: i32,
+        topic: &str,
+        columns: &SchemaRef,
+        time: &str,
+        now: Micros,
+    ) -> Result<Decoded> {
         let rows = self.offsets.len();
         let mut own = self.decoder.finish()?.into_iter();
         let timestamps: ArrayRef =
             Arc::new(TimestampMicrosecondArray::from(std::mem::take(&mut self.timestamps)));
         let offsets: ArrayRef = Arc::new(Int64Array::from(std::mem::take(&mut self.offsets)));
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.fields().len());
-        let mut times = if time == RECORD_TIME { Some(timestamps.clone()) } else { None };
+        let arrival = || Arc::new(TimestampMicrosecondArray::from_value(now, rows)) as ArrayRef;
+        let mut times = match time {
+            RECORD_TIME => Some(timestamps.clone()),
+            ARRIVAL_TIME => Some(arrival()),
+            _ => None,
+        };
         for field in columns.fields() {
             let array = match field.name().as_str() {
                 "_timestamp" => timestamps.clone(),
+                ARRIVAL_TIME => arrival(),
                 "_offset" => offsets.clone(),
                 "_partition" => Arc::new(Int32Array::from_value(partition, rows)),
                 "_topic" => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(topic, rows))),

@@ -1,34 +1,32 @@
-//! The loop of a query: read, decode, run the plan below, keep state, run the plan above, give out.
+//! The loop of a query: read, decode, run the stages below, keep state, run the stages above, give out.
 //!
-//! One queue, at the source; behind it, function calls on record batches. Memory is bounded by the
+//! One queue by topic, at its source; behind it, function calls on record batches. Memory is bounded by the
 //! chunk that is read at once and by the state, whatever the backlog.
 
+pub mod graph;
 pub mod intake;
+mod lane;
 pub mod operator;
 pub mod options;
 pub mod progress;
+mod report;
 pub mod source;
 pub mod watermark;
 
 use crate::clock::{Clock, Micros, Stop};
-use crate::query::error::of_running;
 use crate::query::plan::StreamPlan;
 use crate::sink::{Batch, Sink};
-use crate::units::format_rfc3339;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-use intake::{Counts, Intake};
-use operator::window_aggregate::WindowAggregate;
+use graph::Graph;
+use lane::Topics;
 use options::{Options, OutputMode, Trigger};
-use progress::{Durations, EventTime, Progress, SinkProgress, SourceProgress, StateOperator};
-use source::{Position, Source};
+use progress::{Durations, Progress};
+use source::Source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use watermark::Watermark;
-
-/// So many bytes of records are read and processed at once.
-const CHUNK: usize = 4 << 20;
 
 /// So long a read waits for records where none are there.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -38,8 +36,8 @@ pub type Listener<'a> = Box<dyn FnMut(&Progress) -> Result<()> + 'a>;
 
 /// What stands around a query: where it reads, what it gives to, and whom it tells.
 pub struct Surroundings<'a> {
-    /// The topic.
-    pub source: Box<dyn Source + 'a>,
+    /// The topics, in the order of [`StreamPlan::scans`].
+    pub sources: Vec<Box<dyn Source + 'a>>,
     /// What takes the results.
     pub sink: Box<dyn Sink + 'a>,
     /// Who hears of each batch.
@@ -50,11 +48,12 @@ pub struct Surroundings<'a> {
 
 /// A running query.
 pub struct Engine<'a> {
-    plan: StreamPlan,
+    graph: Graph,
     options: Options,
-    around: Surroundings<'a>,
-    intake: Intake,
-    windows: Option<WindowAggregate>,
+    topics: Topics<'a>,
+    sink: Box<dyn Sink + 'a>,
+    listener: Listener<'a>,
+    clock: Arc<dyn Clock>,
     watermark: Watermark,
     totals: Totals,
     last_trigger: Micros,
@@ -75,16 +74,30 @@ pub struct Totals {
     pub rows: u64,
 }
 
+/// What a query keeps at the end of a batch, enough to go on from together with the snapshots before it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The next record to read, by topic and partition.
+    pub positions: Vec<BTreeMap<i32, i64>>,
+    /// How far event time has come.
+    pub watermark: watermark::Saved,
+    /// What changed in each operator.
+    pub operators: Vec<operator::Snapshot>,
+    /// Batches so far.
+    pub batches: u64,
+}
+
 /// What one batch did so far.
 #[derive(Default)]
 struct Running {
     began: Micros,
-    counts: Counts,
+    /// Records read, and what became of them, by topic.
+    counts: Vec<intake::Counts>,
     times: Option<(Micros, Micros)>,
-    late: BTreeMap<i32, u64>,
-    rows: Vec<RecordBatch>,
+    /// Late records by topic and partition.
+    late: BTreeMap<watermark::Lane, u64>,
     durations: Durations,
-    start: BTreeMap<i32, i64>,
+    start: Vec<BTreeMap<i32, i64>>,
 }
 
 impl<'a> Engine<'a> {
@@ -94,23 +107,47 @@ impl<'a> Engine<'a> {
     /// A usage error when the plan and the options do not go together.
     pub fn new(plan: StreamPlan, options: Options, around: Surroundings<'a>) -> Result<Self> {
         options.check(&plan)?;
-        let intake = Intake::new(&plan.topic, plan.columns().clone(), &options.time)?;
-        let windows = plan.aggregate().cloned().map(WindowAggregate::new);
-        let mut watermark = Watermark::new(options.delay, options.idle_timeout, options.policy);
-        for partition in around.source.positions().keys() {
-            watermark.expect(*partition);
-        }
-        let last_trigger = around.clock.now();
+        let Surroundings { sources, sink, listener, clock } = around;
+        let delays: Vec<_> = plan.scans.iter().map(|scan| options.delay_of(&scan.topic)).collect();
+        let mut watermark = Watermark::new(&delays, options.idle_timeout, options.policy);
+        let topics = Topics::new(&plan, sources)?;
+        topics.lanes().for_each(|lane| watermark.expect(lane));
+        let last_trigger = clock.now();
+        let graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
         let totals = Totals::default();
-        Ok(Self { plan, options, around, intake, windows, watermark, totals, last_trigger })
+        Ok(Self { graph, options, topics, sink, listener, clock, watermark, totals, last_trigger })
+    }
+
+    /// Goes on from all snapshots of a query, in order. The sources stand where the last one says.
+    ///
+    /// # Errors
+    /// When they are of another query.
+    pub fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
+        let Some(last) = snapshots.last() else { return Ok(()) };
+        self.watermark.restore(last.watermark.clone(), self.clock.now());
+        self.totals.batches = last.batches;
+        self.graph.restore(snapshots.into_iter().map(|snapshot| snapshot.operators).collect())
+    }
+
+    /// What changed since the last snapshot. Taken between batches.
+    ///
+    /// # Errors
+    /// When partial aggregates cannot be read, which is a fault of an aggregate.
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
+        Ok(Snapshot {
+            positions: self.topics.next_offsets(),
+            watermark: self.watermark.save(),
+            operators: self.graph.snapshot()?,
+            batches: self.totals.batches,
+        })
     }
 
     /// Runs until the trigger says that it is done, or `stop` is requested: then the batch that runs is
     /// finished.
     ///
     /// # Errors
-    /// When the topic cannot be read, the query fails on its data, or the sink gives up.
-    pub fn run(mut self, stop: &Stop) -> Result<Totals> {
+    /// When a topic cannot be read, the query fails on its data, or the sink gives up.
+    pub fn run(&mut self, stop: &Stop) -> Result<Totals> {
         match self.options.trigger {
             Trigger::Interval(every) if every.is_zero() => {
                 while !stop.requested() {
@@ -127,10 +164,10 @@ impl<'a> Engine<'a> {
     fn run_every(&mut self, every: Duration, stop: &Stop) -> Result<()> {
         let every = every.as_micros() as Micros;
         loop {
-            self.around.source.look_ahead()?;
-            self.batch(stop, |source| !reached_ends(source.positions()))?;
+            self.topics.look_ahead()?;
+            self.batch(stop, |topics| !topics.reached_ends())?;
             // Triggers keep to a grid, so that they do not drift by the work of each batch.
-            let rest = every - self.around.clock.now().rem_euclid(every);
+            let rest = every - self.clock.now().rem_euclid(every);
             if stop.wait(Duration::from_micros(rest.unsigned_abs())) {
                 return Ok(());
             }
@@ -138,10 +175,10 @@ impl<'a> Engine<'a> {
     }
 
     fn run_available(&mut self, stop: &Stop, in_chunks: bool) -> Result<()> {
-        self.around.source.look_ahead()?;
-        self.around.source.stop_at_ends()?;
-        while !reached_ends(self.around.source.positions()) && !stop.requested() {
-            self.batch(stop, |source| !in_chunks && !reached_ends(source.positions()))?;
+        self.topics.look_ahead()?;
+        self.topics.stop_at_ends()?;
+        while !self.topics.reached_ends() && !stop.requested() {
+            self.batch(stop, |topics| !in_chunks && !topics.reached_ends())?;
         }
         if self.options.flush_at_end && !stop.requested() {
             self.flush()?;
@@ -150,45 +187,47 @@ impl<'a> Engine<'a> {
     }
 
     /// One batch: chunks are read and processed while `more` says so.
-    fn batch(&mut self, stop: &Stop, more: impl Fn(&dyn Source) -> bool) -> Result<()> {
-        let began = self.around.clock.now();
-        let mut running =
-            Running { began, start: next_offsets(self.around.source.positions()), ..Running::default() };
+    fn batch(&mut self, stop: &Stop, more: impl Fn(&Topics) -> bool) -> Result<()> {
+        let began = self.clock.now();
+        let counts = vec![intake::Counts::default(); self.topics.len()];
+        let start = self.topics.next_offsets();
+        let mut running = Running { began, counts, start, ..Running::default() };
         loop {
             self.chunk(&mut running)?;
-            if stop.requested() || !more(&*self.around.source) {
+            if stop.requested() || !more(&self.topics) {
                 break;
             }
         }
         self.finish(running)
     }
 
-    /// Reads a chunk and takes it through the query up to its state.
+    /// Reads a chunk of each topic and takes it through the query up to its state.
     fn chunk(&mut self, running: &mut Running) -> Result<()> {
-        let began = self.around.clock.now();
-        let intake = &mut self.intake;
-        self.around.source.read(CHUNK, PATIENCE, &mut |record| intake.take(record))?;
-        let decoded = self.intake.take_rows()?;
-        self.count(running)?;
-        let processing = self.around.clock.now();
-        running.durations.get_batch += millis(began, processing);
-        for partition in decoded {
-            running.times = widest(running.times, partition.times);
-            let newest = partition.times.map(|(_, newest)| newest);
-            self.watermark.observe(partition.partition, newest, processing);
-            self.process(partition.partition, partition.rows, running)?;
+        for topic in 0..self.topics.len() {
+            let began = self.clock.now();
+            let patience = PATIENCE / self.topics.len() as u32;
+            let decoded = self.topics.read(topic, patience, began)?;
+            self.count(topic, running)?;
+            let processing = self.clock.now();
+            running.durations.get_batch += millis(began, processing);
+            for partition in decoded {
+                let lane = (topic, partition.partition);
+                running.times = widest(running.times, partition.times);
+                let newest = partition.times.map(|(_, newest)| newest);
+                self.watermark.observe(lane, newest, processing);
+                let late = self.graph.push(topic, &partition.rows)?;
+                if late > 0 {
+                    *running.late.entry(lane).or_default() += late;
+                }
+            }
+            running.durations.process += millis(processing, self.clock.now());
         }
-        running.durations.process += millis(processing, self.around.clock.now());
         Ok(())
     }
 
-    fn count(&mut self, running: &mut Running) -> Result<()> {
-        let (counts, refused) = self.intake.take_counts();
-        running.counts.read += counts.read;
-        running.counts.tombstones += counts.tombstones;
-        for (code, count) in counts.rejected {
-            *running.counts.rejected.entry(code).or_default() += count;
-        }
+    fn count(&mut self, topic: usize, running: &mut Running) -> Result<()> {
+        let (counts, refused) = self.topics.take_counts(topic);
+        running.counts[topic].add(counts);
         match refused {
             Some(refused) if self.options.fail_fast => {
                 Err(Error::data(refused).hint("--fail-fast stops here"))
@@ -201,134 +240,68 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn process(&mut self, partition: i32, rows: RecordBatch, running: &mut Running) -> Result<()> {
-        for rows in self.plan.run_below(rows)? {
-            match &mut self.windows {
-                None => running.rows.push(rows),
-                Some(windows) => {
-                    let late = windows.push(&rows).map_err(|error| of_running(&error))?;
-                    if late > 0 {
-                        *running.late.entry(partition).or_default() += late;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Moves the watermark, gives out what the output mode says, and tells about the batch.
-    fn finish(&mut self, mut running: Running) -> Result<()> {
-        let giving = self.around.clock.now();
-        for (partition, position) in self.around.source.positions() {
-            self.watermark.caught_up(*partition, position.caught_up);
+    fn finish(&mut self, running: Running) -> Result<()> {
+        let giving = self.clock.now();
+        for (lane, caught_up) in self.topics.caught_up() {
+            self.watermark.caught_up(lane, caught_up);
         }
         let watermark = self.watermark.advance(giving);
-        let ready = self.ready(watermark)?;
-        running.rows.extend(ready);
-        if running.counts.read == 0 && running.rows.is_empty() {
+        self.graph.advance(watermark.unwrap_or(Micros::MIN), self.options.mode)?;
+        let rows = self.graph.take_results();
+        if rows.is_empty() && running.counts.iter().all(|counts| counts.read == 0) {
             return Ok(());
         }
-        self.give_out(running, giving, watermark)
-    }
-
-    /// The rows of windows that the output mode wants now.
-    fn ready(&mut self, watermark: Option<Micros>) -> Result<Vec<RecordBatch>> {
-        let Some(windows) = &mut self.windows else { return Ok(vec![]) };
-        let watermark = watermark.unwrap_or(Micros::MIN);
-        let rows = match self.options.mode {
-            OutputMode::Append => windows.close(watermark),
-            OutputMode::Complete => windows.all(),
-            OutputMode::Update => {
-                let changed = windows.changed();
-                windows.forget(watermark);
-                changed
-            }
-        };
-        self.plan.run_above(rows.map_err(|error| of_running(&error))?)
+        self.give_out(running, &rows, giving, watermark)
     }
 
     /// Closes what is still open at the end of a bounded run.
     fn flush(&mut self) -> Result<()> {
-        if self.options.mode != OutputMode::Append || self.windows.is_none() {
+        if self.options.mode != OutputMode::Append {
             return Ok(());
         }
-        let now = self.around.clock.now();
-        let rows = self.ready(Some(Micros::MAX))?;
+        let began = self.clock.now();
+        self.graph.advance(Micros::MAX, OutputMode::Append)?;
+        let rows = self.graph.take_results();
         if rows.is_empty() {
             return Ok(());
         }
-        let start = next_offsets(self.around.source.positions());
-        let running = Running { began: now, rows, start, ..Running::default() };
-        self.give_out(running, now, self.watermark.current())
+        let counts = vec![intake::Counts::default(); self.topics.len()];
+        let running = Running { began, counts, start: self.topics.next_offsets(), ..Running::default() };
+        self.give_out(running, &rows, began, self.watermark.current())
     }
 
-    fn give_out(&mut self, mut running: Running, giving: Micros, watermark: Option<Micros>) -> Result<()> {
+    fn give_out(
+        &mut self,
+        mut running: Running,
+        rows: &[RecordBatch],
+        giving: Micros,
+        watermark: Option<Micros>,
+    ) -> Result<()> {
         let batch_id = self.totals.batches;
-        let given: u64 = running.rows.iter().map(|rows| rows.num_rows() as u64).sum();
+        let records: u64 = running.counts.iter().map(|counts| counts.read).sum();
+        let given: u64 = rows.iter().map(|rows| rows.num_rows() as u64).sum();
         self.totals.batches += 1;
-        self.totals.read += running.counts.read;
-        self.totals.rejected += running.counts.rejected.values().sum::<u64>();
+        self.totals.read += records;
+        self.totals.rejected +=
+            running.counts.iter().flat_map(|counts| counts.rejected.values()).sum::<u64>();
         self.totals.late += running.late.values().sum::<u64>();
         self.totals.rows += given;
-        self.around.sink.write(&Batch {
+        self.sink.write(&Batch {
             id: batch_id,
-            columns: self.plan.result_columns(),
-            rows: &running.rows,
-            records: running.counts.read,
+            columns: self.graph.plan().result_columns(),
+            rows,
+            records,
             total_records: self.totals.read,
         })?;
-        self.around.source.mirror()?;
-        let now = self.around.clock.now();
+        self.topics.mirror()?;
+        let now = self.clock.now();
         running.durations.add_batch = millis(giving, now);
         running.durations.trigger_execution = millis(running.began, now);
         let report = self.report(batch_id, &running, watermark, given);
         self.last_trigger = running.began;
-        (self.around.listener)(&report)
+        (self.listener)(&report)
     }
-
-    fn report(&self, batch_id: u64, running: &Running, watermark: Option<Micros>, given: u64) -> Progress {
-        let positions = self.around.source.positions();
-        let late: u64 = running.late.values().sum();
-        let state = self.windows.as_ref().map(|windows| StateOperator {
-            num_rows_total: windows.groups(),
-            num_rows_dropped_by_watermark: late,
-            late_by_partition: running.late.clone(),
-        });
-        let read = running.counts.read;
-        Progress {
-            batch_id,
-            timestamp: format_rfc3339(running.began),
-            num_input_rows: read,
-            input_rows_per_second: rate(read, running.began - self.last_trigger),
-            processed_rows_per_second: rate(read, running.durations.trigger_execution as Micros * 1_000),
-            duration_ms: running.durations,
-            event_time: EventTime::new(running.times, watermark),
-            state_operators: state.into_iter().collect(),
-            sources: vec![SourceProgress {
-                description: self.plan.topic.name.clone(),
-                start_offset: running.start.clone(),
-                end_offset: next_offsets(positions),
-                latest_offset: positions
-                    .iter()
-                    .map(|(partition, position)| (*partition, position.end))
-                    .collect(),
-            }],
-            sink: SinkProgress { num_output_rows: given },
-            rejected: progress::by_name(&running.counts.rejected),
-            tombstones: running.counts.tombstones,
-            total_rejected: self.totals.rejected,
-            total_late: self.totals.late,
-        }
-    }
-}
-
-/// Whether every partition was read to where it ended when it was last asked.
-fn reached_ends(positions: &BTreeMap<i32, Position>) -> bool {
-    positions.values().all(|position| position.caught_up || position.next >= position.end)
-}
-
-fn next_offsets(positions: &BTreeMap<i32, Position>) -> BTreeMap<i32, i64> {
-    positions.iter().map(|(partition, position)| (*partition, position.next)).collect()
 }
 
 fn widest(one: Option<(Micros, Micros)>, other: Option<(Micros, Micros)>) -> Option<(Micros, Micros)> {
@@ -340,9 +313,4 @@ fn widest(one: Option<(Micros, Micros)>, other: Option<(Micros, Micros)>) -> Opt
 
 fn millis(from: Micros, to: Micros) -> u64 {
     (to - from).max(0) as u64 / 1_000
-}
-
-/// Per second; 0 where no time passed.
-fn rate(count: u64, micros: Micros) -> f64 {
-    if micros > 0 { count as f64 * 1e6 / micros as f64 } else { 0.0 }
 }

@@ -1,9 +1,9 @@
 //! How a query runs: when, how much at once, and what it shows.
 
 use super::watermark::Policy;
-use crate::catalog::RECORD_TIME;
+use crate::catalog::Topic;
+use crate::query::cut::OperatorSpec;
 use crate::query::plan::StreamPlan;
-use crate::record::schema::Type;
 use crate::{Error, Result, units};
 use std::time::Duration;
 
@@ -52,10 +52,8 @@ pub struct Options {
     pub trigger: Trigger,
     /// Which rows are given out.
     pub mode: OutputMode,
-    /// The event-time column.
-    pub time: String,
-    /// How long a window waits for late records.
-    pub delay: Duration,
+    /// How long a window waits for late records; `None` is each topic's own.
+    pub delay: Option<Duration>,
     /// After which silence a partition is idle; `None` is never.
     pub idle_timeout: Option<Duration>,
     /// Over what the watermark is taken.
@@ -72,19 +70,22 @@ impl Options {
     /// # Errors
     /// A usage error where they do not.
     pub fn check(&self, plan: &StreamPlan) -> Result<()> {
-        if plan.aggregate().is_none() && self.mode == OutputMode::Complete {
+        let is_last = |number: usize| plan.stages.is_last(number);
+        let windows = plan
+            .stages
+            .operators
+            .iter()
+            .enumerate()
+            .any(|(number, operator)| matches!(operator, OperatorSpec::Window(_)) && is_last(number));
+        if !windows && self.mode == OutputMode::Complete {
             return Err(Error::usage("output mode complete needs a window").hint("use append or update"));
         }
-        if self.time == RECORD_TIME {
-            return Ok(());
-        }
-        let columns = plan.topic.record.as_ref().map(|record| record.columns()).unwrap_or_default();
-        let (time, topic) = (&self.time, &plan.topic.name);
-        match columns.field(time).map(|field| &field.kind) {
-            Some(Type::Timestamp) => Ok(()),
-            Some(kind) => Err(Error::usage(format!("time column '{time}' is {kind}, not TIMESTAMP"))
-                .hint(format!("{RECORD_TIME} is when Kafka got the record"))),
-            None => Err(Error::usage(format!("there is no time column '{time}' in topic '{topic}'"))),
-        }
+        Ok(())
+    }
+
+    /// How long windows wait for late records of a topic.
+    pub fn delay_of(&self, topic: &Topic) -> Duration {
+        let own = topic.record.as_ref().map(|record| record.watermark);
+        self.delay.or(own).unwrap_or_default()
     }
 }

@@ -81,16 +81,14 @@ impl EventTime {
     }
 }
 
-/// The state of the window operator.
-#[derive(Debug, Clone, Default, Serialize)]
+/// The state of one operator.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateOperator {
-    /// Groups that are kept.
+    /// Groups or rows that are kept.
     pub num_rows_total: usize,
-    /// Late records in this batch.
+    /// Late rows that it dropped in this batch.
     pub num_rows_dropped_by_watermark: u64,
-    /// Late records in this batch by partition.
-    pub late_by_partition: BTreeMap<i32, u64>,
 }
 
 /// How far one topic was read. Offsets are of the next record.
@@ -105,6 +103,10 @@ pub struct SourceProgress {
     pub end_offset: BTreeMap<i32, i64>,
     /// Where each partition ended when it was last asked.
     pub latest_offset: BTreeMap<i32, i64>,
+    /// Records read, the refused ones with them.
+    pub num_input_rows: u64,
+    /// Late records in this batch by partition.
+    pub late_by_partition: BTreeMap<i32, u64>,
 }
 
 /// What a batch gave to the sinks.

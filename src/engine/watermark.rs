@@ -10,8 +10,10 @@ pub enum Policy {
     /// The minimum over the partitions that are not idle: reading a backlog drops nothing.
     #[default]
     Partitions,
-    /// Spark's: the maximum over all that was seen.
+    /// Spark's: the maximum over all that was seen of a topic, the minimum over topics.
     Spark,
+    /// The clock, whatever the records say.
+    Processing,
 }
 
 /// What is known of one partition.
@@ -25,28 +27,41 @@ struct Partition {
     caught_up: bool,
 }
 
-/// The watermark of one topic: the largest event time seen minus a delay, by [`Policy`].
+/// A partition of a query's topics: the number of the topic in the query, and the partition's own.
+pub type Lane = (usize, i32);
+
+/// The watermark of a query: the largest event time seen minus a delay by topic, taken by [`Policy`].
 ///
 /// A partition is idle when it was read to its end and nothing came for the idle timeout, or never
 /// anything at all. When all are idle the watermark goes on by the time that passes.
 #[derive(Debug)]
 pub struct Watermark {
-    delay: Micros,
+    delays: Vec<Micros>,
     idle_timeout: Option<Micros>,
     policy: Policy,
-    partitions: BTreeMap<i32, Partition>,
+    partitions: BTreeMap<Lane, Partition>,
     current: Option<Micros>,
     /// Since when all partitions are idle, and the watermark at that moment.
     all_idle: Option<(Micros, Micros)>,
 }
 
+/// What a restart needs to know of a watermark.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Saved {
+    /// The watermark.
+    pub current: Option<Micros>,
+    /// The largest event time seen, by partition.
+    pub newest: BTreeMap<Lane, Micros>,
+}
+
 impl Watermark {
-    /// No watermark yet. Without an idle timeout, silent partitions hold it back for ever.
-    pub fn new(delay: Duration, idle_timeout: Option<Duration>, policy: Policy) -> Self {
-        let micros = |duration: Duration| duration.as_micros() as Micros;
+    /// No watermark yet over topics with these delays. Without an idle timeout, silent partitions hold it
+    /// back for ever.
+    pub fn new(delays: &[Duration], idle_timeout: Option<Duration>, policy: Policy) -> Self {
+        let micros = |duration: &Duration| duration.as_micros() as Micros;
         Self {
-            delay: micros(delay),
-            idle_timeout: idle_timeout.map(micros),
+            delays: delays.iter().map(micros).collect(),
+            idle_timeout: idle_timeout.as_ref().map(micros),
             policy,
             partitions: BTreeMap::new(),
             current: None,
@@ -60,41 +75,55 @@ impl Watermark {
     }
 
     /// Makes a partition known, which from now on is waited for until it is caught up.
-    pub fn expect(&mut self, partition: i32) {
-        self.partitions.entry(partition).or_default();
+    pub fn expect(&mut self, lane: Lane) {
+        self.partitions.entry(lane).or_default();
     }
 
     /// Says that records of a partition were read at `now`, of which the newest had event time `newest`.
-    pub fn observe(&mut self, partition: i32, newest: Option<Micros>, now: Micros) {
-        let known = self.partitions.entry(partition).or_default();
+    pub fn observe(&mut self, lane: Lane, newest: Option<Micros>, now: Micros) {
+        let known = self.partitions.entry(lane).or_default();
         known.newest = known.newest.max(newest);
         known.read_at = now;
         known.caught_up = false;
     }
 
     /// Says whether a partition was read to its end.
-    pub fn caught_up(&mut self, partition: i32, caught_up: bool) {
-        self.partitions.entry(partition).or_default().caught_up = caught_up;
+    pub fn caught_up(&mut self, lane: Lane, caught_up: bool) {
+        self.partitions.entry(lane).or_default().caught_up = caught_up;
     }
 
     /// Takes the watermark anew at `now`, and gives it.
     pub fn advance(&mut self, now: Micros) -> Option<Micros> {
         let reached = match self.policy {
-            Policy::Spark => self.partitions.values().filter_map(|known| known.newest).max(),
             Policy::Partitions => self.slowest(now),
+            Policy::Spark => self.slowest_topic(),
+            Policy::Processing => Some(now),
         };
-        let reached = reached.map(|newest| newest.saturating_sub(self.delay));
         self.current = self.current.max(reached);
         self.current = self.current.max(self.moved_on(now));
         self.current
     }
 
+    /// How far a partition has come: its newest time minus the topic's delay.
+    fn reached(&self, lane: Lane, known: &Partition) -> Option<Micros> {
+        Some(known.newest?.saturating_sub(self.delays.get(lane.0).copied().unwrap_or(0)))
+    }
+
     /// The minimum over the partitions that are not idle; `None` while one of them said nothing yet.
     fn slowest(&self, now: Micros) -> Option<Micros> {
-        let active = self.partitions.values().filter(|known| !self.is_idle(known, now));
-        let slowest = active.map(|known| known.newest).min();
+        let active = self.partitions.iter().filter(|(_, known)| !self.is_idle(known, now));
+        let slowest = active.map(|(lane, known)| self.reached(*lane, known)).min();
         // All idle: the most that any of them reached, from where time goes on by itself.
-        slowest.unwrap_or_else(|| self.partitions.values().filter_map(|known| known.newest).max())
+        slowest.unwrap_or_else(|| self.partitions.iter().filter_map(|(lane, p)| self.reached(*lane, p)).max())
+    }
+
+    /// The minimum over the topics of their newest time; `None` while one of them said nothing yet.
+    fn slowest_topic(&self) -> Option<Micros> {
+        let newest = |topic| {
+            let own = self.partitions.iter().filter(|((of, _), _)| *of == topic);
+            own.filter_map(|(lane, known)| self.reached(*lane, known)).max()
+        };
+        (0..self.delays.len()).map(newest).min().flatten()
     }
 
     fn is_idle(&self, known: &Partition, now: Micros) -> bool {
@@ -114,6 +143,20 @@ impl Watermark {
         let (since, base) = *self.all_idle.get_or_insert((now, self.current?));
         Some(base.saturating_add(now.saturating_sub(since)))
     }
+
+    /// What a restart needs.
+    pub fn save(&self) -> Saved {
+        let newest = self.partitions.iter().filter_map(|(lane, known)| Some((*lane, known.newest?)));
+        Saved { current: self.current, newest: newest.collect() }
+    }
+
+    /// Goes on at `now` from what was saved.
+    pub fn restore(&mut self, saved: Saved, now: Micros) {
+        self.current = saved.current;
+        for (lane, newest) in saved.newest {
+            self.observe(lane, Some(newest), now);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,57 +167,57 @@ mod tests {
     const SECOND: Micros = 1_000_000;
 
     fn watermark(policy: Policy) -> Watermark {
-        let mut watermark = Watermark::new(Duration::from_secs(10), Some(Duration::from_secs(30)), policy);
-        watermark.expect(0);
-        watermark.expect(1);
+        let mut watermark = Watermark::new(&[Duration::from_secs(10)], Some(Duration::from_secs(30)), policy);
+        watermark.expect((0, 0));
+        watermark.expect((0, 1));
         watermark
     }
 
     #[test]
     fn a_partition_that_said_nothing_yet_holds_it_back() {
         let mut watermark = watermark(Policy::Partitions);
-        watermark.observe(0, Some(100 * SECOND), 0);
+        watermark.observe((0, 0), Some(100 * SECOND), 0);
         assert_eq!(watermark.advance(0), None);
-        watermark.observe(1, Some(50 * SECOND), 0);
+        watermark.observe((0, 1), Some(50 * SECOND), 0);
         assert_eq!(watermark.advance(0), Some(40 * SECOND));
     }
 
     #[test]
     fn an_empty_partition_does_not_hold_it_back() {
         let mut watermark = watermark(Policy::Partitions);
-        watermark.observe(0, Some(100 * SECOND), 0);
-        watermark.caught_up(1, true);
+        watermark.observe((0, 0), Some(100 * SECOND), 0);
+        watermark.caught_up((0, 1), true);
         assert_eq!(watermark.advance(0), Some(90 * SECOND));
     }
 
     #[test]
     fn a_silent_partition_is_left_out_after_the_timeout() {
         let mut watermark = watermark(Policy::Partitions);
-        watermark.observe(0, Some(100 * SECOND), 0);
-        watermark.observe(1, Some(50 * SECOND), 0);
-        watermark.caught_up(1, true);
+        watermark.observe((0, 0), Some(100 * SECOND), 0);
+        watermark.observe((0, 1), Some(50 * SECOND), 0);
+        watermark.caught_up((0, 1), true);
         assert_eq!(watermark.advance(29 * SECOND), Some(40 * SECOND));
-        watermark.observe(0, Some(100 * SECOND), 30 * SECOND);
+        watermark.observe((0, 0), Some(100 * SECOND), 30 * SECOND);
         assert_eq!(watermark.advance(30 * SECOND), Some(90 * SECOND));
     }
 
     #[test]
     fn when_all_are_idle_it_goes_on_with_time() {
         let mut watermark = watermark(Policy::Partitions);
-        watermark.observe(0, Some(100 * SECOND), 0);
-        watermark.caught_up(0, true);
-        watermark.caught_up(1, true);
+        watermark.observe((0, 0), Some(100 * SECOND), 0);
+        watermark.caught_up((0, 0), true);
+        watermark.caught_up((0, 1), true);
         assert_eq!(watermark.advance(0), Some(90 * SECOND));
         assert_eq!(watermark.advance(30 * SECOND), Some(90 * SECOND));
         assert_eq!(watermark.advance(35 * SECOND), Some(95 * SECOND));
-        watermark.observe(0, Some(101 * SECOND), 36 * SECOND);
+        watermark.observe((0, 0), Some(101 * SECOND), 36 * SECOND);
         assert_eq!(watermark.advance(36 * SECOND), Some(95 * SECOND), "it never goes back");
     }
 
     #[test]
     fn spark_s_policy_takes_the_newest_of_all() {
         let mut watermark = watermark(Policy::Spark);
-        watermark.observe(0, Some(100 * SECOND), 0);
+        watermark.observe((0, 0), Some(100 * SECOND), 0);
         assert_eq!(watermark.advance(0), Some(90 * SECOND));
     }
 
@@ -185,8 +228,8 @@ mod tests {
             let (mut now, mut last) = (0, None);
             for (partition, time, passed, caught_up) in steps {
                 now += passed * SECOND;
-                watermark.observe(partition, Some(time * SECOND), now);
-                watermark.caught_up(partition, caught_up);
+                watermark.observe((0, partition), Some(time * SECOND), now);
+                watermark.caught_up((0, partition), caught_up);
                 let current = watermark.advance(now);
                 prop_assert!(current >= last);
                 last = current;

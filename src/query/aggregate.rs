@@ -2,8 +2,9 @@
 //! of its own arithmetic.
 
 use super::error::of_planning;
-use super::split::WindowEmit;
-use super::window::WindowSpec;
+use super::window::Windows;
+use super::window_emit::WindowEmit;
+use crate::clock::Micros;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
@@ -21,7 +22,9 @@ type Expressions = Vec<Arc<dyn PhysicalExpr>>;
 #[derive(Debug)]
 pub struct AggregateSpec {
     /// The windows.
-    pub window: WindowSpec,
+    pub windows: Windows,
+    /// How far a row to come may be behind the watermark, in microseconds.
+    pub lag: Micros,
     /// Where the window stands among the group columns of the result.
     pub position: usize,
     /// The group columns without the window.
@@ -44,7 +47,7 @@ pub struct AggregateSpec {
 
 /// The rows of a batch as an aggregate takes them.
 pub struct Evaluated {
-    /// The start of each row's pane; null where its time is.
+    /// The start of each row's pane, in sessions its time; null where its time is.
     pub panes: ArrayRef,
     /// The group columns.
     pub keys: Vec<ArrayRef>,
@@ -60,10 +63,11 @@ impl AggregateSpec {
     /// # Errors
     /// A usage error when the plan has a form that cannot be kept as a stream.
     pub fn of(
-        plan: &Arc<dyn ExecutionPlan>,
+        plan: &[Arc<dyn ExecutionPlan>],
         emit: &WindowEmit,
         result: SchemaRef,
     ) -> Result<(Self, Arc<dyn ExecutionPlan>)> {
+        let [plan] = plan else { return Err(Error::usage("the window has no input")) };
         let aggregate = raw_aggregate(plan)?;
         let below = aggregate.input().clone();
         if aggregate.group_expr().groups().len() > 1 {
@@ -85,7 +89,8 @@ impl AggregateSpec {
         }
         let arguments = aggregate_expressions(aggregate.aggr_expr(), &AggregateMode::Partial, 0);
         let spec = Self {
-            window: emit.window.clone(),
+            windows: emit.windows.clone(),
+            lag: emit.lag,
             position: emit.position,
             keys,
             state: Arc::new(Schema::new(fields)),

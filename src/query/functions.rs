@@ -11,6 +11,12 @@ use std::sync::Arc;
 /// The name of the function that stands for a window in a GROUP BY.
 pub const WINDOW: &str = "window";
 
+/// The name of the function that stands for a session in a GROUP BY.
+pub const SESSION_WINDOW: &str = "session_window";
+
+/// The name of the function that gives the last instant of a window.
+pub const WINDOW_TIME: &str = "window_time";
+
 /// The type of a time: microseconds since the epoch, UTC.
 pub fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
@@ -21,19 +27,56 @@ pub fn window_fields() -> Fields {
     Fields::from(vec![Field::new("start", time_type(), true), Field::new("end", time_type(), true)])
 }
 
-/// `window(time, size[, slide[, start]])`: a marker in GROUP BY that planning replaces; never executed.
+/// `window(time, size[, slide[, start]])` and `session_window(time, gap)`: markers in GROUP BY that planning
+/// replaces; never executed.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct WindowFunction(Signature);
+pub struct WindowFunction {
+    name: &'static str,
+    signature: Signature,
+}
 
-impl Default for WindowFunction {
-    fn default() -> Self {
-        Self(Signature::variadic_any(Volatility::Immutable))
+impl WindowFunction {
+    /// The marker called `name`: [`WINDOW`] or [`SESSION_WINDOW`].
+    pub fn new(name: &'static str) -> Self {
+        Self { name, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
 impl ScalarUDFImpl for WindowFunction {
     fn name(&self) -> &str {
-        WINDOW
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match (self.name, arguments.len()) {
+            (WINDOW, 2..=4) | (SESSION_WINDOW, 2) => Ok(DataType::Struct(window_fields())),
+            (WINDOW, _) => plan_err!("window takes a time, a size, and if wanted a slide and a start"),
+            _ => plan_err!("session_window takes a time and a gap"),
+        }
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        exec_err!("{}(…) stands in GROUP BY only", self.name)
+    }
+}
+
+/// `window_time(window)`: the last instant that is in a window, a microsecond before its end.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct WindowTime(Signature);
+
+impl Default for WindowTime {
+    fn default() -> Self {
+        Self(Signature::any(1, Volatility::Immutable))
+    }
+}
+
+impl ScalarUDFImpl for WindowTime {
+    fn name(&self) -> &str {
+        WINDOW_TIME
     }
 
     fn signature(&self) -> &Signature {
@@ -41,14 +84,17 @@ impl ScalarUDFImpl for WindowFunction {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        if !(2..=4).contains(&arguments.len()) {
-            return plan_err!("window takes a time, a size, and if wanted a slide and a start");
+        match arguments {
+            [DataType::Struct(fields)] if *fields == window_fields() => Ok(time_type()),
+            _ => plan_err!("window_time takes a window"),
         }
-        Ok(DataType::Struct(window_fields()))
     }
 
-    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        exec_err!("window(…) stands in GROUP BY only")
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let windows: ArrayRef = arguments.args[0].clone().into_array(arguments.number_rows)?;
+        let ends = windows.as_struct().column(1).as_primitive::<TimestampMicrosecondType>();
+        let times: PrimitiveArray<TimestampMicrosecondType> = ends.unary(|end| end - 1);
+        Ok(ColumnarValue::Array(Arc::new(times)))
     }
 }
 

@@ -1,15 +1,20 @@
 //! Flags to SQL, SQL to a stream plan.
 //!
-//! DataFusion parses, plans and evaluates; what is added is time: [`split`] cuts the plan at the
-//! aggregate over a window, [`plan`] keeps the parts, and the engine's operator stands between them.
+//! DataFusion parses, plans and evaluates; what is added is time: [`cut`] says where state is kept, [`stage`]
+//! cuts the plan there, [`plan`] keeps the parts, and the engine's operators stand between them.
 
 pub mod aggregate;
+pub mod check;
+pub mod cut;
+pub mod dedup;
 pub mod error;
+pub mod event_time;
 pub mod flags;
 pub mod functions;
 pub mod plan;
 mod rewrite;
-mod slot;
-mod split;
+pub mod slot;
+pub mod stage;
 pub mod table;
 pub mod window;
+pub mod window_emit;

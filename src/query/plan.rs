@@ -1,25 +1,22 @@
 //! SQL to a stream plan: what runs on each batch, what keeps state, and what runs on its results.
 
-use super::aggregate::AggregateSpec;
+use super::cut::{self, CutAtState, CutPlanner, Times};
 use super::error::{of_planning, of_running};
-use super::functions::WindowFunction;
-use super::rewrite;
-use super::slot::{Slot, SlotExec};
-use super::split::{CutAtWindow, EmitPlanner, WindowEmit};
-use super::table;
-use crate::catalog::{Catalog, Topic};
+use super::functions::{SESSION_WINDOW, WINDOW, WindowFunction, WindowTime};
+use super::stage::{Feed, Stage, Stages};
+use super::{check, rewrite, table};
+use crate::catalog::{Catalog, RECORD_TIME, Topic};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::config::Dialect;
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::registry::FunctionRegistry;
-use datafusion::logical_expr::{Extension, LogicalPlan, ScalarUDF};
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
-use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
+use datafusion::physical_plan::{collect, displayable};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use std::sync::Arc;
@@ -27,93 +24,96 @@ use tokio::runtime::Runtime;
 
 /// A query, planned once and run on every batch.
 pub struct StreamPlan {
-    /// The topic that it reads.
-    pub topic: Topic,
-    source: Arc<Slot>,
-    below: Arc<dyn ExecutionPlan>,
-    windowed: Option<Windowed>,
+    /// The topics that it reads.
+    pub scans: Vec<Scan>,
+    /// What runs, in order, and what keeps state between.
+    pub stages: Stages,
     context: Arc<TaskContext>,
     runtime: Runtime,
 }
 
-struct Windowed {
-    aggregate: Arc<AggregateSpec>,
-    emit: Arc<Slot>,
-    above: Arc<dyn ExecutionPlan>,
-    time: Option<String>,
+/// A topic that a query reads, once however often it stands in the text.
+#[derive(Debug)]
+pub struct Scan {
+    /// The topic.
+    pub topic: Topic,
+    /// The columns that must be delivered, in order: no others are needed.
+    pub columns: SchemaRef,
+    /// The column of event time.
+    pub time: String,
+    /// The leaves that it feeds.
+    pub feeds: Vec<ScanFeed>,
+}
+
+/// A leaf that a topic feeds.
+#[derive(Debug)]
+pub struct ScanFeed {
+    /// The stage of the leaf.
+    pub stage: usize,
+    /// The leaf's number in the stage.
+    pub leaf: usize,
+    /// Which of the topic's columns it takes.
+    pub columns: Vec<usize>,
 }
 
 impl StreamPlan {
-    /// Plans a query over a topic of the catalog.
+    /// Plans a query over topics of the catalog. Event time is the column `time` where it is given, the
+    /// one that the query's windows are of, or the topic's own.
     ///
     /// # Errors
     /// A usage error that says what is wrong with the query, with the nearest name where one is unknown.
-    pub fn new(sql: &str, catalog: &Catalog, prefix: &str) -> Result<Self> {
+    pub fn new(sql: &str, catalog: &Catalog, prefix: &str, time: Option<&str>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(Self::plan(sql, catalog, prefix)).map(|unfinished| unfinished.finish(runtime))
+        let planned = runtime.block_on(Self::plan(sql, catalog, prefix, time))?;
+        let (scans, stages, context) = planned;
+        Ok(Self { scans, stages, context, runtime })
     }
 
-    async fn plan(sql: &str, catalog: &Catalog, prefix: &str) -> Result<Unfinished> {
+    async fn plan(
+        sql: &str,
+        catalog: &Catalog,
+        prefix: &str,
+        time: Option<&str>,
+    ) -> Result<(Vec<Scan>, Stages, Arc<TaskContext>)> {
         let context = SessionContext::new_with_state(session()?);
         let mut state = context.state();
         let mut statement = state.sql_to_statement(sql, &Dialect::Spark).map_err(of_planning)?;
-        let topic = table::only_topic(&state, &statement, catalog, prefix)?;
-        table::register(&context, &topic, prefix).await?;
+        let topics = table::topics(&state, &statement, catalog, prefix)?;
+        for topic in &topics {
+            table::register(&context, topic, prefix, |column| sql.contains(column))?;
+        }
         rewrite::window_references(&mut statement);
-        state.add_analyzer_rule(Arc::new(CutAtWindow));
+        let mut times: Times = topics
+            .iter()
+            .map(|topic| Ok((topic.name.clone(), time_of(topic, time)?)))
+            .collect::<Result<_>>()?;
+        state.add_analyzer_rule(Arc::new(CutAtState { times: times.clone() }));
         let logical = state.statement_to_plan(statement).await.map_err(of_planning)?;
         let optimized = state.optimize(&logical).map_err(of_planning)?;
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(EmitPlanner)]);
-        let plan = planner.create_physical_plan(&optimized, &state).await.map_err(of_planning)?;
-        let context = context.task_ctx();
-        Ok(Unfinished { cut: Cut::of(&optimized, plan)?, topic, context })
-    }
-
-    /// The columns that the source must deliver, in order: no others are needed.
-    pub fn columns(&self) -> &SchemaRef {
-        self.source.schema()
+        if time.is_none() {
+            prefer_windows(&mut times, &topics, cut::times_of(&optimized).map_err(of_planning)?);
+        }
+        let resolved = cut::resolve(optimized).map_err(of_planning)?;
+        check::continuous(&resolved)?;
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(CutPlanner)]);
+        let plan = planner.create_physical_plan(&resolved, &state).await.map_err(of_planning)?;
+        let stages = Stages::of(plan)?;
+        let scans = scans(topics, &times, &stages)?;
+        Ok((scans, stages, context.task_ctx()))
     }
 
     /// The columns of a result.
     pub fn result_columns(&self) -> SchemaRef {
-        self.windowed.as_ref().map_or(&self.below, |windowed| &windowed.above).schema()
+        self.stages.result().unwrap_or_else(|| Arc::new(Schema::empty()))
     }
 
-    /// What the operator aggregates, if the query has a window.
-    pub fn aggregate(&self) -> Option<&Arc<AggregateSpec>> {
-        self.windowed.as_ref().map(|windowed| &windowed.aggregate)
-    }
-
-    /// The column whose time the query's windows are of, where it is a column as it is.
-    pub fn time(&self) -> Option<&str> {
-        self.windowed.as_ref()?.time.as_deref()
-    }
-
-    /// Runs what stands below the operator on rows with [`Self::columns`].
+    /// Runs a stage on the rows in its slots.
     ///
     /// # Errors
     /// When an expression of the query fails on a row.
-    pub fn run_below(&self, rows: RecordBatch) -> Result<Vec<RecordBatch>> {
-        self.source.put(vec![rows]);
-        self.run(&self.below)
-    }
-
-    /// Runs what stands above the operator on the rows that it emitted.
-    ///
-    /// # Errors
-    /// When an expression of the query fails on a row.
-    pub fn run_above(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
-        let Some(windowed) = &self.windowed else { return Ok(rows) };
-        if rows.is_empty() {
-            return Ok(rows);
-        }
-        windowed.emit.put(rows);
-        self.run(&windowed.above)
-    }
-
-    /// A plan keeps metrics of each execution, so each gets a fresh copy.
-    fn run(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<RecordBatch>> {
-        let fresh = reset_plan_states(plan.clone()).map_err(|error| of_running(&error))?;
+    pub fn run(&self, stage: &Stage) -> Result<Vec<RecordBatch>> {
+        // A plan keeps metrics of each execution, so each gets a fresh copy.
+        let fresh = reset_plan_states(stage.plan.clone()).map_err(|error| of_running(&error))?;
         let rows = self.runtime.block_on(collect(fresh, self.context.clone()));
         rows.map_err(|error| of_running(&error))
     }
@@ -121,23 +121,63 @@ impl StreamPlan {
 
 impl std::fmt::Display for StreamPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plan = self.windowed.as_ref().map_or(&self.below, |windowed| &windowed.above);
-        write!(f, "{}", displayable(plan.as_ref()).indent(false))
+        for stage in &self.stages.stages {
+            writeln!(f, "{:?}:\n{}", stage.target, displayable(stage.plan.as_ref()).indent(false))?;
+        }
+        Ok(())
     }
 }
 
-/// A plan that still lacks the runtime which planned it.
-struct Unfinished {
-    cut: Cut,
-    topic: Topic,
-    context: Arc<TaskContext>,
+/// The event-time column of a topic: the one that was asked for, where the topic has it.
+fn time_of(topic: &Topic, asked: Option<&str>) -> Result<String> {
+    let Some(record) = &topic.record else { return Ok(RECORD_TIME.into()) };
+    match asked {
+        Some(asked) => table::check_time(topic, asked).map(|()| asked.into()),
+        None => Ok(record.time.clone()),
+    }
 }
 
-impl Unfinished {
-    fn finish(self, runtime: Runtime) -> StreamPlan {
-        let Cut { source, below, windowed } = self.cut;
-        StreamPlan { topic: self.topic, source, below, windowed, context: self.context, runtime }
+/// The columns that windows are of, in the place of the topics' own, where records have them.
+fn prefer_windows(times: &mut Times, topics: &[Topic], found: Vec<(String, String)>) {
+    for (name, column) in found.into_iter().rev() {
+        let topic = topics.iter().find(|topic| topic.name == name);
+        if topic.is_some_and(|topic| table::check_time(topic, &column).is_ok()) {
+            times.insert(name, column);
+        }
     }
+}
+
+/// Each topic with all the columns that some leaf takes of it.
+fn scans(topics: Vec<Topic>, times: &Times, stages: &Stages) -> Result<Vec<Scan>> {
+    let mut scans = Vec::new();
+    for topic in topics {
+        let (mut columns, mut feeds): (Vec<Arc<Field>>, Vec<ScanFeed>) = (vec![], vec![]);
+        let leaves = stages.stages.iter().enumerate().flat_map(|(stage, within)| {
+            within.leaves.iter().enumerate().map(move |(leaf, read)| (stage, leaf, read))
+        });
+        for (stage, leaf, read) in leaves {
+            if read.feed != Feed::Topic(topic.name.clone()) {
+                continue;
+            }
+            let mut taken = Vec::new();
+            for field in read.slot.schema().fields() {
+                let known = columns.iter().position(|known| known.name() == field.name());
+                taken.push(known.unwrap_or_else(|| {
+                    columns.push(field.clone());
+                    columns.len() - 1
+                }));
+            }
+            feeds.push(ScanFeed { stage, leaf, columns: taken });
+        }
+        let time = times.get(&topic.name).cloned().unwrap_or_else(|| RECORD_TIME.into());
+        if !feeds.is_empty() {
+            scans.push(Scan { topic, columns: Arc::new(Schema::new(columns)), time, feeds });
+        }
+    }
+    if scans.is_empty() {
+        return Err(Error::usage("the query reads no topic").hint("write SELECT … FROM a topic"));
+    }
+    Ok(scans)
 }
 
 /// DataFusion as the engine needs it: one partition, and no rule that stacks aggregates.
@@ -150,78 +190,14 @@ fn session() -> Result<SessionState> {
         .with_default_features()
         .with_optimizer_rules(rules)
         .build();
-    state.register_udf(Arc::new(ScalarUDF::from(WindowFunction::default()))).map_err(of_planning)?;
+    for function in [
+        ScalarUDF::from(WindowFunction::new(WINDOW)),
+        ScalarUDF::from(WindowFunction::new(SESSION_WINDOW)),
+        ScalarUDF::from(WindowTime::default()),
+    ] {
+        state.register_udf(Arc::new(function)).map_err(of_planning)?;
+    }
     Ok(state)
-}
-
-/// The physical plan in its parts.
-struct Cut {
-    source: Arc<Slot>,
-    below: Arc<dyn ExecutionPlan>,
-    windowed: Option<Windowed>,
-}
-
-impl Cut {
-    fn of(logical: &LogicalPlan, plan: Arc<dyn ExecutionPlan>) -> Result<Self> {
-        let windows = window_nodes(logical);
-        let source = find(&plan, |leaf| leaf.before.is_none() && leaf.children().is_empty());
-        let source = source.ok_or_else(|| Error::usage("the query reads no topic"))?.slot.clone();
-        let Some(window) = windows.first() else {
-            refuse_unbounded(logical)?;
-            return Ok(Self { source, below: plan, windowed: None });
-        };
-        if windows.len() > 1 {
-            return Err(Error::usage("a query has one window, this one has several"));
-        }
-        let emit = find(&plan, |leaf| leaf.before.is_some());
-        let emit = emit.ok_or_else(|| Error::usage("the window was optimised away: the query is empty"))?;
-        let before = emit.before.clone().ok_or_else(|| Error::usage("the window has no input"))?;
-        let (aggregate, below) = AggregateSpec::of(&before, window, emit.slot.schema().clone())?;
-        let (aggregate, emit, time) = (Arc::new(aggregate), emit.slot.clone(), window.time.clone());
-        let windowed = Windowed { aggregate, emit, above: plan.clone(), time };
-        Ok(Self { source, below, windowed: Some(windowed) })
-    }
-}
-
-/// The first leaf over a slot for which `wanted` holds.
-fn find(plan: &Arc<dyn ExecutionPlan>, wanted: impl Fn(&SlotExec) -> bool + Copy) -> Option<&SlotExec> {
-    if let Some(leaf) = plan.downcast_ref::<SlotExec>()
-        && wanted(leaf)
-    {
-        return Some(leaf);
-    }
-    plan.children().into_iter().find_map(|child| find(child, wanted))
-}
-
-fn window_nodes(plan: &LogicalPlan) -> Vec<WindowEmit> {
-    let mut found = Vec::new();
-    let _ = plan.apply(|node| {
-        if let LogicalPlan::Extension(Extension { node }) = node {
-            let node: &dyn std::any::Any = node.as_any();
-            found.extend(node.downcast_ref::<WindowEmit>().map(WindowEmit::copy));
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    found
-}
-
-/// Without a window, an aggregate, a sort or a limit would need all records at once.
-fn refuse_unbounded(plan: &LogicalPlan) -> Result<()> {
-    let mut refused = Ok(());
-    let _ = plan.apply(|node| {
-        let what = match node {
-            LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => "an aggregate",
-            LogicalPlan::Sort(_) => "a sort",
-            LogicalPlan::Limit(_) => "a limit",
-            LogicalPlan::Window(_) => "an OVER clause",
-            LogicalPlan::Join(_) => "a join",
-            _ => return Ok(TreeNodeRecursion::Continue),
-        };
-        let hint = "add GROUP BY window(…) to say over which time";
-        refused = Err(Error::usage(format!("{what} without a window never ends on a stream")).hint(hint));
-        Ok(TreeNodeRecursion::Stop)
-    });
-    refused
 }
 
 #[cfg(test)]
@@ -229,7 +205,7 @@ mod tests {
     use super::*;
 
     fn plan(sql: &str) -> Result<StreamPlan> {
-        StreamPlan::new(sql, &Catalog::built_in()?, "")
+        StreamPlan::new(sql, &Catalog::built_in()?, "", None)
     }
 
     fn refusal(sql: &str) -> String {
@@ -254,7 +230,7 @@ mod tests {
         let sql = "SELECT window.start, sum(total_amount) FROM transactions WHERE brand = 'Acme' \
                    GROUP BY window(timestamp, '1 minute')";
         let plan = plan(sql).expect("plans");
-        let columns = plan.columns();
+        let columns = &plan.scans[0].columns;
         let names: Vec<_> = columns.fields().iter().map(|field| field.name().as_str()).collect();
         assert_eq!(names, ["brand", "price", "quantity", "discount_applied", "timestamp"]);
     }
@@ -265,7 +241,6 @@ mod tests {
             ("SELECT count(*) FROM transactions", "an aggregate without a window never ends on a stream"),
             ("SELECT * FROM transactions ORDER BY price", "a sort without a window"),
             ("SELECT 1", "the query reads no topic"),
-            ("SELECT * FROM transactions, `user-events`", "several topics"),
             ("SELECT * FROM transaction", "did you mean 'transactions'?"),
             ("SELECT pric FROM transactions", "unknown column 'pric': did you mean 'price'?"),
             ("SELECT FROM WHERE", "the query is not SQL"),

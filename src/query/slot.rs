@@ -1,5 +1,8 @@
 //! A leaf of a plan whose rows are handed over before each execution: plan once, run every batch.
+//!
+//! Leaves stand where a topic is read, and where a plan is cut because state is kept there.
 
+use super::cut::Cut;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -46,41 +49,63 @@ impl Slot {
     }
 }
 
-/// The leaf that reads a slot. Under a window aggregate it also keeps the plan that feeds the operator,
-/// which is run on its own.
+/// The leaf that reads a slot. At a cut it also keeps the plans that feed the operator there, which are
+/// run on their own.
 #[derive(Debug)]
 pub struct SlotExec {
     /// The slot that it reads.
     pub slot: Arc<Slot>,
-    name: &'static str,
-    /// The plan that stood here before; not executed by this node.
-    pub before: Option<Arc<dyn ExecutionPlan>>,
+    /// Where its rows come from.
+    pub origin: Origin,
+    /// The plans that feed the operator of a cut; not executed by this node.
+    pub before: Vec<Arc<dyn ExecutionPlan>>,
     properties: Arc<PlanProperties>,
 }
 
+/// Where the rows of a leaf come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// The topic of this name.
+    Topic(String),
+    /// An operator that keeps state.
+    Cut(Arc<Cut>),
+}
+
 impl SlotExec {
-    /// A leaf over `slot`, called `name` when the plan is shown.
-    pub fn new(slot: Arc<Slot>, name: &'static str, before: Option<Arc<dyn ExecutionPlan>>) -> Self {
+    /// A leaf over a new slot for rows of `schema`.
+    pub fn new(schema: SchemaRef, origin: Origin, before: Vec<Arc<dyn ExecutionPlan>>) -> Self {
+        Self::over(Slot::new(schema), origin, before)
+    }
+
+    /// The leaf without the plans that feed it.
+    pub fn alone(&self) -> Self {
+        Self::over(self.slot.clone(), self.origin.clone(), vec![])
+    }
+
+    fn over(slot: Arc<Slot>, origin: Origin, before: Vec<Arc<dyn ExecutionPlan>>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(slot.schema.clone()),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { slot, name, before, properties: Arc::new(properties) }
+        Self { slot, origin, before, properties: Arc::new(properties) }
     }
 }
 
 impl DisplayAs for SlotExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.slot.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        write!(f, "{}: columns=[{}]", self.name, names.join(", "))
+        match &self.origin {
+            Origin::Topic(topic) => write!(f, "Topic {topic}: columns=[{}]", names.join(", ")),
+            Origin::Cut(cut) => write!(f, "{cut}: columns=[{}]", names.join(", ")),
+        }
     }
 }
 
 impl ExecutionPlan for SlotExec {
     fn name(&self) -> &str {
-        self.name
+        "SlotExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -102,7 +127,7 @@ impl ExecutionPlan for SlotExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(self.slot.clone(), self.name, children.into_iter().next())))
+        Ok(Arc::new(Self::over(self.slot.clone(), self.origin.clone(), children)))
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -112,12 +137,17 @@ impl ExecutionPlan for SlotExec {
 
 /// The table of a topic: its columns, read from a slot that has just those which the query needs.
 #[derive(Debug)]
-pub struct SourceTable(pub SchemaRef);
+pub struct SourceTable {
+    /// The topic's name.
+    pub topic: String,
+    /// All that can be read of it.
+    pub columns: SchemaRef,
+}
 
 #[async_trait]
 impl TableProvider for SourceTable {
     fn schema(&self) -> SchemaRef {
-        self.0.clone()
+        self.columns.clone()
     }
 
     fn table_type(&self) -> TableType {
@@ -132,9 +162,9 @@ impl TableProvider for SourceTable {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
-            Some(columns) => Arc::new(self.0.project(columns)?),
-            None => self.0.clone(),
+            Some(columns) => Arc::new(self.columns.project(columns)?),
+            None => self.columns.clone(),
         };
-        Ok(Arc::new(SlotExec::new(Slot::new(schema), "Source", None)))
+        Ok(Arc::new(SlotExec::new(schema, Origin::Topic(self.topic.clone()), vec![])))
     }
 }

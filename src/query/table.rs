@@ -3,7 +3,8 @@
 use super::error::of_planning;
 use super::functions::time_type;
 use super::slot::SourceTable;
-use crate::catalog::{Catalog, Record, Topic};
+use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Record, Topic, nearest};
+use crate::record::schema::Type;
 use crate::{Error, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -15,51 +16,86 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use std::sync::Arc;
 
-/// The columns that Kafka gives every record: name and type.
-pub const KAFKA_COLUMNS: [&str; 5] = ["_key", "_topic", "_partition", "_offset", "_timestamp"];
+/// The columns that every record has besides its own: Kafka's, and when it was read.
+pub const KAFKA_COLUMNS: [&str; 6] = ["_key", "_topic", "_partition", "_offset", RECORD_TIME, ARRIVAL_TIME];
 
 /// All columns that a query may read from a topic, before the derived ones.
 pub fn columns(record: &Record) -> SchemaRef {
     let own = record.columns().to_arrow();
-    let kinds = [DataType::Utf8, DataType::Utf8, DataType::Int32, DataType::Int64, time_type()];
+    let kinds = [DataType::Utf8, DataType::Utf8, DataType::Int32, DataType::Int64, time_type(), time_type()];
     let kafka =
         KAFKA_COLUMNS.into_iter().zip(kinds).map(|(name, kind)| Arc::new(Field::new(name, kind, true)));
     let fields: Vec<_> = own.fields().iter().cloned().chain(kafka).collect();
     Arc::new(Schema::new(fields))
 }
 
-/// The topic that a query reads.
+/// The topics that a query reads, each once.
 ///
 /// # Errors
-/// A usage error when there is none, several, or one that the catalog does not know.
-pub fn only_topic(
+/// A usage error when there is none, or one that the catalog does not know.
+pub fn topics(
     state: &SessionState,
     statement: &Statement,
     catalog: &Catalog,
     prefix: &str,
-) -> Result<Topic> {
-    let tables = state.resolve_table_references(statement).map_err(of_planning)?;
-    let name = match &tables[..] {
-        [table] => table.table(),
-        [] => return Err(Error::usage("the query reads no topic").hint("write SELECT … FROM a topic")),
-        _ => return Err(Error::usage("the query reads several topics; it can read one")),
-    };
-    let found =
-        catalog.topic(&format!("{prefix}{name}")).or_else(|error| catalog.topic(name).map_err(|_| error))?;
-    match &found.record {
-        Some(_) => Ok(found.clone()),
-        None => Err(Error::usage(format!("topic '{name}' holds dead letters, which have no columns"))),
+) -> Result<Vec<Topic>> {
+    let mut topics: Vec<Topic> = Vec::new();
+    for table in state.resolve_table_references(statement).map_err(of_planning)? {
+        let name = table.table();
+        let found = catalog
+            .topic(&format!("{prefix}{name}"))
+            .or_else(|error| catalog.topic(name).map_err(|_| error))?;
+        if found.record.is_none() {
+            return Err(Error::usage(format!("topic '{name}' holds dead letters, which have no columns")));
+        }
+        if !topics.iter().any(|topic| topic.name == found.name) {
+            topics.push(found.clone());
+        }
+    }
+    match topics.is_empty() {
+        true => Err(Error::usage("the query reads no topic").hint("write SELECT … FROM a topic")),
+        false => Ok(topics),
     }
 }
 
-/// Registers a topic under its name, without the prefix of the environment and with it.
+/// Sees to it that a topic's records have the time column `time`.
+///
+/// # Errors
+/// A usage error when they do not.
+pub fn check_time(topic: &Topic, time: &str) -> Result<()> {
+    if [RECORD_TIME, ARRIVAL_TIME].contains(&time) {
+        return Ok(());
+    }
+    let columns = topic.record.as_ref().map(Record::columns).unwrap_or_default();
+    match columns.field(time).map(|field| &field.kind) {
+        Some(Type::Timestamp) => Ok(()),
+        Some(kind) => Err(Error::usage(format!("time column '{time}' is {kind}, not TIMESTAMP"))
+            .hint(format!("{RECORD_TIME} is when Kafka got the record"))),
+        None => {
+            let unknown = Error::usage(format!("there is no time column '{time}' in topic '{}'", topic.name));
+            let names = columns.fields.iter().map(|field| field.name.as_str()).chain([RECORD_TIME]);
+            Err(match nearest(time, names) {
+                Some(nearest) => unknown.hint(format!("did you mean '{nearest}'?")),
+                None => unknown,
+            })
+        }
+    }
+}
+
+/// Registers a topic under its name, without the prefix of the environment and with it. When a record was
+/// read is a column only where the query has it `named`, so that `SELECT *` gives the same rows each time.
 ///
 /// # Errors
 /// A usage error when a derived column of the catalog cannot be planned.
-pub async fn register(context: &SessionContext, topic: &Topic, prefix: &str) -> Result<()> {
+pub fn register(
+    context: &SessionContext,
+    topic: &Topic,
+    prefix: &str,
+    named: impl Fn(&str) -> bool,
+) -> Result<()> {
     let Some(record) = &topic.record else { return Ok(()) };
     let short = topic.name.strip_prefix(prefix).unwrap_or(&topic.name);
-    let view = view(context, topic, record)?;
+    let view = view(context, topic, record, named)?;
     let names = std::iter::once(short).chain((!prefix.is_empty()).then_some(topic.name.as_str()));
     for name in names {
         context.register_table(TableReference::bare(name), view.clone()).map_err(of_planning)?;
@@ -68,12 +104,21 @@ pub async fn register(context: &SessionContext, topic: &Topic, prefix: &str) -> 
 }
 
 /// `SELECT *, total AS total_amount, …`; what a query does not use of it is not computed.
-fn view(context: &SessionContext, topic: &Topic, record: &Record) -> Result<Arc<dyn TableProvider>> {
-    let source: Arc<dyn TableProvider> = Arc::new(SourceTable(columns(record)));
+fn view(
+    context: &SessionContext,
+    topic: &Topic,
+    record: &Record,
+    named: impl Fn(&str) -> bool,
+) -> Result<Arc<dyn TableProvider>> {
+    let source: Arc<dyn TableProvider> =
+        Arc::new(SourceTable { topic: topic.name.clone(), columns: columns(record) });
     let name = TableReference::bare(topic.name.as_str());
     let scan =
         LogicalPlanBuilder::scan(name, provider_as_source(source.clone()), None).map_err(of_planning)?;
-    let mut selected: Vec<_> = source.schema().fields().iter().map(|field| ident(field.name())).collect();
+    let schema = source.schema();
+    let names = schema.fields().iter().map(|field| field.name());
+    let shown = names.filter(|name| *name != ARRIVAL_TIME || named(ARRIVAL_TIME));
+    let mut selected: Vec<_> = shown.map(ident).collect();
     for (name, sql) in &record.derived {
         let expression = context.state().create_logical_expr(sql, scan.schema()).map_err(|error| {
             of_planning(error).at(format!("derived column '{name}' of topic '{}'", topic.name))

@@ -8,6 +8,53 @@ use std::time::Duration;
 /// More panes than this in one window are refused: each costs memory and a merge.
 pub const MAX_PANES: i64 = 10_000;
 
+/// The windows of a query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
+pub enum Windows {
+    /// Tumbling or sliding.
+    Fixed(WindowSpec),
+    /// As long as records come: a session ends `gap` microseconds after its last record.
+    Session {
+        /// In microseconds.
+        gap: Micros,
+    },
+}
+
+impl Windows {
+    /// Reads the arguments of `session_window(time, gap)`.
+    ///
+    /// # Errors
+    /// A usage error when the gap is not a duration, or not longer than nothing.
+    pub fn session(gap: &str) -> Result<Self> {
+        match parse_duration(gap)?.as_micros() as Micros {
+            0 => Err(Error::usage("the gap of a session must be longer than 0s")),
+            gap => Ok(Self::Session { gap }),
+        }
+    }
+
+    /// How long after its start a row of a result may still be to come, in microseconds; `None` where a
+    /// window may be of any length.
+    pub fn size(&self) -> Option<Micros> {
+        match self {
+            Self::Fixed(window) => Some(window.size),
+            Self::Session { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Windows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |micros: Micros| format_duration(Duration::from_micros(micros.unsigned_abs()));
+        match self {
+            Self::Fixed(window) if window.size == window.slide => write!(f, "tumbling {}", text(window.size)),
+            Self::Fixed(window) => {
+                write!(f, "sliding {} by {}", text(window.size), text(window.slide))
+            }
+            Self::Session { gap } => write!(f, "session {}", text(*gap)),
+        }
+    }
+}
+
 /// A tumbling or sliding window over event time, half open [start, end), aligned to the epoch in UTC.
 ///
 /// Windows are made of panes, whose width is the greatest common divisor of size and slide, so that a

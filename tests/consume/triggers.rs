@@ -125,7 +125,7 @@ fn late_records_are_counted_and_in_no_window() {
     let after = query.batches(3);
     let late = |batch: &Value| integer(&batch["stateOperators"][0], "numRowsDroppedByWatermark");
     assert_eq!(total(&before, late) + total(&after, late), 2);
-    let partition = |batch: &Value| batch["stateOperators"][0]["lateByPartition"]["0"].as_i64().unwrap_or(0);
+    let partition = |batch: &Value| batch["sources"][0]["lateByPartition"]["0"].as_i64().unwrap_or(0);
     assert_eq!(total(&after, partition), 2);
     stage.sell(&[at(40_000)]);
     query.batches(1);

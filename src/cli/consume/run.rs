@@ -1,11 +1,11 @@
 //! The flags that say how a query runs, and running it.
 
 use super::show;
-use crate::catalog::RECORD_TIME;
 use crate::cli::common::{CommonArgs, Settings};
 use crate::cli::{interrupt, output};
 use crate::clock::SystemClock;
 use crate::engine::options::{Options, OutputMode, Trigger};
+use crate::engine::source::Source;
 use crate::engine::watermark::Policy;
 use crate::engine::{Engine, Surroundings, Totals};
 use crate::kafka::reader::{From, Reader};
@@ -101,14 +101,7 @@ impl RunArgs {
         self.time_column.as_deref()
     }
 
-    fn options(&self, plan: &StreamPlan) -> Options {
-        let record = plan.topic.record.as_ref();
-        // A column that the query made itself is not there when the watermark is taken.
-        let known = |name: &&str| {
-            *name == RECORD_TIME || record.is_some_and(|record| record.columns().field(name).is_some())
-        };
-        let own = plan.time().filter(known).or(record.map(|record| record.time.as_str()));
-        let time = self.time_column().or(own);
+    fn options(&self) -> Options {
         Options {
             trigger: self.trigger,
             mode: match self.output_mode {
@@ -116,8 +109,7 @@ impl RunArgs {
                 Mode::Update => OutputMode::Update,
                 Mode::Complete => OutputMode::Complete,
             },
-            time: time.unwrap_or(RECORD_TIME).into(),
-            delay: self.watermark.or(record.map(|record| record.watermark)).unwrap_or_default(),
+            delay: self.watermark,
             idle_timeout: self.idle_timeout.0,
             policy: match self.watermark_policy {
                 WatermarkPolicy::Partitions => Policy::Partitions,
@@ -129,6 +121,14 @@ impl RunArgs {
     }
 }
 
+impl RunArgs {
+    fn source(&self, topic: &str, settings: &Settings) -> Result<Box<dyn Source>> {
+        let own = || format!("{}ecap-{}", settings.prefix, settings.bare(topic));
+        let group = self.consumer_group.clone().unwrap_or_else(own);
+        Ok(Box::new(Reader::new(&settings.connection, topic, &group, self.from, READ_AHEAD)?))
+    }
+}
+
 /// Plans a query, connects, and runs it.
 ///
 /// # Errors
@@ -137,24 +137,24 @@ pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) 
     if args.print_sql {
         return output::print(&format!("{sql}\n"));
     }
-    let plan = StreamPlan::new(sql, &settings.catalog, &settings.prefix)?;
+    let plan = StreamPlan::new(sql, &settings.catalog, &settings.prefix, args.time_column())?;
     tracing::info!("plan:\n{plan}");
-    let options = args.options(&plan);
+    let options = args.options();
     options.check(&plan)?;
     let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
     let stop = interrupt::listen()?;
     settings.connection.check()?;
-    let topic = plan.topic.name.clone();
-    let group = args
-        .consumer_group
-        .clone()
-        .unwrap_or_else(|| format!("{}ecap-{}", settings.prefix, settings.bare(&topic)));
-    let source = Box::new(Reader::new(&settings.connection, &topic, &group, args.from, READ_AHEAD)?);
-    let around =
-        Surroundings { source, sink: shown.sink(), listener: shown.listener(), clock: Arc::new(SystemClock) };
+    let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
+    let sources = topics.iter().map(|topic| args.source(topic, settings)).collect::<Result<_>>()?;
+    let around = Surroundings {
+        sources,
+        sink: shown.sink(),
+        listener: shown.listener(),
+        clock: Arc::new(SystemClock),
+    };
     let totals = Engine::new(plan, options, around)?.run(&stop)?;
     shown.end();
-    tell(&topic, totals);
+    tell(&topics.join(", "), totals);
     Ok(())
 }
 

@@ -1,6 +1,84 @@
-//! Operators that keep state between batches.
+//! Operators that keep state between batches, behind one trait.
 
+mod accumulators;
+pub mod dedup;
 mod distinct;
 mod groups;
 mod pane;
+pub mod session;
+mod state_rows;
 pub mod window_aggregate;
+
+use super::options::OutputMode;
+use crate::clock::Micros;
+use crate::query::cut::OperatorSpec;
+use crate::query::window::Windows;
+use arrow::array::RecordBatch;
+use datafusion::common::Result;
+use std::time::Duration;
+
+/// What keeps state of one or two streams, and gives rows when event time allows.
+///
+/// Its results do not depend on how rows were split into batches, as long as nothing is late.
+pub trait Operator {
+    /// Takes rows of its input number `input`. O(rows).
+    fn push(&mut self, input: usize, rows: &RecordBatch) -> Result<Pushed>;
+
+    /// Event time has come to `watermark`, which never goes back: gives the rows that are ready, and drops
+    /// what no row to come can need.
+    fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>>;
+
+    /// How many rows or groups are kept.
+    fn rows(&self) -> usize;
+
+    /// What changed since the last snapshot.
+    fn snapshot(&mut self) -> Result<Snapshot>;
+
+    /// Goes on from all snapshots of a stream, in order. Called once, on a new operator.
+    fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()>;
+}
+
+/// What comes of rows at once.
+#[derive(Debug, Default)]
+pub struct Pushed {
+    /// Rows for whatever stands above.
+    pub rows: Vec<RecordBatch>,
+    /// How many rows were late, and dropped.
+    pub late: u64,
+}
+
+/// What changed in an operator's state, enough to go on from together with the snapshots before it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// How far event time had come.
+    pub mark: Micros,
+    /// The state, in parts that an operator can tell apart.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a snapshot.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its name inside the operator.
+    pub key: i64,
+    /// Whether it replaces what earlier snapshots kept under this key.
+    pub replaces: bool,
+    /// The state as rows.
+    pub rows: Vec<RecordBatch>,
+}
+
+/// The operator that `spec` describes. `delay` is how long keys of rows are remembered.
+///
+/// # Errors
+/// When an aggregate cannot be made, which planning rules out.
+pub fn of(spec: &OperatorSpec, delay: Duration) -> Result<Box<dyn Operator>> {
+    Ok(match spec {
+        OperatorSpec::Window(spec) => match &spec.windows {
+            Windows::Fixed(window) => {
+                Box::new(window_aggregate::WindowAggregate::new(spec.clone(), window.clone()))
+            }
+            Windows::Session { gap } => Box::new(session::SessionAggregate::new(spec.clone(), *gap)?),
+        },
+        OperatorSpec::Dedup(spec) => Box::new(dedup::Dedup::new(spec.clone(), delay)?),
+    })
+}

@@ -1,5 +1,6 @@
 //! A pane: a stretch of time in which every record is in the same windows.
 
+use super::Part;
 use super::groups::Groups;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::RecordBatch;
@@ -19,22 +20,13 @@ pub struct Pane {
     rewritten: bool,
 }
 
-/// What a snapshot keeps of a pane.
-#[derive(Debug, Clone)]
-pub struct Saved {
-    /// Whether it replaces what the snapshots before it kept of the pane.
-    pub replaces: bool,
-    /// Partial aggregates in the layout of [`AggregateSpec::state`].
-    pub states: Vec<RecordBatch>,
-}
-
 impl Pane {
     /// Adds what a snapshot kept, or puts it in the place of what the snapshots before it kept.
-    pub fn restore(&mut self, saved: Saved) {
+    pub fn restore(&mut self, saved: Part) {
         if saved.replaces {
             self.frozen.clear();
         }
-        self.frozen.extend(saved.states);
+        self.frozen.extend(saved.rows);
         self.saved = self.frozen.len();
     }
 
@@ -85,13 +77,12 @@ impl Pane {
         &self.frozen
     }
 
-    /// What no snapshot gave yet, if there is anything.
-    pub fn save(&mut self) -> Option<Saved> {
-        let states = self.frozen.split_off(self.saved);
-        self.frozen.extend_from_slice(&states);
+    /// What no snapshot gave yet, if there is anything, as the part called `key`.
+    pub fn save(&mut self, key: i64) -> Option<Part> {
+        let rows = self.frozen[self.saved..].to_vec();
         self.saved = self.frozen.len();
         let replaces = std::mem::take(&mut self.rewritten);
-        (!states.is_empty()).then_some(Saved { replaces, states })
+        (!rows.is_empty()).then_some(Part { key, replaces, rows })
     }
 
     /// How many groups there are, those of frozen batches counted once each.

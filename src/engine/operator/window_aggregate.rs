@@ -1,10 +1,13 @@
 //! The window aggregate: rows go into panes, windows are merged from panes when they are shown.
 
 use super::groups::Groups;
-use super::pane::{Pane, Saved};
+use super::pane::Pane;
+use super::{Operator, Pushed, Snapshot};
 use crate::clock::Micros;
+use crate::engine::options::OutputMode;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use crate::query::functions::window_fields;
+use crate::query::window::WindowSpec;
 use arrow::array::{
     Array, ArrayRef, AsArray, RecordBatch, StructArray, TimestampMicrosecondArray, UInt32Array,
 };
@@ -17,43 +20,22 @@ use std::sync::Arc;
 /// Windows over one stream. Whatever the window's kind, a row is aggregated once, in its pane.
 pub struct WindowAggregate {
     spec: Arc<AggregateSpec>,
+    window: WindowSpec,
     panes: BTreeMap<Micros, Pane>,
     /// The start of the first window that is not final. Rows of earlier windows only are late.
     open: Micros,
 }
 
-/// What changed since the last snapshot, enough to go on from together with the snapshots before it.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The start of the first window that is not final.
-    pub open: Micros,
-    /// Partial aggregates by the start of their pane.
-    pub panes: Vec<(Micros, Saved)>,
-}
-
 impl WindowAggregate {
     /// No windows yet.
-    pub fn new(spec: Arc<AggregateSpec>) -> Self {
-        Self { spec, panes: BTreeMap::new(), open: Micros::MIN }
-    }
-
-    /// Goes on from all snapshots of a stream, in their order. Panes of final windows are left out.
-    pub fn restore(spec: Arc<AggregateSpec>, snapshots: impl IntoIterator<Item = Snapshot>) -> Self {
-        let mut restored = Self::new(spec);
-        for snapshot in snapshots {
-            restored.open = snapshot.open;
-            for (start, saved) in snapshot.panes {
-                restored.panes.entry(start).or_default().restore(saved);
-            }
-        }
-        restored.panes = restored.panes.split_off(&restored.open);
-        restored
+    pub fn new(spec: Arc<AggregateSpec>, window: WindowSpec) -> Self {
+        Self { spec, window, panes: BTreeMap::new(), open: Micros::MIN }
     }
 
     /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
     ///
     /// A row is late when all of its windows are final. A row without a time is in no window.
-    pub fn push(&mut self, rows: &RecordBatch) -> Result<u64> {
+    fn take_rows(&mut self, rows: &RecordBatch) -> Result<u64> {
         if rows.num_rows() == 0 {
             return Ok(0);
         }
@@ -81,8 +63,8 @@ impl WindowAggregate {
     }
 
     /// Makes the windows final that end at or before `watermark`, and gives their rows, in order.
-    pub fn close(&mut self, watermark: Micros) -> Result<Vec<RecordBatch>> {
-        let window = self.spec.window.clone();
+    fn close(&mut self, watermark: Micros) -> Result<Vec<RecordBatch>> {
+        let window = self.window.clone();
         let mut rows = Vec::new();
         while let Some(pane) = self.panes.keys().next() {
             let start = window.first_start(*pane).max(self.open);
@@ -97,9 +79,9 @@ impl WindowAggregate {
     }
 
     /// Makes the windows final that end at or before `watermark`, without showing them.
-    pub fn forget(&mut self, watermark: Micros) {
+    fn forget(&mut self, watermark: Micros) {
         if watermark > Micros::MIN {
-            self.forget_before(self.spec.window.first_open(watermark));
+            self.forget_before(self.window.first_open(watermark));
         }
     }
 
@@ -109,7 +91,7 @@ impl WindowAggregate {
     }
 
     /// The rows of groups and windows that changed since the last call.
-    pub fn changed(&mut self) -> Result<Vec<RecordBatch>> {
+    fn changed(&mut self) -> Result<Vec<RecordBatch>> {
         let mut deltas = BTreeMap::new();
         for (start, pane) in &mut self.panes {
             if let Some(delta) = pane.freeze(&self.spec)? {
@@ -127,7 +109,7 @@ impl WindowAggregate {
     }
 
     /// The rows of all windows that are kept.
-    pub fn all(&mut self) -> Result<Vec<RecordBatch>> {
+    fn all(&mut self) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
         for start in self.starts_over(self.panes.keys().copied()) {
             rows.extend(self.window(start, Keep::Panes)?);
@@ -135,24 +117,9 @@ impl WindowAggregate {
         Ok(rows)
     }
 
-    /// What changed since the last snapshot.
-    pub fn snapshot(&mut self) -> Result<Snapshot> {
-        let mut panes = Vec::new();
-        for (start, pane) in &mut self.panes {
-            pane.freeze(&self.spec)?;
-            panes.extend(pane.save().map(|saved| (*start, saved)));
-        }
-        Ok(Snapshot { open: self.open, panes })
-    }
-
-    /// How many groups all panes have together.
-    pub fn groups(&self) -> usize {
-        self.panes.values().map(Pane::groups).sum()
-    }
-
     /// The starts of the windows over these panes, in order, those that are final left out.
     fn starts_over(&self, panes: impl Iterator<Item = Micros>) -> Vec<Micros> {
-        let window = &self.spec.window;
+        let window = &self.window;
         let mut starts = BTreeSet::new();
         for pane in panes {
             let mut start = window.first_start(pane).max(self.open);
@@ -167,12 +134,12 @@ impl WindowAggregate {
     /// The rows of one window. Its groups come in the order in which its panes have them.
     fn window(&mut self, start: Micros, keep: Keep) -> Result<Option<RecordBatch>> {
         let spec = self.spec.clone();
-        let end = start.saturating_add(spec.window.size);
+        let end = start.saturating_add(self.window.size);
         let mut panes: Vec<&mut Pane> = self.panes.range_mut(start..end).map(|(_, pane)| pane).collect();
         let alone = match &mut panes[..] {
             [] => return Ok(None),
             // A tumbling window that was never frozen is its pane: nothing to merge.
-            [only] if keep == Keep::Nothing && spec.window.pane == spec.window.size => only.take_live(),
+            [only] if keep == Keep::Nothing && self.window.pane == self.window.size => only.take_live(),
             _ => None,
         };
         if let Some(mut groups) = alone {
@@ -196,7 +163,7 @@ impl WindowAggregate {
         start: Micros,
         deltas: &BTreeMap<Micros, RecordBatch>,
     ) -> Result<Option<RecordBatch>> {
-        let end = start.saturating_add(self.spec.window.size);
+        let end = start.saturating_add(self.window.size);
         let mut groups = Groups::new(&self.spec)?;
         for (_, delta) in deltas.range(start..end) {
             groups.merge(&self.spec, delta)?;
@@ -222,7 +189,7 @@ impl WindowAggregate {
             return internal_err!("a window has neither groups nor aggregates");
         };
         let time = |time: Micros| Arc::new(TimestampMicrosecondArray::from_value(time, rows)) as ArrayRef;
-        let bounds = vec![time(start), time(start.saturating_add(self.spec.window.size))];
+        let bounds = vec![time(start), time(start.saturating_add(self.window.size))];
         columns.insert(self.spec.position, Arc::new(StructArray::try_new(window_fields(), bounds, None)?));
         columns.extend(values);
         let rows = RecordBatch::try_new(self.spec.result.clone(), columns)?;
@@ -235,4 +202,48 @@ impl WindowAggregate {
 enum Keep {
     Nothing,
     Panes,
+}
+
+impl Operator for WindowAggregate {
+    fn push(&mut self, _: usize, rows: &RecordBatch) -> Result<Pushed> {
+        let late = self.take_rows(rows)?;
+        Ok(Pushed { rows: vec![], late })
+    }
+
+    fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {
+        let watermark = watermark.saturating_sub(self.spec.lag);
+        match mode {
+            OutputMode::Append => self.close(watermark),
+            OutputMode::Complete => self.all(),
+            OutputMode::Update => {
+                let changed = self.changed();
+                self.forget(watermark);
+                changed
+            }
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.panes.values().map(Pane::groups).sum()
+    }
+
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        let mut parts = Vec::new();
+        for (start, pane) in &mut self.panes {
+            pane.freeze(&self.spec)?;
+            parts.extend(pane.save(*start));
+        }
+        Ok(Snapshot { mark: self.open, parts })
+    }
+
+    /// Panes of final windows are left out.
+    fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
+        for snapshot in snapshots {
+            for part in snapshot.parts {
+                self.panes.entry(part.key).or_default().restore(part);
+            }
+            self.forget_before(snapshot.mark);
+        }
+        Ok(())
+    }
 }

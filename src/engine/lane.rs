@@ -1,0 +1,113 @@
+//! The topics that a query reads, side by side: their sources, and what decodes their records.
+
+use super::intake::{Counts, Decoded, Intake};
+use super::source::{Position, Source};
+use super::watermark::Lane;
+use crate::clock::Micros;
+use crate::query::plan::StreamPlan;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// So many bytes of records are read and processed at once.
+const CHUNK: usize = 4 << 20;
+
+/// The topics of a query, by the number of their scan.
+pub struct Topics<'a> {
+    each: Vec<(Box<dyn Source + 'a>, Intake)>,
+}
+
+impl<'a> Topics<'a> {
+    /// The sources in the order of the plan's scans.
+    ///
+    /// # Errors
+    /// When there are not as many as scans, which is a fault of the caller; a usage error when a topic has
+    /// no columns.
+    pub fn new(plan: &StreamPlan, sources: Vec<Box<dyn Source + 'a>>) -> Result<Self> {
+        if sources.len() != plan.scans.len() {
+            let (wanted, given) = (plan.scans.len(), sources.len());
+            return Err(Error::failed(format!("the query reads {wanted} topics, {given} are given")));
+        }
+        let intake =
+            |scan: &crate::query::plan::Scan| Intake::new(&scan.topic, scan.columns.clone(), &scan.time);
+        let each = sources.into_iter().zip(&plan.scans);
+        let each = each.map(|(source, scan)| Ok((source, intake(scan)?))).collect::<Result<_>>()?;
+        Ok(Self { each })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.each.len()
+    }
+
+    /// Every partition of every topic.
+    pub fn lanes(&self) -> impl Iterator<Item = Lane> + '_ {
+        self.caught_up().map(|(lane, _)| lane)
+    }
+
+    /// Whether each partition was read to its end.
+    pub fn caught_up(&self) -> impl Iterator<Item = (Lane, bool)> + '_ {
+        let numbered = self.each.iter().enumerate();
+        numbered.flat_map(|(topic, (source, _))| {
+            source.positions().iter().map(move |(partition, at)| ((topic, *partition), at.caught_up))
+        })
+    }
+
+    /// How far each partition of a topic was read.
+    pub fn positions(&self, topic: usize) -> &BTreeMap<i32, Position> {
+        self.each[topic].0.positions()
+    }
+
+    /// The next record to read, by topic and partition.
+    pub fn next_offsets(&self) -> Vec<BTreeMap<i32, i64>> {
+        let next = |(source, _): &(Box<dyn Source + 'a>, Intake)| {
+            source.positions().iter().map(|(partition, at)| (*partition, at.next)).collect()
+        };
+        self.each.iter().map(next).collect()
+    }
+
+    /// Asks where all partitions end now.
+    ///
+    /// # Errors
+    /// As [`Source::look_ahead`].
+    pub fn look_ahead(&mut self) -> Result<()> {
+        self.each.iter_mut().try_for_each(|(source, _)| source.look_ahead())
+    }
+
+    /// From now on nothing behind these ends is read.
+    ///
+    /// # Errors
+    /// As [`Source::stop_at_ends`].
+    pub fn stop_at_ends(&mut self) -> Result<()> {
+        self.each.iter_mut().try_for_each(|(source, _)| source.stop_at_ends())
+    }
+
+    /// Whether every partition was read to where it ended when it was last asked.
+    pub fn reached_ends(&self) -> bool {
+        let mut positions = self.each.iter().flat_map(|(source, _)| source.positions().values());
+        positions.all(|at| at.caught_up || at.next >= at.end)
+    }
+
+    /// Reads and decodes a chunk of a topic at `now`; waits up to `patience` for its first record.
+    ///
+    /// # Errors
+    /// When the topic cannot be read any more.
+    pub fn read(&mut self, topic: usize, patience: Duration, now: Micros) -> Result<Vec<Decoded>> {
+        let (source, intake) = &mut self.each[topic];
+        source.read(CHUNK, patience, &mut |record| intake.take(record))?;
+        intake.take_rows(now)
+    }
+
+    /// What became of a topic's records since the last call, and the first refused one in words.
+    pub fn take_counts(&mut self, topic: usize) -> (Counts, Option<String>) {
+        self.each[topic].1.take_counts()
+    }
+
+    /// Shows the positions to lag tools.
+    ///
+    /// # Errors
+    /// As [`Source::mirror`].
+    pub fn mirror(&mut self) -> Result<()> {
+        self.each.iter_mut().try_for_each(|(source, _)| source.mirror())
+    }
+}

@@ -1,0 +1,69 @@
+//! One accumulator per aggregate, over groups that are numbered by whoever holds them.
+
+use super::distinct::DistinctCount;
+use crate::query::aggregate::{AggregateSpec, Evaluated};
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::GroupsAccumulatorAdapter;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use std::sync::Arc;
+
+/// The accumulators of all aggregates of a window.
+pub struct Accumulators {
+    each: Vec<Box<dyn GroupsAccumulator>>,
+    /// How many columns of state each has.
+    widths: Vec<usize>,
+}
+
+fn accumulator(aggregate: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
+    if DistinctCount::serves(aggregate) {
+        return Ok(Box::new(DistinctCount::new(aggregate)?));
+    }
+    if aggregate.groups_accumulator_supported() {
+        return aggregate.create_groups_accumulator();
+    }
+    let aggregate = aggregate.clone();
+    Ok(Box::new(GroupsAccumulatorAdapter::new(move || aggregate.create_accumulator())))
+}
+
+impl Accumulators {
+    /// No groups yet.
+    pub fn new(spec: &AggregateSpec) -> Result<Self> {
+        let each = spec.aggregates.iter().map(accumulator).collect::<Result<_>>()?;
+        Ok(Self { each, widths: spec.state_widths.clone() })
+    }
+
+    /// Aggregates rows: `groups[row]` is the group of each, below `count`. O(rows).
+    pub fn update(&mut self, rows: &Evaluated, groups: &[usize], count: usize) -> Result<()> {
+        let each = self.each.iter_mut().zip(&rows.arguments).zip(&rows.filters);
+        for ((accumulator, arguments), filter) in each {
+            accumulator.update_batch(arguments, groups, filter.as_ref(), count)?;
+        }
+        Ok(())
+    }
+
+    /// Adds partial aggregates, as [`Self::take_state`] gives them.
+    pub fn merge(&mut self, mut states: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
+        for (accumulator, width) in self.each.iter_mut().zip(&self.widths) {
+            let (own, rest) = states.split_at(*width);
+            accumulator.merge_batch(own, groups, count)?;
+            states = rest;
+        }
+        Ok(())
+    }
+
+    /// The partial aggregates by group; the groups are gone afterwards.
+    pub fn take_state(&mut self) -> Result<Vec<ArrayRef>> {
+        let mut columns = Vec::new();
+        for accumulator in &mut self.each {
+            columns.extend(accumulator.state(EmitTo::All)?);
+        }
+        Ok(columns)
+    }
+
+    /// The aggregates' values by group; the groups are gone afterwards.
+    pub fn take_values(&mut self) -> Result<Vec<ArrayRef>> {
+        self.each.iter_mut().map(|accumulator| accumulator.evaluate(EmitTo::All)).collect()
+    }
+}

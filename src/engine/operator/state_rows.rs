@@ -1,0 +1,165 @@
+//! Rows of state that are replaced, never changed: batches, and which of their rows are still in use.
+
+use super::Part;
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use datafusion::common::{Result, internal_datafusion_err};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Where a row stands: the number of its batch, and its position there.
+pub type Place = (u32, u32);
+
+/// The rows of state of an operator. What a snapshot writes follows from what changed, not from all there is.
+#[derive(Debug)]
+pub struct StateRows {
+    schema: SchemaRef,
+    batches: BTreeMap<u32, Kept>,
+    next: u32,
+    /// Batches that no snapshot gave yet.
+    fresh: BTreeSet<u32>,
+    /// Batches that a snapshot gave and that are gone since.
+    gone: BTreeSet<u32>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    rows: RecordBatch,
+    live: usize,
+    /// Rows that went out of use since the last snapshot.
+    dead: Vec<u32>,
+}
+
+impl StateRows {
+    /// No rows of `schema` yet.
+    pub fn new(schema: SchemaRef) -> Self {
+        let (fresh, gone) = (BTreeSet::new(), BTreeSet::new());
+        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone }
+    }
+
+    /// Adds rows; gives the number of their batch.
+    pub fn add(&mut self, rows: RecordBatch) -> u32 {
+        let number = self.next;
+        self.next += 1;
+        self.fresh.insert(number);
+        let live = rows.num_rows();
+        self.batches.insert(number, Kept { rows, live, dead: vec![] });
+        number
+    }
+
+    /// The rows at these places, in order. O(places), and O(batches) to begin with.
+    pub fn take(&self, places: &[Place]) -> Result<RecordBatch> {
+        let mut numbers: Vec<u32> = places.iter().map(|(batch, _)| *batch).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let batches: Vec<&RecordBatch> =
+            numbers.iter().filter_map(|number| self.batches.get(number)).map(|kept| &kept.rows).collect();
+        if batches.len() != numbers.len() {
+            return Err(internal_datafusion_err!("a row of state is gone"));
+        }
+        if batches.is_empty() {
+            return Ok(RecordBatch::new_empty(self.schema.clone()));
+        }
+        let place = |(batch, row): &Place| (numbers.partition_point(|number| number < batch), *row as usize);
+        let places: Vec<_> = places.iter().map(place).collect();
+        Ok(interleave_record_batch(&batches, &places)?)
+    }
+
+    /// Says that rows are not in use any more.
+    pub fn drop_rows(&mut self, places: &[Place]) {
+        for (number, row) in places {
+            let Some(kept) = self.batches.get_mut(number) else { continue };
+            kept.live -= 1;
+            kept.dead.push(*row);
+            if kept.live == 0 {
+                self.batches.remove(number);
+                if !self.fresh.remove(number) {
+                    self.gone.insert(*number);
+                }
+            }
+        }
+    }
+
+    /// Whether so many rows are out of use that it pays to write the others anew, all of them.
+    pub fn is_sparse(&self) -> bool {
+        let all: usize = self.batches.values().map(|kept| kept.rows.num_rows()).sum();
+        let live: usize = self.batches.values().map(|kept| kept.live).sum();
+        self.batches.len() > 8 && all > 2 * live
+    }
+
+    /// What changed since the last snapshot.
+    pub fn save(&mut self) -> Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        for number in std::mem::take(&mut self.gone) {
+            parts.push(Part { key: key_of(number, false), replaces: true, rows: vec![] });
+        }
+        for (number, kept) in &mut self.batches {
+            if self.fresh.contains(number) {
+                parts.push(Part {
+                    key: key_of(*number, false),
+                    replaces: false,
+                    rows: vec![kept.rows.clone()],
+                });
+            }
+            let dead = std::mem::take(&mut kept.dead);
+            if !dead.is_empty() {
+                parts.push(Part {
+                    key: key_of(*number, true),
+                    replaces: false,
+                    rows: vec![positions(dead)?],
+                });
+            }
+        }
+        self.fresh.clear();
+        Ok(parts)
+    }
+
+    /// Goes on from what snapshots kept, in their order; gives the rows in use, by batch.
+    pub fn restore(&mut self, parts: impl Iterator<Item = Part>) -> BTreeMap<u32, BTreeSet<u32>> {
+        let mut live: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for part in parts {
+            let number = (part.key / 2) as u32;
+            self.next = self.next.max(number + 1);
+            if part.replaces {
+                self.batches.remove(&number);
+                live.remove(&number);
+            }
+            for rows in part.rows {
+                if part.key % 2 == 0 {
+                    live.insert(number, (0..rows.num_rows() as u32).collect());
+                    let kept = Kept { live: rows.num_rows(), rows, dead: vec![] };
+                    self.batches.insert(number, kept);
+                    continue;
+                }
+                let dead = rows.column(0).as_primitive::<UInt32Type>();
+                if let (Some(kept), Some(live)) = (self.batches.get_mut(&number), live.get_mut(&number)) {
+                    kept.live -= dead.len();
+                    dead.values().iter().for_each(|row| {
+                        live.remove(row);
+                    });
+                }
+            }
+        }
+        live
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// A batch as it was added.
+    pub fn batch(&self, number: u32) -> Option<&RecordBatch> {
+        self.batches.get(&number).map(|kept| &kept.rows)
+    }
+}
+
+fn key_of(number: u32, dead: bool) -> i64 {
+    i64::from(number) * 2 + i64::from(dead)
+}
+
+fn positions(rows: Vec<u32>) -> Result<RecordBatch> {
+    let schema = Schema::new(vec![Field::new("dead", DataType::UInt32, false)]);
+    Ok(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(UInt32Array::from(rows))])?)
+}

@@ -1,0 +1,80 @@
+//! Which queries can run for ever, and what is wrong with the others.
+
+use super::dedup::Dedup;
+use super::event_time::topic_of;
+use super::window_emit::WindowEmit;
+use crate::{Error, Result};
+use datafusion::logical_expr::{Extension, JoinType, LogicalPlan};
+use std::any::Any;
+
+/// What rows a plan gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rows {
+    /// Those of tables that do not grow.
+    Still,
+    /// The results of windows: some in each batch, whole windows at a time.
+    OfWindows,
+    /// A stream's, without an end.
+    Endless,
+}
+
+/// Sees to it that a query with all its cuts made can run on a stream.
+///
+/// # Errors
+/// A usage error that names the clause, says why, and what to write.
+pub fn continuous(plan: &LogicalPlan) -> Result<()> {
+    rows_of(plan).map(|_| ())
+}
+
+fn rows_of(plan: &LogicalPlan) -> Result<Rows> {
+    match plan {
+        LogicalPlan::TableScan(scan) if topic_of(scan).is_some() => return Ok(Rows::Endless),
+        LogicalPlan::Extension(Extension { node }) => {
+            let node: &dyn Any = node.as_any();
+            if let Some(emit) = node.downcast_ref::<WindowEmit>() {
+                emit.input.inputs().into_iter().try_for_each(continuous)?;
+                return Ok(Rows::OfWindows);
+            }
+            if node.is::<Dedup>() {
+                plan.inputs().into_iter().try_for_each(continuous)?;
+                return Ok(Rows::Endless);
+            }
+        }
+        _ => {}
+    }
+    let mut most = Rows::Still;
+    for input in plan.inputs() {
+        most = most.max(rows_of(input)?);
+    }
+    if most > Rows::Still {
+        refuse(plan, most)?;
+    }
+    Ok(most)
+}
+
+fn refuse(plan: &LogicalPlan, rows: Rows) -> Result<()> {
+    if let LogicalPlan::Join(join) = plan {
+        let keeps_still = |kind: JoinType| match rows_of(&join.left) {
+            Ok(Rows::Still) => matches!(kind, JoinType::Left | JoinType::Full | JoinType::LeftAnti),
+            _ => matches!(kind, JoinType::Right | JoinType::Full | JoinType::RightAnti),
+        };
+        if keeps_still(join.join_type) {
+            let message = "an outer join that keeps the rows of a table never knows which found no match";
+            return Err(Error::usage(message).hint("turn the join round, so that it keeps the stream's rows"));
+        }
+        return Ok(());
+    }
+    let what = match plan {
+        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) if rows == Rows::OfWindows => {
+            let message = "an aggregate over the results of windows needs a window of its own";
+            return Err(Error::usage(message).hint("add GROUP BY window(window, '1 hour') or a longer one"));
+        }
+        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => "an aggregate",
+        LogicalPlan::Sort(_) if rows == Rows::Endless => "a sort",
+        LogicalPlan::Limit(_) if rows == Rows::Endless => "a limit",
+        LogicalPlan::Window(_) if rows == Rows::Endless => "an OVER clause",
+        _ => return Ok(()),
+    };
+    let hint = "add GROUP BY window(…) to say over which time";
+    Err(Error::usage(format!("{what} without a window never ends on a stream")).hint(hint))
+}
