@@ -62,6 +62,10 @@ pub trait Source {
         take: &mut dyn FnMut(SourceRecord<'_>),
     ) -> Result<()>;
 
+    /// How long [`Self::read`] waits for more once it has handed over some: a few milliseconds, which makes
+    /// larger batches; with nothing at all records are handed over as soon as they are there.
+    fn linger(&mut self, _pause: Duration) {}
+
     /// Shows the positions to lag tools. Nothing is read back from there.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A topic read partition by partition, from numbers and not from logical offsets: these would cost
 //! half a second before the first record.
 
+use super::batch::{Message, Queue};
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
 use crate::clock::Micros;
@@ -8,10 +9,10 @@ use crate::engine::source::{Position, Source, SourceRecord};
 use crate::{Error, Result, units};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer a question.
@@ -22,6 +23,12 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long more records are waited for once some are there.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// What a record is taken to measure while none was seen.
+const LARGE: usize = 64 << 10;
+
+/// So many messages are taken from the client at once, at most; fewer where they are large.
+const MANY: usize = 4_096;
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +57,15 @@ impl std::str::FromStr for From {
 
 /// Reads all partitions of one topic.
 pub struct Reader {
-    consumer: BaseConsumer<Context>,
+    queue: Queue,
+    consumer: Arc<BaseConsumer<Context>>,
     topic: String,
     positions: BTreeMap<i32, Position>,
     stops_at_ends: bool,
     mirrored: BTreeMap<i32, i64>,
+    /// The size of the largest record that was taken last, in bytes.
+    largest: usize,
+    pause: Duration,
 }
 
 impl Reader {
@@ -97,18 +108,30 @@ impl Reader {
         if let From::Time(time) = from {
             start_at_time(&consumer, topic, time, &mut positions)?;
         }
+        let consumer = Arc::new(consumer);
         let reader = Self {
+            queue: Queue::new(consumer.clone(), topic, positions.keys().copied())?,
             consumer,
             topic: topic.into(),
             positions,
             stops_at_ends: false,
             mirrored: BTreeMap::new(),
+            largest: LARGE,
+            pause: PAUSE,
         };
         reader
             .consumer
             .assign(&reader.list(|position| position.next)?)
             .map_err(|error| reader.lost(&error))?;
         Ok(reader)
+    }
+
+    /// Lets the client say what is not about a partition: errors, log lines, tokens to be renewed.
+    fn serve(&self) -> Result<()> {
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
+            polled.map(drop).or_else(|error| self.judge(error))?;
+        }
+        Ok(())
     }
 
     fn list(&self, offset: impl Fn(&Position) -> i64) -> Result<TopicPartitionList> {
@@ -148,25 +171,26 @@ impl Reader {
     }
 }
 
-/// Hands a record over and moves on; whether it is one that is wanted.
+/// Hands a record over and moves on; gives its size in bytes, or 0 where it is not wanted.
 #[inline]
 fn hand_over(
     positions: &mut BTreeMap<i32, Position>,
     stops_at_ends: bool,
-    message: &BorrowedMessage<'_>,
+    message: &Message,
     take: &mut dyn FnMut(SourceRecord<'_>),
-) -> bool {
+) -> usize {
     let (partition, offset) = (message.partition(), message.offset());
-    let Some(position) = positions.get_mut(&partition) else { return false };
+    let Some(position) = positions.get_mut(&partition) else { return 0 };
     if stops_at_ends && offset >= position.end {
         position.caught_up = true;
-        return false;
+        return 0;
     }
     position.next = offset + 1;
     position.caught_up = stops_at_ends && position.next >= position.end;
-    let timestamp = message.timestamp().to_millis().unwrap_or(0).saturating_mul(1_000);
-    take(SourceRecord { partition, offset, timestamp, key: message.key(), value: message.payload() });
-    true
+    let timestamp = message.timestamp().unwrap_or(0).saturating_mul(1_000);
+    let (key, value) = (message.key(), message.value());
+    take(SourceRecord { partition, offset, timestamp, key, value });
+    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
 }
 
 impl Source for Reader {
@@ -201,33 +225,46 @@ impl Source for Reader {
         patience: Duration,
         take: &mut dyn FnMut(SourceRecord<'_>),
     ) -> Result<()> {
+        self.serve()?;
         let (mut bytes, mut wait) = (0, patience);
         while bytes < limit {
-            let Some(polled) = self.consumer.poll(wait) else { break };
-            match polled {
-                Ok(message) => {
-                    if hand_over(&mut self.positions, self.stops_at_ends, &message, take) {
-                        bytes += message.payload_len() + message.key_len();
-                    }
+            let most = ((limit - bytes) / self.largest).clamp(1, MANY);
+            let Self { queue, positions, stops_at_ends, .. } = self;
+            let (mut failed, mut largest) = (None, 0);
+            let taken = queue.take(most, wait, |message| match message.error() {
+                None => {
+                    let size = hand_over(positions, *stops_at_ends, message, take);
+                    bytes += size;
+                    largest = largest.max(size);
                 }
-                Err(KafkaError::PartitionEOF(partition)) => {
-                    self.positions.entry(partition).or_default().caught_up = true;
+                Some(RDKafkaErrorCode::PartitionEOF) => {
+                    positions.entry(message.partition()).or_default().caught_up = true;
                 }
-                Err(error) => self.judge(error)?,
+                Some(code) => failed = Some(code),
+            });
+            if largest > 0 {
+                self.largest = largest;
+            }
+            if let Some(code) = failed {
+                self.judge(KafkaError::MessageConsumption(code))?;
             }
             let caught_up = self.positions.values().all(|at| at.caught_up);
-            if self.stops_at_ends && caught_up {
+            if taken == 0 || self.stops_at_ends && caught_up {
                 break;
             }
             // The end was reported when the client got there, perhaps seconds ago: what it fetched since
             // then is behind the report in its queue, and is still read.
             wait = match bytes > 0 {
                 true if caught_up => Duration::ZERO,
-                true => PAUSE,
+                true => self.pause,
                 false => wait,
             };
         }
         Ok(())
+    }
+
+    fn linger(&mut self, pause: Duration) {
+        self.pause = pause;
     }
 
     fn mirror(&mut self) -> Result<()> {
