@@ -46,10 +46,15 @@ test: needs ## unit and integration tests on the embedded broker; needs only car
 	cargo test $(TESTS) -- --skip services::
 
 .PHONY: test-services
-test-services: needs ## Kafka's tools, kcat and Python clients on the embedded broker, then test-kafka
+test-services: needs ## Kafka's tools, kcat, Python clients and DuckDB, then test-spark and test-kafka
 	@scripts/install-test-tools.sh services
-	cargo test --test integration -- services::
-	@$(MAKE) --no-print-directory test-kafka
+	cargo test --test integration -- services:: --skip services::spark::
+	@$(MAKE) --no-print-directory test-spark test-kafka
+
+.PHONY: test-spark
+test-spark: needs ## the golden pipelines on real Spark too: the same rows
+	@scripts/apache-spark.sh install
+	cargo test --test integration -- services::spark::
 
 .PHONY: test-kafka
 test-kafka: needs ## the integration tests on a real Apache Kafka, started for them

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make check`, `make test-services` and `make bench` use beyond the Rust toolchain:
-# linters, kcat, Python clients, Apache Kafka. Quick when everything is already there.
+# linters, kcat, Python clients, DuckDB, Apache Kafka, Apache Spark. Quick when everything is already there.
 #
 # Usage: scripts/install-test-tools.sh [check|services]    (both without an argument)
 set -euo pipefail
@@ -56,9 +56,11 @@ service_tools() {
     debian kcat kcat
     debian /usr/bin/time time
     python_tools clients clients.txt
+    python_tools duckdb duckdb.txt
     debian java default-jre-headless
     [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
     "$here/apache-kafka.sh" install
+    "$here/apache-spark.sh" install
 }
 
 case ${1:-all} in

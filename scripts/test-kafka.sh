@@ -18,5 +18,6 @@ until is_free "$port" && is_free $((port + 1)); do
 done
 
 scripts/apache-kafka.sh start --port "$port" --data-dir "$data_dir"
-# Tests about the embedded broker itself have nothing to say here.
-ECAP_TEST_KAFKA=127.0.0.1:$port cargo test --test integration -- --skip broker:: "$@"
+# Tests about the embedded broker itself, and those without a broker, have nothing to say here.
+ECAP_TEST_KAFKA=127.0.0.1:$port cargo test --test integration -- \
+    --skip broker:: --skip golden:: --skip services::duckdb:: --skip services::spark:: "$@"

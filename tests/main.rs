@@ -9,6 +9,7 @@ mod catalog;
 mod cli;
 mod consume;
 mod r#gen;
+mod golden;
 mod produce;
 mod topics;
 mod windows;

@@ -3,8 +3,10 @@
 
 mod apache_tools;
 mod catalog;
+mod duckdb;
 mod kcat;
 mod python;
+mod spark;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

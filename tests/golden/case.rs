@@ -1,0 +1,148 @@
+//! A case: a folder with query.sql, case.toml, and batch.sql or expected.csv.
+
+use ecap::catalog::Catalog;
+use ecap::engine::options::OutputMode;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where the cases are.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/queries")
+}
+
+/// One case.
+#[derive(Debug)]
+pub struct Case {
+    /// The folder's name.
+    pub name: String,
+    /// The query, in the SQL that both engines run.
+    pub sql: String,
+    /// Topics by name, and the files with their records.
+    pub topics: BTreeMap<String, PathBuf>,
+    /// What must come out.
+    pub expected: Expected,
+    /// How the query runs.
+    pub settings: Settings,
+    /// Whether the last windows are closed at the end.
+    pub flush: bool,
+}
+
+/// Where the rows that must come out are from.
+#[derive(Debug)]
+pub enum Expected {
+    /// SQL for DuckDB over the same records.
+    Batch(String),
+    /// Rows derived by hand, as CSV.
+    Rows(String),
+}
+
+/// case.toml.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Topics and the files with their records, in the case's folder or in data/.
+    topics: BTreeMap<String, String>,
+    /// Which rows are given out.
+    #[serde(default)]
+    mode: Mode,
+    /// How long windows wait; the topic's own where it is not given.
+    pub watermark: Option<String>,
+    /// The event-time column; the query's or the topic's own where it is not given.
+    pub time: Option<String>,
+    /// Whether the last windows are closed at the end (in append mode, where it is not given).
+    flush: Option<bool>,
+    /// By topic the records of each batch, where it matters for what is late; then no other way is tried.
+    pub batches: Option<BTreeMap<String, Vec<usize>>>,
+    /// How many records are late.
+    #[serde(default)]
+    pub late: u64,
+    /// How many records are refused.
+    #[serde(default)]
+    pub rejected: u64,
+    /// In update mode, the columns that say which row replaces which.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// Whether Spark gives the same rows, or why not: words of its own error, or the documented difference.
+    #[serde(default)]
+    pub spark: Spark,
+}
+
+/// As the engine's, for case.toml.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Append,
+    Update,
+    Complete,
+}
+
+/// Whether Spark runs a case.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Spark {
+    /// It does, and gives the same rows.
+    Runs(bool),
+    /// It does not, and why.
+    Differs(String),
+}
+
+impl Default for Spark {
+    fn default() -> Self {
+        Self::Runs(true)
+    }
+}
+
+/// Which cases were asked for, if not all.
+pub fn chosen() -> Option<String> {
+    std::env::var("ECAP_TEST_CASE").ok()
+}
+
+impl Case {
+    /// All cases, by name; ECAP_TEST_CASE=PART takes those whose name contains it.
+    pub fn all() -> Vec<Self> {
+        let wanted = chosen().unwrap_or_default();
+        let entries = std::fs::read_dir(folder()).expect("tests/queries is there");
+        let mut folders: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+        folders.retain(|path| path.join("query.sql").exists());
+        folders.sort();
+        let cases = folders.iter().map(|path| Self::load(path));
+        cases.filter(|case| case.name.contains(&wanted)).collect()
+    }
+
+    fn load(path: &Path) -> Self {
+        let name = path.file_name().expect("has a name").to_string_lossy().into_owned();
+        let read = |file: &str| std::fs::read_to_string(path.join(file));
+        let need = |file: &str| read(file).unwrap_or_else(|error| panic!("{name}/{file}: {error}"));
+        let settings: Settings =
+            toml::from_str(&need("case.toml")).unwrap_or_else(|error| panic!("{name}/case.toml: {error}"));
+        let expected = match read("batch.sql") {
+            Ok(sql) => Expected::Batch(sql),
+            Err(_) => Expected::Rows(need("expected.csv")),
+        };
+        let found = |file: &String| match path.join(file) {
+            own if own.exists() => own,
+            _ => folder().join("data").join(file),
+        };
+        let topics = settings.topics.iter().map(|(topic, file)| (topic.clone(), found(file))).collect();
+        let flush = settings.flush.unwrap_or(matches!(settings.mode, Mode::Append));
+        Self { sql: need("query.sql"), name, topics, expected, settings, flush }
+    }
+
+    /// Which rows are given out.
+    pub fn mode(&self) -> OutputMode {
+        match self.settings.mode {
+            Mode::Append => OutputMode::Append,
+            Mode::Update => OutputMode::Update,
+            Mode::Complete => OutputMode::Complete,
+        }
+    }
+}
+
+/// The built-in topics, and a few small ones for cases that need precise times.
+pub fn catalog() -> Catalog {
+    let built_in = include_str!("../../src/catalog/catalog.toml");
+    let own = include_str!("../queries/catalog.toml");
+    Catalog::parse(&format!("{built_in}\n{own}")).expect("valid")
+}

@@ -1,0 +1,59 @@
+"""Runs the batch queries of the golden pipelines on DuckDB: tasks (JSON) in, rows by case (JSON) out."""
+
+import datetime
+import decimal
+import json
+import math
+import sys
+
+import duckdb
+
+
+def cell(value):
+    """A value as JSON: times as text in UTC, doubles that are no numbers as text."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ", "auto" if not value.microsecond or value.microsecond % 1000 else "milliseconds")
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, dict):
+        return {key: cell(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [cell(part) for part in value]
+    return value
+
+
+def kind(text):
+    """A type of Spark SQL as DuckDB writes it."""
+    return text.replace("<", "(").replace(">", ")").replace(": ", " ")
+
+
+def run(task):
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'UTC'")
+    for table in task["tables"]:
+        columns = ", ".join(f"'{name}': '{kind(text)}'" for name, text in table["columns"])
+        files = ", ".join(f"'{file}'" for file in table["files"])
+        database.execute(
+            f"CREATE TABLE \"{table['name']}\" AS FROM"
+            f" read_json([{files}], format = 'newline_delimited', columns = {{{columns}}})"
+        )
+    result = database.execute(task["sql"])
+    names = [column[0] for column in result.description]
+    return {"columns": names, "rows": [[cell(value) for value in row] for row in result.fetchall()]}
+
+
+def answer(task):
+    try:
+        return run(task)
+    except duckdb.Error as error:
+        return {"error": str(error)}
+
+
+with open(sys.argv[1]) as told:
+    tasks = json.load(told)
+with open(sys.argv[2], "w") as answers:
+    json.dump({task["name"]: answer(task) for task in tasks}, answers)

@@ -1,0 +1,3 @@
+SELECT window.start AS window_start, count(DISTINCT user_id) AS users, count(*) AS n
+FROM orders
+GROUP BY window(t, '3 minutes', '1 minute')

@@ -1,0 +1,3 @@
+SELECT time_bucket(INTERVAL '3 minutes', t, TIMESTAMP '1970-01-01') AS s, median(amount)
+FROM orders WHERE t IS NOT NULL
+GROUP BY s

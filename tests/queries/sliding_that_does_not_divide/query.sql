@@ -1,0 +1,3 @@
+SELECT window.start AS window_start, window.end AS window_end, count(*) AS n, avg(amount) AS average
+FROM orders
+GROUP BY window(t, '5 minutes', '2 minutes')

@@ -1,0 +1,39 @@
+//! Spark runs the golden pipelines too: the same SQL over the same records gives the same rows, and what
+//! does not says why. docs/spark.md tells how they are compared.
+
+use super::cache;
+use crate::golden::case::{Case, Spark, chosen};
+use crate::golden::oracle::{self, Answer, Task};
+use crate::golden::rows::{self, Table};
+use crate::golden::{each_case, engine};
+
+/// At least so many cases give the same rows.
+const AGREEING: usize = 40;
+
+#[test]
+fn spark_gives_the_same_rows() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let cases = Case::all();
+    let agreeing = cases.iter().filter(|case| case.settings.spark == Spark::Runs(true)).count();
+    assert!(agreeing >= AGREEING || chosen().is_some(), "only {agreeing} cases run on Spark");
+    let tasks: Vec<_> = cases.iter().map(|case| Task::new(case, &case.sql, folder.path())).collect();
+    let python = cache().join("spark-4.0.0/bin/python");
+    let answers = oracle::ask(&python, "spark/run.py", &tasks);
+    each_case(|case| match (&case.settings.spark, &answers[&case.name]) {
+        (Spark::Runs(_), Answer::Error { error }) => Err(format!("Spark: {error}")),
+        (Spark::Runs(_), Answer::Rows(theirs)) => agrees(case, theirs),
+        (Spark::Differs(told), Answer::Error { error }) if error.contains(told.as_str()) => Ok(()),
+        (Spark::Differs(told), Answer::Error { error }) => {
+            Err(format!("Spark does not say '{told}' but: {error}"))
+        }
+        (Spark::Differs(told), Answer::Rows(theirs)) => match agrees(case, theirs) {
+            Ok(()) => Err(format!("Spark gives the same rows; the case says: {told}")),
+            Err(_) => Ok(()),
+        },
+    });
+}
+
+fn agrees(case: &Case, theirs: &Table) -> Result<(), String> {
+    let ours = engine::run_as_spark(case)?;
+    rows::compare(&ours, theirs).and_then(|()| rows::compare_names(&ours, theirs))
+}
