@@ -32,7 +32,7 @@ fn rows_of(plan: &LogicalPlan) -> Result<Rows> {
         LogicalPlan::Extension(Extension { node }) => {
             let node: &dyn Any = node.as_any();
             if let Some(emit) = node.downcast_ref::<WindowEmit>() {
-                emit.input.inputs().into_iter().try_for_each(continuous)?;
+                aggregate_of(&emit.input).inputs().into_iter().try_for_each(continuous)?;
                 return Ok(Rows::OfWindows);
             }
             if node.is::<Dedup>() {
@@ -50,6 +50,14 @@ fn rows_of(plan: &LogicalPlan) -> Result<Rows> {
         refuse(plan, most)?;
     }
     Ok(most)
+}
+
+/// The optimizer puts a projection over an aggregate whose keys are fields of columns.
+fn aggregate_of(plan: &LogicalPlan) -> &LogicalPlan {
+    match plan {
+        LogicalPlan::Projection(projection) => aggregate_of(&projection.input),
+        other => other,
+    }
 }
 
 fn refuse(plan: &LogicalPlan, rows: Rows) -> Result<()> {

@@ -7,9 +7,9 @@ use super::source::Listed;
 use super::ways::Way;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use ecap::catalog::RECORD_TIME;
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::options::{Options, OutputMode, Trigger};
+use ecap::engine::source::Source;
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
@@ -52,37 +52,50 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Straight through; or up to the stop, and on in a new engine that is restored from a snapshot.
     fn through(&self) -> ecap::Result<Totals> {
-        let topic = &self.topics[0];
-        let end = topic.records.len();
-        self.engine((0, end), self.flush)?.run(&Stop::default())
+        let stops: Option<Vec<_>> = self.topics.iter().map(|topic| self.way.before_stop(topic)).collect();
+        let mut totals = Totals::default();
+        let mut saved = vec![];
+        if let Some(stops) = &stops {
+            let mut engine = self.engine(|topic| (0, stops[topic]), false)?;
+            totals = engine.run(&Stop::default())?;
+            saved.push(engine.snapshot()?);
+        }
+        let from = |topic: usize| stops.as_ref().map_or(0, |stops| stops[topic]);
+        let mut engine = self.engine(|topic| (from(topic), self.topics[topic].records.len()), self.flush)?;
+        engine.restore(saved)?;
+        let rest = engine.run(&Stop::default())?;
+        totals.late += rest.late;
+        totals.rejected += rest.rejected;
+        Ok(totals)
     }
 
-    fn engine(&self, part: (usize, usize), flush: bool) -> ecap::Result<Engine<'_>> {
-        let plan = StreamPlan::new(&self.case.sql, &case::catalog(), "")?;
-        let options = self.options(&plan, flush)?;
-        let topic = &self.topics[0];
-        let source = Listed::new(&self.way.arrivals(topic), part, &self.way.reads(topic, part.0));
+    /// An engine over a part of each topic's records: from one number up to another, by the topic's number.
+    fn engine(&self, part: impl Fn(usize) -> (usize, usize), flush: bool) -> ecap::Result<Engine<'_>> {
+        let settings = &self.case.settings;
+        let plan = StreamPlan::new(&self.case.sql, &case::catalog(), "", settings.time.as_deref())?;
+        let source = |name: &str| {
+            let known = |topic: &Topical| topic.topic.name == name;
+            let number = self.topics.iter().position(known).expect("case.toml names the query's topics");
+            let (topic, part) = (&self.topics[number], part(number));
+            Box::new(Listed::new(&self.way.arrivals(topic), part, &self.way.reads(topic, part.0)))
+        };
+        let sources = plan.scans.iter().map(|scan| source(&scan.topic.name) as Box<dyn Source>).collect();
         let around = Surroundings {
-            source: Box::new(source),
+            sources,
             sink: Box::new(self.shown.clone()),
             listener: Box::new(|_| Ok(())),
             clock: Arc::new(ManualClock::at(0)),
         };
-        Engine::new(plan, options, around)
+        Engine::new(plan, self.options(flush)?, around)
     }
 
-    fn options(&self, plan: &StreamPlan, flush: bool) -> ecap::Result<Options> {
-        let (settings, record) = (&self.case.settings, plan.topic.record.as_ref());
-        let own = || plan.time().or(record.map(|record| record.time.as_str())).unwrap_or(RECORD_TIME);
+    fn options(&self, flush: bool) -> ecap::Result<Options> {
         Ok(Options {
             trigger: Trigger::AvailableNow,
             mode: self.case.mode(),
-            time: settings.time.clone().unwrap_or_else(|| own().to_string()),
-            delay: match &settings.watermark {
-                Some(delay) => parse_duration(delay)?,
-                None => record.map(|record| record.watermark).unwrap_or_default(),
-            },
+            delay: self.case.settings.watermark.as_deref().map(parse_duration).transpose()?,
             idle_timeout: None,
             policy: self.policy,
             flush_at_end: flush,

@@ -56,7 +56,7 @@ pub fn all(case: &Case) -> Vec<Way> {
     if let Some(sizes) = &case.settings.batches {
         let count = sizes.values().map(Vec::len).max().unwrap_or_default();
         let restored = |after| way(Reads::Listed(sizes.clone()), None, Some(Stop::Batches(after)));
-        return (1..count).map(restored).filter(|way| way.stop.is_none()).collect();
+        return (1..count).map(restored).collect();
     }
     let mut ways = vec![way(Reads::Of(1), None, None), way(Reads::Of(7), None, None)];
     for seed in 1..=seeds() {
@@ -66,7 +66,6 @@ pub fn all(case: &Case) -> Vec<Way> {
         ways.push(way(Reads::Random(seed), Some(seed), Some(Stop::Thousandths(dice.below(1_000)))));
         ways.push(way(Reads::Everything, Some(seed), Some(Stop::Thousandths(dice.below(1_000)))));
     }
-    ways.retain(|way| way.stop.is_none());
     ways
 }
 
@@ -102,7 +101,6 @@ impl Way {
         mixed
     }
 
-    #[expect(dead_code, reason = "until an engine can be restored")]
     /// How many of a topic's records come before the query is stopped; nothing where it is not.
     pub fn before_stop(&self, topic: &Topical) -> Option<usize> {
         let records = topic.records.len();
