@@ -25,6 +25,21 @@ pub struct Error {
     fault: Fault,
     message: String,
     hint: Option<String>,
+    place: Option<Place>,
+}
+
+/// Where in a text that a person wrote an error lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At the first occurrence of this word; who has the text can say where that is.
+    Word(String),
+    /// At a line and a column, both from 1.
+    At {
+        /// The line.
+        line: u64,
+        /// The column, in characters.
+        column: u64,
+    },
 }
 
 /// The library's result.
@@ -58,13 +73,33 @@ impl Error {
 
     /// An error of the given fault.
     pub fn new(fault: Fault, message: impl Into<String>) -> Self {
-        Self { fault, message: message.into(), hint: None }
+        Self { fault, message: message.into(), hint: None, place: None }
     }
 
     /// Adds what to do next; it is printed after the message.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says where in a text it lies.
+    #[must_use]
+    pub fn place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Says that it is about a word of a text.
+    #[must_use]
+    pub fn about(self, word: impl Into<String>) -> Self {
+        self.place(Place::Word(word.into()))
+    }
+
+    /// Takes the place away, where the reader did not write the text.
+    #[must_use]
+    pub fn without_place(mut self) -> Self {
+        self.place = None;
         self
     }
 
@@ -80,6 +115,11 @@ impl Error {
         self.fault
     }
 
+    /// Where in a text it lies, if it lies in one.
+    pub fn where_in_text(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     /// What happened, without the hint.
     pub fn message(&self) -> &str {
         &self.message
@@ -88,6 +128,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Place::At { line, column }) = &self.place {
+            write!(f, "line {line}, column {column}: ")?;
+        }
         f.write_str(&self.message)?;
         self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
     }

@@ -4,6 +4,7 @@
 mod services;
 mod support;
 
+mod aggregates;
 mod broker;
 mod catalog;
 mod cli;

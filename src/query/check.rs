@@ -72,17 +72,28 @@ fn refuse(plan: &LogicalPlan, rows: Rows) -> Result<()> {
         }
         return Ok(());
     }
-    let what = match plan {
+    let (clause, hint) = match plan {
         LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) if rows == Rows::OfWindows => {
             let message = "an aggregate over the results of windows needs a window of its own";
             return Err(Error::usage(message).hint("add GROUP BY window(window, '1 hour') or a longer one"));
         }
-        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => "an aggregate",
-        LogicalPlan::Sort(_) if rows == Rows::Endless => "a sort",
-        LogicalPlan::Limit(_) if rows == Rows::Endless => "a limit",
-        LogicalPlan::Window(_) if rows == Rows::Endless => "an OVER clause",
+        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => {
+            let hint = "add GROUP BY window(timestamp, '5 minutes') to say over which time";
+            let message = "an aggregate without a window never ends on a stream";
+            return Err(Error::usage(message).about("GROUP").hint(hint));
+        }
+        LogicalPlan::Sort(_) if rows == Rows::Endless => {
+            ("ORDER BY", "leave it out: records come as they stand in their partition")
+        }
+        LogicalPlan::Limit(_) if rows == Rows::Endless => {
+            ("LIMIT", "leave it out: --rows shows fewer rows of a batch, and | head ends after some")
+        }
+        LogicalPlan::Window(_) if rows == Rows::Endless => {
+            ("OVER", "aggregate in GROUP BY window(timestamp, '5 minutes') instead")
+        }
         _ => return Ok(()),
     };
-    let hint = "add GROUP BY window(…) to say over which time";
-    Err(Error::usage(format!("{what} without a window never ends on a stream")).hint(hint))
+    let word = clause.split(' ').next().unwrap_or(clause);
+    let message = format!("{clause} without a window never ends on a stream");
+    Err(Error::usage(message).about(word).hint(hint))
 }

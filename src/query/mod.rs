@@ -11,6 +11,8 @@ pub mod error;
 pub mod event_time;
 pub mod flags;
 pub mod functions;
+pub mod locate;
+mod parse;
 pub mod plan;
 mod rewrite;
 pub mod slot;

@@ -2,18 +2,16 @@
 
 use super::cut::{self, CutAtState, CutPlanner, Times};
 use super::error::{of_planning, of_running};
-use super::functions::{SESSION_WINDOW, WINDOW, WindowFunction, WindowTime};
+use super::functions::{self, Now};
 use super::stage::{Feed, Stage, Stages};
-use super::{check, rewrite, table};
+use super::{check, locate, parse, table};
 use crate::catalog::{Catalog, RECORD_TIME, Topic};
+use crate::clock::Micros;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::config::Dialect;
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::ScalarUDF;
-use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{collect, displayable};
@@ -28,6 +26,7 @@ pub struct StreamPlan {
     pub scans: Vec<Scan>,
     /// What runs, in order, and what keeps state between.
     pub stages: Stages,
+    now: Now,
     context: Arc<TaskContext>,
     runtime: Runtime,
 }
@@ -64,9 +63,10 @@ impl StreamPlan {
     /// A usage error that says what is wrong with the query, with the nearest name where one is unknown.
     pub fn new(sql: &str, catalog: &Catalog, prefix: &str, time: Option<&str>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let planned = runtime.block_on(Self::plan(sql, catalog, prefix, time))?;
-        let (scans, stages, context) = planned;
-        Ok(Self { scans, stages, context, runtime })
+        let now = Now::default();
+        let planned = runtime.block_on(Self::plan(sql, catalog, prefix, time, &now));
+        let (scans, stages, context) = planned.map_err(|error| locate::in_text(error, sql))?;
+        Ok(Self { scans, stages, now, context, runtime })
     }
 
     async fn plan(
@@ -74,15 +74,15 @@ impl StreamPlan {
         catalog: &Catalog,
         prefix: &str,
         time: Option<&str>,
+        now: &Now,
     ) -> Result<(Vec<Scan>, Stages, Arc<TaskContext>)> {
-        let context = SessionContext::new_with_state(session()?);
+        let context = SessionContext::new_with_state(session(now)?);
         let mut state = context.state();
-        let mut statement = state.sql_to_statement(sql, &Dialect::Spark).map_err(of_planning)?;
+        let statement = parse::statement(sql)?;
         let topics = table::topics(&state, &statement, catalog, prefix)?;
         for topic in &topics {
             table::register(&context, topic, prefix, |column| sql.contains(column))?;
         }
-        rewrite::window_references(&mut statement);
         let mut times: Times = topics
             .iter()
             .map(|topic| Ok((topic.name.clone(), time_of(topic, time)?)))
@@ -105,6 +105,11 @@ impl StreamPlan {
     /// The columns of a result.
     pub fn result_columns(&self) -> SchemaRef {
         self.stages.result().unwrap_or_else(|| Arc::new(Schema::empty()))
+    }
+
+    /// Sets the time that `current_timestamp()` gives from now on: that of the batch.
+    pub fn set_time(&self, now: Micros) {
+        self.now.set(now);
     }
 
     /// Runs a stage on the rows in its slots.
@@ -181,23 +186,14 @@ fn scans(topics: Vec<Topic>, times: &Times, stages: &Stages) -> Result<Vec<Scan>
 }
 
 /// DataFusion as the engine needs it: one partition, and no rule that stacks aggregates.
-fn session() -> Result<SessionState> {
+fn session(now: &Now) -> Result<SessionState> {
     let rules = Optimizer::new().rules.into_iter();
     // It turns count(DISTINCT x) into two aggregates, of which only one could keep its state.
     let rules = rules.filter(|rule| rule.name() != "single_distinct_aggregation_to_group_by").collect();
-    let mut state = SessionStateBuilder::new()
-        .with_config(SessionConfig::new().with_target_partitions(1))
-        .with_default_features()
-        .with_optimizer_rules(rules)
-        .build();
-    for function in [
-        ScalarUDF::from(WindowFunction::new(WINDOW)),
-        ScalarUDF::from(WindowFunction::new(SESSION_WINDOW)),
-        ScalarUDF::from(WindowTime::default()),
-    ] {
-        state.register_udf(Arc::new(function)).map_err(of_planning)?;
-    }
-    Ok(state)
+    let mut config = SessionConfig::new().with_target_partitions(1).with_enable_ansi_mode(true);
+    config.options_mut().sql_parser = functions::parser_options();
+    let builder = SessionStateBuilder::new().with_config(config).with_optimizer_rules(rules);
+    functions::register(builder, now).map_err(of_planning)
 }
 
 #[cfg(test)]
@@ -239,7 +235,7 @@ mod tests {
     fn a_query_that_cannot_be_a_stream_says_why() {
         for (sql, part) in [
             ("SELECT count(*) FROM transactions", "an aggregate without a window never ends on a stream"),
-            ("SELECT * FROM transactions ORDER BY price", "a sort without a window"),
+            ("SELECT * FROM transactions ORDER BY price", "ORDER BY without a window"),
             ("SELECT 1", "the query reads no topic"),
             ("SELECT * FROM transaction", "did you mean 'transactions'?"),
             ("SELECT pric FROM transactions", "unknown column 'pric': did you mean 'price'?"),

@@ -2,6 +2,7 @@
 
 use super::error::of_planning;
 use super::functions::time_type;
+use super::parse;
 use super::slot::SourceTable;
 use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Record, Topic, nearest};
 use crate::record::schema::Type;
@@ -44,9 +45,10 @@ pub fn topics(
         let name = table.table();
         let found = catalog
             .topic(&format!("{prefix}{name}"))
-            .or_else(|error| catalog.topic(name).map_err(|_| error))?;
+            .or_else(|error| catalog.topic(name).map_err(|_| error.about(name)))?;
         if found.record.is_none() {
-            return Err(Error::usage(format!("topic '{name}' holds dead letters, which have no columns")));
+            let message = format!("topic '{name}' holds dead letters, which have no columns");
+            return Err(Error::usage(message).about(name));
         }
         if !topics.iter().any(|topic| topic.name == found.name) {
             topics.push(found.clone());
@@ -119,12 +121,66 @@ fn view(
     let names = schema.fields().iter().map(|field| field.name());
     let shown = names.filter(|name| *name != ARRIVAL_TIME || named(ARRIVAL_TIME));
     let mut selected: Vec<_> = shown.map(ident).collect();
-    for (name, sql) in &record.derived {
-        let expression = context.state().create_logical_expr(sql, scan.schema()).map_err(|error| {
-            of_planning(error).at(format!("derived column '{name}' of topic '{}'", topic.name))
-        })?;
+    let hidden = |name: &str, sql: &str| sql.contains(ARRIVAL_TIME) && !named(name);
+    for (name, sql) in record.derived.iter().filter(|(name, sql)| !hidden(name, sql)) {
+        let place = |error: Error| error.at(format!("derived column '{name}' of topic '{}'", topic.name));
+        let parsed = parse::expression(sql).map_err(place)?;
+        let expression = context.state().create_logical_expr_from_sql_expr(parsed, scan.schema());
+        let expression = expression.map_err(|error| place(of_planning(error)))?;
         selected.push(expression.alias(name));
     }
     let plan = scan.project(selected).and_then(LogicalPlanBuilder::build).map_err(of_planning)?;
     Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::Catalog;
+    use crate::query::plan::StreamPlan;
+    use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+    use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+    use std::sync::Arc;
+
+    /// The one column of a query over rows of one column.
+    fn derived(sql: &str, rows: impl Fn() -> ArrayRef) -> ArrayRef {
+        let plan = StreamPlan::new(sql, &Catalog::built_in().expect("valid"), "", None).expect("plans");
+        let stage = &plan.stages.stages[0];
+        let slot = &stage.leaves[0].slot;
+        slot.put(vec![RecordBatch::try_new(slot.schema().clone(), vec![rows()]).expect("one column")]);
+        plan.run(stage).expect("runs")[0].column(0).clone()
+    }
+
+    #[test]
+    fn the_category_of_a_page_is_that_of_its_path() {
+        for (url, expected) in [
+            (Some("https://shop.example/products/42?ref=/cart"), Some("product")),
+            (Some("/category/shoes"), Some("category")),
+            (Some("http://shop.example/Cart"), Some("cart")),
+            (Some("/checkout/payment"), Some("checkout")),
+            (Some("https://shop.example/search?q=home"), Some("search")),
+            (Some("/account/orders"), Some("account")),
+            (Some("https://shop.example"), Some("home")),
+            (Some("/"), Some("home")),
+            (Some("/?utm=x"), Some("home")),
+            (Some("https://shop.example/about"), Some("other")),
+            (None, None),
+        ] {
+            let sql = "SELECT page_category FROM `user-events`";
+            let found = derived(sql, || Arc::new(StringArray::from(vec![url])));
+            assert_eq!(found.as_string::<i32>().iter().next(), Some(expected), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_time_and_the_time_of_processing_are_columns() {
+        let sunday = || Arc::new(TimestampMicrosecondArray::from(vec![1_753_610_889_012_345])) as ArrayRef;
+        for topic in ["transactions", "`user-events`"] {
+            let hour = derived(&format!("SELECT hour_of_day FROM {topic}"), sunday);
+            assert_eq!(hour.as_primitive::<Int32Type>().values(), &[10]);
+            let arrived = derived(&format!("SELECT processing_timestamp FROM {topic}"), sunday);
+            assert_eq!(arrived.as_primitive::<TimestampMicrosecondType>().values(), &[1_753_610_889_012_345]);
+        }
+        let day = derived("SELECT day_of_week FROM transactions", sunday);
+        assert_eq!(day.as_primitive::<Int32Type>().values(), &[1]);
+    }
 }

@@ -124,7 +124,7 @@ fn a_time_column_is_a_time() {
 fn sql_that_cannot_be_planned_is_refused() {
     let agg = |sql: &'static str| ["--window", "10s", "--agg", sql];
     wrong(&agg("sum("), &["SQL"]);
-    wrong(&agg("averge(final_amount)"), &["averge", "Did you mean"]);
+    wrong(&agg("averge(final_amount)"), &["unknown function 'averge': did you mean 'avg'?"]);
     wrong(&["--window", "10s", "--where", "final_amount >"], &["SQL"]);
     wrong(&["--window", "10s", "--where", "1; DROP TABLE x"], &["error"]);
     wrong(&["--window", "10s", "--group-by", ""], &["error"]);

@@ -4,9 +4,11 @@ mod flags;
 mod run;
 mod show;
 
-use super::Cli;
 use super::common::CommonArgs;
+use super::{Cli, output};
+use crate::query::locate;
 use crate::{Error, Result};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Windowed SQL over topics: counts, sums and averages while the records come in.
@@ -61,10 +63,13 @@ impl Cli for ConsumeCli {
 pub fn run(cli: ConsumeCli) -> Result<()> {
     let settings = cli.common.settings()?;
     match &cli.command {
-        Some(Command::Query { file, run }) => run::run(&read(file)?, run, &cli.common, &settings),
+        Some(Command::Query { file, run }) => {
+            let sql = read(file)?;
+            run::run(&sql, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
+        }
         None => {
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
-            run::run(&sql, &cli.run, &cli.common, &settings)
+            run::run(&sql, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }
     }
 }
@@ -72,5 +77,14 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
 fn read(file: &Path) -> Result<String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::usage(format!("cannot read the query {}: {error}", file.display())))?;
-    Ok(text.trim().trim_end_matches(';').to_string())
+    Ok(text.trim_end().trim_end_matches(';').to_string())
+}
+
+/// Shows the line of the query in which an error lies, to a person.
+fn point_at(error: &Error, sql: &str) {
+    if std::io::stderr().is_terminal()
+        && let Some(line) = locate::shown(error, sql)
+    {
+        output::note(&line);
+    }
 }

@@ -1,10 +1,12 @@
 //! The functions of time that Spark's SQL has and DataFusion lacks.
 
-use super::window::start_of;
+use crate::query::window::start_of;
 use arrow::array::{ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Field, Fields, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
 
@@ -25,6 +27,15 @@ pub fn time_type() -> DataType {
 /// The fields of a window: its start and its end.
 pub fn window_fields() -> Fields {
     Fields::from(vec![Field::new("start", time_type(), true), Field::new("end", time_type(), true)])
+}
+
+/// Those that a query may name.
+pub fn functions() -> [ScalarUDF; 3] {
+    [
+        ScalarUDF::from(WindowFunction::new(WINDOW)),
+        ScalarUDF::from(WindowFunction::new(SESSION_WINDOW)),
+        ScalarUDF::from(WindowTime::default()),
+    ]
 }
 
 /// `window(time, size[, slide[, start]])` and `session_window(time, gap)`: markers in GROUP BY that planning
@@ -52,6 +63,12 @@ impl ScalarUDFImpl for WindowFunction {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        let time = arguments.first().unwrap_or(&DataType::Null);
+        let is_window = matches!(time, DataType::Struct(fields) if *fields == window_fields());
+        if !is_window && !matches!(time, DataType::Timestamp(..) | DataType::Date32) {
+            let kind = super::spark_name(time);
+            return plan_err!("{} takes a TIMESTAMP first, not a {kind}: to_timestamp makes one", self.name);
+        }
         match (self.name, arguments.len()) {
             (WINDOW, 2..=4) | (SESSION_WINDOW, 2) => Ok(DataType::Struct(window_fields())),
             (WINDOW, _) => plan_err!("window takes a time, a size, and if wanted a slide and a start"),

@@ -1,0 +1,316 @@
+//! Each function and operator by an example, as Spark 4 answers it.
+
+use super::{Now, parser_options, register};
+use crate::query::error::{of_planning, reason};
+use crate::query::parse;
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+/// The rows of a query, or what is wrong with it.
+fn rows(sql: &str) -> Result<Vec<RecordBatch>, String> {
+    let mut config = SessionConfig::new().with_target_partitions(1).with_enable_ansi_mode(true);
+    config.options_mut().sql_parser = parser_options();
+    let now = Now::default();
+    now.set(1_753_610_889_012_345);
+    let builder = SessionStateBuilder::new().with_config(config);
+    let context = SessionContext::new_with_state(register(builder, &now).map_err(|e| e.to_string())?);
+    let statement = parse::statement(sql).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
+    runtime.block_on(async {
+        let plan = context.state().statement_to_plan(statement).await;
+        let plan = plan.map_err(|error| of_planning(error).to_string())?;
+        let frame = context.execute_logical_plan(plan).await.map_err(|error| reason(&error))?;
+        frame.collect().await.map_err(|error| reason(&error))
+    })
+}
+
+/// The first value of the first row as text, and its type; a column named n has no null in it.
+fn value(sql: &str) -> String {
+    let batches = match rows(sql) {
+        Ok(batches) => batches,
+        Err(reason) => return reason,
+    };
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return "no rows".into() };
+    let options = FormatOptions::default().with_null("NULL");
+    let formatter = ArrayFormatter::try_new(batch.column(0).as_ref(), &options).expect("a type with a form");
+    let kind = super::spark_name(batch.column(0).data_type());
+    format!("{} {kind}", formatter.value(0))
+}
+
+/// Over a row with columns of each kind, so that nothing is folded into a constant.
+fn of(expression: &str) -> String {
+    value(&format!(
+        "SELECT {expression} FROM (SELECT 7 AS n, CAST(7 AS INT) AS i, 0 AS zero, CAST(2.5 AS DOUBLE) AS d, \
+         'Hello World' AS s, CAST(NULL AS STRING) AS none, TIMESTAMP '2025-07-27 10:08:09.012345' AS t, \
+         DATE '2025-07-27' AS day, array(1, 2, 3) AS l, map('a', '1', 'b', NULL) AS m, \
+         named_struct('x', 1, 'y', 'z') AS st FROM VALUES (1), (2) AS v(k) WHERE k = 1) AS r"
+    ))
+}
+
+#[track_caller]
+fn all(examples: &[(&str, &str)]) {
+    let wrong: Vec<_> = examples
+        .iter()
+        .map(|(sql, expected)| (sql, expected, of(sql)))
+        .filter(|(_, expected, found)| *expected != found)
+        .map(|(sql, expected, found)| format!("{sql}: {found}, not {expected}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[track_caller]
+fn fails(examples: &[(&str, &str)]) {
+    for (sql, part) in examples {
+        let found = of(sql);
+        assert!(found.contains(part), "{sql}: {found}");
+    }
+}
+
+#[test]
+fn arithmetic() {
+    all(&[
+        ("i + 1", "8 INT"),
+        ("n * i", "49 BIGINT"),
+        ("i / 2", "3.5 DOUBLE"),
+        ("1 / 4", "0.25 DOUBLE"),
+        ("i div 2", "3 BIGINT"),
+        ("10 div 3 + 1", "4 BIGINT"),
+        ("-7 % 4", "-3 INT"),
+        ("d % 2", "0.5 DOUBLE"),
+        ("d * 2", "5.0 DOUBLE"),
+        ("mod(7, 4)", "3 INT"),
+        ("pmod(-7, 4)", "1 BIGINT"),
+        ("NULL / 0", "NULL DOUBLE"),
+        ("try_divide(1, 0)", "NULL DOUBLE"),
+        ("try_add(2147483647, 1)", "2147483648 BIGINT"),
+        ("try_add(CAST(2147483647 AS INT), CAST(1 AS INT))", "NULL INT"),
+        ("abs(-3)", "3 BIGINT"),
+        ("round(2.5)", "3.0 DOUBLE"),
+        ("round(-2.5)", "-3.0 DOUBLE"),
+        ("round(2.345, 2)", "2.35 DOUBLE"),
+        ("floor(2.7)", "2 BIGINT"),
+        ("ceil(2.1)", "3 BIGINT"),
+        ("greatest(1, NULL, 3)", "3 BIGINT"),
+        ("least(1, NULL, 3)", "1 BIGINT"),
+        ("log(d - 1.5)", "0.0 DOUBLE"),
+        ("sign(-2.0)", "-1.0 DOUBLE"),
+        ("sqrt(16)", "4.0 DOUBLE"),
+        ("power(2, 10)", "1024.0 DOUBLE"),
+    ]);
+    fails(&[
+        ("i / zero", "'/' by zero: try_divide"),
+        ("n % zero", "'%' by zero: try_mod"),
+        ("n div zero", "'div' by zero"),
+        ("d / 0", "'/' by zero"),
+        ("i + 2147483647", "'+' overflows INT"),
+        ("n * 9223372036854775807", "'*' overflows BIGINT"),
+        ("CAST(3000000000 AS INT)", "3000000000"),
+    ]);
+}
+
+#[test]
+fn casts() {
+    all(&[
+        ("CAST('12' AS INT)", "12 INT"),
+        ("try_cast('twelve' AS INT)", "NULL INT"),
+        ("CAST(2.9 AS INT)", "2 INT"),
+        ("CAST(t AS STRING)", "2025-07-27 10:08:09.012345 STRING"),
+        ("CAST(date_trunc('HOUR', t) AS STRING)", "2025-07-27 10:00:00 STRING"),
+        ("CAST(day AS STRING)", "2025-07-27 STRING"),
+        ("CAST(t AS BIGINT)", "1753610889 BIGINT"),
+        ("CAST(1753610889 AS TIMESTAMP)", "2025-07-27T10:08:09 TIMESTAMP"),
+        ("CAST('2025-07-27 10:08:09' AS TIMESTAMP)", "2025-07-27T10:08:09 TIMESTAMP"),
+        ("CAST('2025-07-27T10:08:09Z' AS TIMESTAMP)", "2025-07-27T10:08:09 TIMESTAMP"),
+        ("CAST(t AS DATE)", "2025-07-27 DATE"),
+        ("CAST(1e10 AS STRING)", "1.0E10 STRING"),
+        ("CAST(d AS STRING)", "2.5 STRING"),
+        ("CAST(0.00001 AS STRING)", "1.0E-5 STRING"),
+        ("CAST(true AS STRING)", "true STRING"),
+        ("CAST('true' AS BOOLEAN)", "true BOOLEAN"),
+        ("concat(t, '')", "2025-07-27 10:08:09.012345 STRING"),
+    ]);
+    fails(&[("CAST(s AS INT)", "'Hello World'"), ("CAST(s AS TIMESTAMP)", "Hello World")]);
+}
+
+#[test]
+fn times() {
+    all(&[
+        ("year(t)", "2025 INT"),
+        ("quarter(t)", "3 INT"),
+        ("month(t)", "7 INT"),
+        ("day(t)", "27 INT"),
+        ("dayofmonth(day)", "27 INT"),
+        ("dayofweek(t)", "1 INT"),
+        ("weekday(t)", "6 INT"),
+        ("dayofyear(t)", "208 INT"),
+        ("weekofyear(t)", "30 INT"),
+        ("hour(t)", "10 INT"),
+        ("minute(t)", "8 INT"),
+        ("second(t)", "9 INT"),
+        ("extract(HOUR FROM t)", "10 INT"),
+        ("date_format(t, 'yyyy-MM-dd HH:mm')", "2025-07-27 10:08 STRING"),
+        ("to_timestamp('27/07/2025', 'dd/MM/yyyy')", "2025-07-27T00:00:00 TIMESTAMP"),
+        ("to_timestamp('2025-07-27 10:08:09')", "2025-07-27T10:08:09 TIMESTAMP"),
+        ("try_to_timestamp('never')", "NULL TIMESTAMP"),
+        ("to_date('2025-07-27')", "2025-07-27 DATE"),
+        ("to_date('27.07.2025', 'dd.MM.yyyy')", "2025-07-27 DATE"),
+        ("to_date(t)", "2025-07-27 DATE"),
+        ("unix_timestamp(t)", "1753610889 BIGINT"),
+        ("unix_timestamp('2025-07-27', 'yyyy-MM-dd')", "1753574400 BIGINT"),
+        ("unix_timestamp()", "1753610889 BIGINT"),
+        ("from_unixtime(1753610889)", "2025-07-27 10:08:09 STRING"),
+        ("from_unixtime(1753610889, 'HH:mm')", "10:08 STRING"),
+        ("timestamp_millis(1753610889012)", "2025-07-27T10:08:09.012 TIMESTAMP"),
+        ("current_timestamp()", "2025-07-27T10:08:09.012345 TIMESTAMP"),
+        ("current_timestamp", "2025-07-27T10:08:09.012345 TIMESTAMP"),
+        ("now()", "2025-07-27T10:08:09.012345 TIMESTAMP"),
+        ("current_date()", "2025-07-27 DATE"),
+        ("date_trunc('MINUTE', t)", "2025-07-27T10:08:00 TIMESTAMP"),
+        ("date_add(day, 5)", "2025-08-01 DATE"),
+        ("date_sub(day, 27)", "2025-06-30 DATE"),
+        ("datediff(DATE '2025-08-01', day)", "5 INT"),
+        ("add_months(day, 1)", "2025-08-27 DATE"),
+        ("last_day(day)", "2025-07-31 DATE"),
+        ("timestampdiff(MINUTE, t, t + INTERVAL 90 SECONDS)", "1 BIGINT"),
+        (
+            "timestampdiff(MONTH, TIMESTAMP '2025-01-31 00:00:00', TIMESTAMP '2025-02-28 00:00:00')",
+            "0 BIGINT",
+        ),
+        ("datediff(HOUR, t, t - INTERVAL 3 HOURS)", "-3 BIGINT"),
+        ("timestampadd(MONTH, 1, TIMESTAMP '2025-01-31 00:00:00')", "2025-02-28T00:00:00 TIMESTAMP"),
+        ("t - INTERVAL 2 MINUTES", "2025-07-27T10:06:09.012345 TIMESTAMP"),
+        ("t - INTERVAL '2' MINUTE", "2025-07-27T10:06:09.012345 TIMESTAMP"),
+        ("t - INTERVAL '2 minutes'", "2025-07-27T10:06:09.012345 TIMESTAMP"),
+        ("t + INTERVAL 1 HOUR 30 MINUTES", "2025-07-27T11:38:09.012345 TIMESTAMP"),
+        ("t + INTERVAL 1 DAY > t", "true BOOLEAN"),
+        ("t > '2025-01-01'", "true BOOLEAN"),
+    ]);
+    fails(&[
+        ("date_format(t, 'yyyy-ww')", "'w' counts weeks"),
+        ("to_timestamp(s)", "'Hello World' is no time"),
+        ("to_timestamp(s, 'yyyy')", "not a time of the form 'yyyy'"),
+        ("timestampdiff(FORTNIGHT, t, t)", "unknown unit 'FORTNIGHT'"),
+        ("t - INTERVAL 2", "a unit such as MINUTES"),
+    ]);
+}
+
+#[test]
+fn texts() {
+    all(&[
+        ("concat(s, '!')", "Hello World! STRING"),
+        ("concat(s, none)", "NULL STRING"),
+        ("s || '!'", "Hello World! STRING"),
+        ("concat_ws('-', 'a', none, 'b')", "a-b STRING"),
+        ("lower(s)", "hello world STRING"),
+        ("ucase(s)", "HELLO WORLD STRING"),
+        ("substring(s, 1, 5)", "Hello STRING"),
+        ("substr(s, -5)", "World STRING"),
+        ("substring(s FROM 7 FOR 2)", "Wo STRING"),
+        ("length(s)", "11 INT"),
+        ("char_length(s)", "11 INT"),
+        ("trim('  a ')", "a STRING"),
+        ("replace(s, 'World', 'you')", "Hello you STRING"),
+        ("split('a1b2c', '[0-9]')", "[a, b, c] List(Utf8)"),
+        ("split('a,b,', ',')", "[a, b, ] List(Utf8)"),
+        ("split('a,b,c', ',', 2)", "[a, b,c] List(Utf8)"),
+        ("split('abc', '')", "[a, b, c] List(Utf8)"),
+        ("split('a,b,c', ',')[1]", "b STRING"),
+        ("regexp_extract('id-42', '([a-z]+)-([0-9]+)', 2)", "42 STRING"),
+        ("regexp_extract('id', '([0-9]+)')", " STRING"),
+        ("regexp_replace('a1b22', '\\\\d+', '<$0>')", "a<1>b<22> STRING"),
+        ("s RLIKE '^H.*d$'", "true BOOLEAN"),
+        ("s NOT RLIKE 'x'", "true BOOLEAN"),
+        ("regexp_like(s, 'W')", "true BOOLEAN"),
+        ("s LIKE 'Hello%'", "true BOOLEAN"),
+        ("'50%' LIKE '50\\%'", "true BOOLEAN"),
+        ("contains(s, 'o W')", "true BOOLEAN"),
+        ("startswith(s, 'Hell')", "true BOOLEAN"),
+        ("endswith(s, 'none')", "false BOOLEAN"),
+        ("'it\\'s'", "it's STRING"),
+        ("\"double\"", "double STRING"),
+        ("upper(none)", "NULL STRING"),
+        ("lpad('7', 3, '0')", "007 STRING"),
+        ("initcap('hello world')", "Hello World STRING"),
+        ("instr(s, 'World')", "7 INT"),
+        ("reverse('abc')", "cba STRING"),
+        ("repeat('ab', 2)", "abab STRING"),
+    ]);
+    fails(&[("s RLIKE '('", "no regular expression"), ("regexp_extract(s, 'a', 1)", "no group 1")]);
+}
+
+#[test]
+fn conditions() {
+    all(&[
+        ("coalesce(none, s)", "Hello World STRING"),
+        ("nvl(none, 'x')", "x STRING"),
+        ("ifnull(none, 'x')", "x STRING"),
+        ("nullif(n, 7)", "NULL BIGINT"),
+        ("nvl2(none, 'a', 'b')", "b STRING"),
+        ("if(i > 5, 'big', 'small')", "big STRING"),
+        ("iff(i > 9, 'big', 'small')", "small STRING"),
+        ("if(zero = 0, 0, n / zero)", "0.0 DOUBLE"),
+        ("none <=> NULL", "true BOOLEAN"),
+        ("i == 7", "true BOOLEAN"),
+        ("!(i = 7)", "false BOOLEAN"),
+        ("isnull(none)", "true BOOLEAN"),
+        ("isnotnull(none)", "false BOOLEAN"),
+        ("i BETWEEN 1 AND 7", "true BOOLEAN"),
+        ("CASE i WHEN 7 THEN 'seven' ELSE 'other' END", "seven STRING"),
+    ]);
+}
+
+#[test]
+fn hashes() {
+    all(&[
+        ("md5('Spark')", "8cde774d6f7333752ed72cacddb05126 STRING"),
+        ("sha1('Spark')", "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c STRING"),
+        ("sha2('Spark', 256)", "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b STRING"),
+        ("crc32('Spark')", "1557323817 BIGINT"),
+        ("xxhash64('Spark')", "-4294468057691064905 BIGINT"),
+        ("hash('Spark', CAST(123 AS INT), CAST(2 AS INT))", "-1321691492 INT"),
+    ]);
+}
+
+#[test]
+fn nested_values() {
+    all(&[
+        ("m['a']", "1 STRING"),
+        ("m['b']", "NULL STRING"),
+        ("m['c']", "NULL STRING"),
+        ("element_at(m, 'a')", "1 STRING"),
+        ("l[0]", "1 BIGINT"),
+        ("element_at(l, 1)", "1 BIGINT"),
+        ("element_at(l, -1)", "3 BIGINT"),
+        ("try_element_at(l, 9)", "NULL BIGINT"),
+        ("size(l)", "3 INT"),
+        ("cardinality(m)", "2 INT"),
+        ("array_contains(l, 2)", "true BOOLEAN"),
+        ("array_join(array('a', 'b'), '-')", "a-b STRING"),
+        ("map_keys(m)", "[a, b] List(Utf8)"),
+        ("st.x", "1 BIGINT"),
+        ("st['y']", "z STRING"),
+        ("to_json(struct(i, s AS name))", "{\"i\":7,\"name\":\"Hello World\"} STRING"),
+        ("to_json(st)", "{\"x\":1,\"y\":\"z\"} STRING"),
+        ("to_json(named_struct('t', t, 'none', none))", "{\"t\":\"2025-07-27T10:08:09.012Z\"} STRING"),
+        ("to_json(m)", "{\"a\":\"1\"} STRING"),
+        ("get_json_object('{\"a\":{\"b\":[1,{\"c\":\"x\"}]}}', '$.a.b[1].c')", "x STRING"),
+        ("get_json_object('{\"a\":{\"b\":1}}', '$.a')", "{\"b\":1} STRING"),
+        ("get_json_object('nothing', '$.a')", "NULL STRING"),
+    ]);
+    fails(&[("l[3]", "no element 3"), ("element_at(l, 0)", "no element 0")]);
+}
+
+#[test]
+fn columns_without_a_name_are_called_as_they_are_written() {
+    let name = |sql: &str| {
+        let sql = format!("SELECT {sql} FROM VALUES (1, named_struct('b', 2)) AS v(k, a)");
+        rows(&sql).map(|rows| rows[0].schema().field(0).name().clone())
+    };
+    assert_eq!(name("k + 1").as_deref(), Ok("k + 1"));
+    assert_eq!(name("sum(k)").as_deref(), Ok("sum(k)"));
+    assert_eq!(name("a.b").as_deref(), Ok("b"));
+    assert_eq!(name("v.k").as_deref(), Ok("k"));
+    assert_eq!(name("approx_count_distinct(k)").as_deref(), Ok("approx_count_distinct(k)"));
+}

@@ -1,0 +1,58 @@
+//! Small pieces of syntax, built by hand.
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Value,
+};
+
+/// `name(arguments)`
+pub fn call(name: &str, arguments: Vec<Expr>) -> Function {
+    let argument = |expression| FunctionArg::Unnamed(FunctionArgExpr::Expr(expression));
+    Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(argument).collect(),
+            clauses: vec![],
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    }
+}
+
+/// `'text'`
+pub fn text(text: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.into()).with_empty_span())
+}
+
+/// A number as it is written.
+pub fn number(number: &str) -> Expr {
+    Expr::Value(Value::Number(number.into(), false).with_empty_span())
+}
+
+/// `CASE WHEN condition THEN yes ELSE no END`
+pub fn case(condition: Expr, yes: Expr, no: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: yes }],
+        else_result: no.map(Box::new),
+    }
+}
+
+/// `CAST(expression AS kind)`
+pub fn cast(expression: Expr, kind: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expression),
+        data_type: kind,
+        array: false,
+        format: None,
+    }
+}
