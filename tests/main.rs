@@ -12,5 +12,6 @@ mod consume;
 mod r#gen;
 mod golden;
 mod produce;
+mod sessions;
 mod topics;
 mod windows;

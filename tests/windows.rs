@@ -8,7 +8,6 @@ use ecap::engine::graph::Graph;
 use ecap::engine::intake::Intake;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Position, Source, SourceRecord};
-use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
 use ecap::sink::memory::Memory;
@@ -121,14 +120,14 @@ fn stream(
         mode,
         delay: Some(delay),
         idle_timeout: None,
-        policy: Policy::Partitions,
         flush_at_end: true,
-        fail_fast: false,
+        ..Options::default()
     };
     let memory = Memory::default();
     let around = Surroundings {
         sources: vec![Box::new(Listed::new(sales, per_read))],
         sink: Box::new(memory.clone()),
+        letters: None,
         listener: Box::new(|_| Ok(())),
         clock: Arc::new(ManualClock::at(0)),
     };
@@ -295,13 +294,9 @@ fn decoded(plan: &StreamPlan, sales: &[Sale]) -> Vec<RecordBatch> {
         Intake::new(&plan.scans[0].topic, plan.scans[0].columns.clone(), "_timestamp").expect("has columns");
     for (offset, sale) in (0i64..).zip(sales) {
         let (value, timestamp) = (sale.json(), sale.millis * 1_000);
-        intake.take(SourceRecord {
-            partition: 0,
-            offset,
-            timestamp,
-            key: None,
-            value: Some(value.as_bytes()),
-        });
+        intake
+            .take(&SourceRecord { partition: 0, offset, timestamp, key: None, value: Some(value.as_bytes()) })
+            .expect("valid");
     }
     intake.take_rows(0).expect("decodes").into_iter().map(|decoded| decoded.rows).collect()
 }

@@ -8,6 +8,9 @@ use crate::query::plan::StreamPlan;
 use crate::query::stage::{Feed, Target};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, internal_err};
 use std::time::Duration;
 
 /// The plan of a query with its operators.
@@ -40,48 +43,63 @@ impl Graph {
     /// were late.
     ///
     /// # Errors
-    /// When an expression of the query fails on a row.
-    pub fn push(&mut self, scan: usize, rows: &RecordBatch) -> Result<u64> {
+    /// When an expression of the query fails on a row, and whether something had already come of the others.
+    pub fn push(&mut self, scan: usize, rows: &RecordBatch) -> std::result::Result<u64, Failed> {
         let before: u64 = self.late.iter().sum();
-        for feed in 0..self.plan.scans[scan].feeds.len() {
-            let feed = &self.plan.scans[scan].feeds[feed];
-            let (stage, leaf) = (feed.stage, feed.leaf);
-            let rows = rows.project(&feed.columns)?;
-            self.plan.stages.stages[stage].leaves[leaf].slot.put(vec![rows]);
-            self.run(stage)?;
+        let mut ready = Vec::new();
+        for feed in &self.plan.scans[scan].feeds {
+            let own = rows.project(&feed.columns).map_err(|error| Failed::before(error.into()))?;
+            let stage = &self.plan.stages.stages[feed.stage];
+            stage.leaves[feed.leaf].slot.put(vec![own]);
+            let rows = self.plan.run(stage).and_then(|rows| whole(stage.plan.schema(), rows));
+            ready.push((stage.target, rows.map_err(Failed::before)?));
+        }
+        let mut nothing_happened = true;
+        for (target, rows) in ready {
+            let taken = self.take(target, rows);
+            taken.map_err(|failed| Failed {
+                nothing_happened: nothing_happened && failed.nothing_happened,
+                ..failed
+            })?;
+            nothing_happened = false;
         }
         Ok(self.late.iter().sum::<u64>() - before)
     }
 
-    /// Runs a stage on what is in its slots, and takes the rows on to where they go.
-    fn run(&mut self, stage: usize) -> Result<()> {
-        let stage = &self.plan.stages.stages[stage];
-        let rows = self.plan.run(stage)?;
-        let (operator, input) = match stage.target {
-            Target::Result => {
-                self.results.extend(rows.into_iter().filter(|rows| rows.num_rows() > 0));
-                return Ok(());
-            }
-            Target::Operator(operator, input) => (operator, input),
-        };
-        let mut ready = Vec::new();
-        for rows in rows.into_iter().filter(|rows| rows.num_rows() > 0) {
-            let pushed = self.operators[operator].push(input, &rows).map_err(|error| of_running(&error))?;
-            self.late[operator] += pushed.late;
-            ready.extend(pushed.rows);
+    /// Takes the rows of a stage to where they go.
+    fn take(&mut self, target: Target, rows: RecordBatch) -> std::result::Result<(), Failed> {
+        if rows.num_rows() == 0 {
+            return Ok(());
         }
-        if ready.is_empty() { Ok(()) } else { self.give(operator, ready) }
+        let Target::Operator(operator, input) = target else {
+            self.results.push(rows);
+            return Ok(());
+        };
+        // An operator evaluates its expressions before it changes anything.
+        let pushed = self.operators[operator].push(input, &rows).map_err(Failed::before)?;
+        self.late[operator] += pushed.late;
+        if pushed.rows.iter().any(|rows| rows.num_rows() > 0) {
+            self.give(operator, pushed.rows).map_err(Failed::behind)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a stage on what is in its slots, and takes the rows on.
+    fn run(&mut self, stage: usize) -> datafusion::common::Result<()> {
+        let stage = &self.plan.stages.stages[stage];
+        let rows = self.plan.run(stage).and_then(|rows| whole(stage.plan.schema(), rows))?;
+        self.take(stage.target, rows).map_err(|failed| failed.error)
     }
 
     /// Takes the rows of an operator to the stage that reads it.
-    fn give(&mut self, operator: usize, rows: Vec<RecordBatch>) -> Result<()> {
+    fn give(&mut self, operator: usize, rows: Vec<RecordBatch>) -> datafusion::common::Result<()> {
         for (number, stage) in self.plan.stages.stages.iter().enumerate() {
             if let Some(leaf) = stage.leaves.iter().find(|leaf| leaf.feed == Feed::Operator(operator)) {
                 leaf.slot.put(rows);
                 return self.run(number);
             }
         }
-        Err(Error::failed("an operator's rows go nowhere"))
+        internal_err!("the rows of an operator go nowhere")
     }
 
     /// Event time has come to `watermark`: operators give what is ready, from the topics to the result.
@@ -102,10 +120,20 @@ impl Graph {
                 leaf.slot.put(ready);
             }
             if any {
-                self.run(number)?;
+                self.run(number).map_err(|error| of_running(&error))?;
             }
         }
         Ok(())
+    }
+
+    /// Rows of a topic that are older cannot change any result.
+    pub fn late_before(&self, scan: usize) -> Micros {
+        let feeds = self.plan.scans[scan].feeds.iter();
+        let bound = |target: Target| match target {
+            Target::Operator(operator, _) => self.operators[operator].late_before(),
+            Target::Result => Micros::MIN,
+        };
+        feeds.map(|feed| bound(self.plan.stages.stages[feed.stage].target)).min().unwrap_or(Micros::MIN)
     }
 
     /// The rows of the result since the last call.
@@ -151,5 +179,44 @@ impl Graph {
             operator.restore(snapshots).map_err(|error| of_running(&error))?;
         }
         Ok(())
+    }
+}
+
+/// Rows that did not go through the query.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: DataFusionError,
+    /// Whether no operator had changed yet: then a part of the rows can be tried alone.
+    pub nothing_happened: bool,
+}
+
+impl Failed {
+    fn before(error: DataFusionError) -> Self {
+        Self { error, nothing_happened: true }
+    }
+
+    fn behind(error: DataFusionError) -> Self {
+        Self { error, nothing_happened: false }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        of_running(&failed.error)
+    }
+}
+
+/// Why an expression failed, in a sentence.
+pub fn sentence(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    text.lines().next().unwrap_or_default().to_string()
+}
+
+/// The rows of a stage as one batch: what an operator takes, it takes as a whole or not at all.
+fn whole(schema: SchemaRef, rows: Vec<RecordBatch>) -> datafusion::common::Result<RecordBatch> {
+    match <[RecordBatch; 1]>::try_from(rows) {
+        Ok([only]) => Ok(only),
+        Err(several) => Ok(concat_batches(&schema, &several)?),
     }
 }

@@ -44,11 +44,11 @@ pub struct Intake {
     record: Record,
     columns: SchemaRef,
     time: String,
+    /// Whether the bytes of records are kept until their rows have gone through the query.
+    keeps_originals: bool,
     partitions: BTreeMap<i32, Open>,
     /// What happened since [`Self::take_counts`].
     counts: Counts,
-    /// The first refused record since [`Self::take_counts`], in words.
-    refused: Option<String>,
 }
 
 /// The records of one partition since the last batch.
@@ -57,6 +57,7 @@ struct Open {
     offsets: Vec<i64>,
     timestamps: Vec<Micros>,
     keys: Option<StringBuilder>,
+    originals: Option<Originals>,
 }
 
 /// The records of one partition as columns.
@@ -66,8 +67,57 @@ pub struct Decoded {
     pub partition: i32,
     /// The columns that the plan wants.
     pub rows: RecordBatch,
+    /// The event time of each row.
+    pub times: Option<ArrayRef>,
+    /// The offset of each row.
+    pub offsets: Int64Array,
+    /// Kafka's time of each row.
+    pub timestamps: TimestampMicrosecondArray,
+    /// The bytes of each row, where they are kept.
+    pub originals: Option<Originals>,
+}
+
+impl Decoded {
     /// The smallest and the largest event time, if any row has one.
-    pub times: Option<(Micros, Micros)>,
+    pub fn span(&self) -> Option<(Micros, Micros)> {
+        let times = self.times.as_ref()?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        Some((compute::min(times)?, compute::max(times)?))
+    }
+
+    /// The record that a row was made from; without key and value where they are not kept.
+    pub fn record(&self, row: usize) -> SourceRecord<'_> {
+        let (key, value) = self.originals.as_ref().map_or((None, None), |originals| originals.of(row));
+        let (offset, timestamp) = (self.offsets.value(row), self.timestamps.value(row));
+        SourceRecord { partition: self.partition, offset, timestamp, key, value }
+    }
+}
+
+/// The keys and values of records, one after the other.
+#[derive(Debug, Default)]
+pub struct Originals {
+    bytes: Vec<u8>,
+    /// Where each key and each value ends; `None` for one that is null.
+    ends: Vec<[Option<usize>; 2]>,
+    starts: Vec<usize>,
+}
+
+impl Originals {
+    fn keep(&mut self, record: &SourceRecord<'_>) {
+        self.starts.push(self.bytes.len());
+        self.ends.push([record.key, record.value].map(|part| {
+            self.bytes.extend_from_slice(part?);
+            Some(self.bytes.len())
+        }));
+    }
+
+    fn of(&self, row: usize) -> (Option<&[u8]>, Option<&[u8]>) {
+        let (Some(start), Some([key, value])) = (self.starts.get(row), self.ends.get(row)) else {
+            return (None, None);
+        };
+        let behind_key = key.unwrap_or(*start);
+        let part = |from: usize, end: &Option<usize>| end.and_then(|end| self.bytes.get(from..end));
+        (part(*start, key), part(behind_key, value))
+    }
 }
 
 impl Intake {
@@ -80,46 +130,55 @@ impl Intake {
             return Err(Error::usage(format!("topic '{}' has no columns", topic.name)));
         };
         let (time, partitions) = (time.to_string(), BTreeMap::new());
-        let (counts, refused) = (Counts::default(), None);
-        Ok(Self { topic: topic.clone(), record, columns, time, partitions, counts, refused })
+        let (counts, keeps_originals) = (Counts::default(), false);
+        Ok(Self { topic: topic.clone(), record, columns, time, keeps_originals, partitions, counts })
+    }
+
+    /// From now on the bytes of records are kept until their rows are taken.
+    pub fn keep_originals(&mut self) {
+        self.keeps_originals = true;
     }
 
     /// Decodes one record.
+    ///
+    /// # Errors
+    /// Why it cannot be used; it is counted.
     #[inline]
-    pub fn take(&mut self, record: SourceRecord<'_>) {
+    pub fn take(&mut self, record: &SourceRecord<'_>) -> Result<(), Reject> {
         self.counts.read += 1;
         if record.value.is_none() && self.is_compacted() {
             self.counts.tombstones += 1;
-            return;
+            return Ok(());
         }
         let open = match self.partitions.get_mut(&record.partition) {
             Some(open) => open,
             None => {
-                let open = Open::new(&self.record, &self.columns, &self.time);
+                let open = Open::new(&self.record, &self.columns, &self.time, self.keeps_originals);
                 self.partitions.entry(record.partition).or_insert(open)
             }
         };
         match open.decoder.push(record.value) {
-            Ok(()) => open.accept(&record),
-            Err(reject) => self.refuse(&record, &reject),
+            Ok(()) => open.accept(record),
+            Err(reject) => {
+                self.refused(reject.code);
+                return Err(reject);
+            }
         }
+        Ok(())
     }
 
     fn is_compacted(&self) -> bool {
         self.topic.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 
-    fn refuse(&mut self, record: &SourceRecord<'_>, reject: &Reject) {
-        *self.counts.rejected.entry(reject.code).or_default() += 1;
-        self.refused.get_or_insert_with(|| {
-            let (topic, partition, offset) = (&self.topic.name, record.partition, record.offset);
-            format!("topic {topic}, partition {partition}, offset {offset}: {reject}")
-        });
+    /// Counts a record that was refused.
+    pub fn refused(&mut self, code: Code) {
+        *self.counts.rejected.entry(code).or_default() += 1;
     }
 
-    /// What happened since the last call, and the first refused record in words.
-    pub fn take_counts(&mut self) -> (Counts, Option<String>) {
-        (std::mem::take(&mut self.counts), self.refused.take())
+    /// What happened since the last call.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
     }
 
     /// The accepted records since the last call, by partition, which arrived at `now`.
@@ -139,7 +198,7 @@ impl Intake {
 }
 
 impl Open {
-    fn new(record: &Record, columns: &SchemaRef, time: &str) -> Self {
+    fn new(record: &Record, columns: &SchemaRef, time: &str, keeps_originals: bool) -> Self {
         let wanted = |name: &&String| !KAFKA_COLUMNS.contains(&name.as_str());
         let mut names: Vec<_> =
             columns.fields().iter().map(|field| field.name()).filter(wanted).cloned().collect();
@@ -147,13 +206,17 @@ impl Open {
             names.push(time.to_string());
         }
         let keys = columns.field_with_name("_key").is_ok().then(StringBuilder::new);
-        Self { decoder: Decoder::new(record, &names), offsets: vec![], timestamps: vec![], keys }
+        let originals = keeps_originals.then(Originals::default);
+        Self { decoder: Decoder::new(record, &names), offsets: vec![], timestamps: vec![], keys, originals }
     }
 
     #[inline]
     fn accept(&mut self, record: &SourceRecord<'_>) {
         self.offsets.push(record.offset);
         self.timestamps.push(record.timestamp);
+        if let Some(originals) = &mut self.originals {
+            originals.keep(record);
+        }
         if let Some(keys) = &mut self.keys {
             keys.append_option(record.key.map(String::from_utf8_lossy));
         }
@@ -169,21 +232,20 @@ impl Open {
     ) -> Result<Decoded> {
         let rows = self.offsets.len();
         let mut own = self.decoder.finish()?.into_iter();
-        let timestamps: ArrayRef =
-            Arc::new(TimestampMicrosecondArray::from(std::mem::take(&mut self.timestamps)));
-        let offsets: ArrayRef = Arc::new(Int64Array::from(std::mem::take(&mut self.offsets)));
+        let timestamps = TimestampMicrosecondArray::from(std::mem::take(&mut self.timestamps));
+        let offsets = Int64Array::from(std::mem::take(&mut self.offsets));
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.fields().len());
         let arrival = || Arc::new(TimestampMicrosecondArray::from_value(now, rows)) as ArrayRef;
         let mut times = match time {
-            RECORD_TIME => Some(timestamps.clone()),
+            RECORD_TIME => Some(Arc::new(timestamps.clone()) as ArrayRef),
             ARRIVAL_TIME => Some(arrival()),
             _ => None,
         };
         for field in columns.fields() {
             let array = match field.name().as_str() {
-                "_timestamp" => timestamps.clone(),
+                "_timestamp" => Arc::new(timestamps.clone()),
                 ARRIVAL_TIME => arrival(),
-                "_offset" => offsets.clone(),
+                "_offset" => Arc::new(offsets.clone()),
                 "_partition" => Arc::new(Int32Array::from_value(partition, rows)),
                 "_topic" => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(topic, rows))),
                 "_key" => match &mut self.keys {
@@ -200,11 +262,7 @@ impl Open {
         let times = times.or_else(|| own.next());
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let rows = RecordBatch::try_new_with_options(columns.clone(), arrays, &options)?;
-        Ok(Decoded { partition, rows, times: times.as_ref().and_then(span) })
+        let originals = self.originals.as_mut().map(std::mem::take);
+        Ok(Decoded { partition, rows, times, offsets, timestamps, originals })
     }
-}
-
-fn span(times: &ArrayRef) -> Option<(Micros, Micros)> {
-    let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
-    Some((compute::min(times)?, compute::max(times)?))
 }

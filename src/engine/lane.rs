@@ -1,10 +1,11 @@
 //! The topics that a query reads, side by side: their sources, and what decodes their records.
 
 use super::intake::{Counts, Decoded, Intake};
-use super::source::{Position, Source};
+use super::source::{Position, Source, SourceRecord};
 use super::watermark::Lane;
 use crate::clock::Micros;
 use crate::query::plan::StreamPlan;
+use crate::record::reject::{Code, Reject};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -88,18 +89,43 @@ impl<'a> Topics<'a> {
         positions.all(|at| at.caught_up || at.next >= at.end)
     }
 
-    /// Reads and decodes a chunk of a topic at `now`; waits up to `patience` for its first record.
+    /// From now on the bytes of records are kept until their rows have gone through the query.
+    pub fn keep_originals(&mut self) {
+        self.each.iter_mut().for_each(|(_, intake)| intake.keep_originals());
+    }
+
+    /// Reads and decodes a chunk of a topic at `now`; waits up to `patience` for its first record. What
+    /// cannot be used goes to `refused`.
     ///
     /// # Errors
-    /// When the topic cannot be read any more.
-    pub fn read(&mut self, topic: usize, patience: Duration, now: Micros) -> Result<Vec<Decoded>> {
+    /// When the topic cannot be read any more, or `refused` fails.
+    pub fn read(
+        &mut self,
+        topic: usize,
+        patience: Duration,
+        now: Micros,
+        refused: &mut dyn FnMut(&SourceRecord<'_>, &Reject) -> Result<()>,
+    ) -> Result<Vec<Decoded>> {
         let (source, intake) = &mut self.each[topic];
-        source.read(CHUNK, patience, &mut |record| intake.take(record))?;
+        let mut failed = Ok(());
+        source.read(CHUNK, patience, &mut |record| {
+            if let Err(reject) = intake.take(&record)
+                && failed.is_ok()
+            {
+                failed = refused(&record, &reject);
+            }
+        })?;
+        failed?;
         intake.take_rows(now)
     }
 
-    /// What became of a topic's records since the last call, and the first refused one in words.
-    pub fn take_counts(&mut self, topic: usize) -> (Counts, Option<String>) {
+    /// Counts a record of a topic that was refused after it was decoded.
+    pub fn refused(&mut self, topic: usize, code: Code) {
+        self.each[topic].1.refused(code);
+    }
+
+    /// What became of a topic's records since the last call.
+    pub fn take_counts(&mut self, topic: usize) -> Counts {
         self.each[topic].1.take_counts()
     }
 

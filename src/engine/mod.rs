@@ -3,9 +3,11 @@
 //! One queue by topic, at its source; behind it, function calls on record batches. Memory is bounded by the
 //! chunk that is read at once and by the state, whatever the backlog.
 
+mod admit;
 pub mod graph;
 pub mod intake;
 mod lane;
+pub mod letters;
 pub mod operator;
 pub mod options;
 pub mod progress;
@@ -13,13 +15,15 @@ mod report;
 pub mod source;
 pub mod watermark;
 
+use crate::Result;
 use crate::clock::{Clock, Micros, Stop};
 use crate::query::plan::StreamPlan;
 use crate::sink::{Batch, Sink};
-use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use graph::Graph;
+use intake::Decoded;
 use lane::Topics;
+use letters::{DeadLetter, DeadLetters, Stage};
 use options::{Options, OutputMode, Trigger};
 use progress::{Durations, Progress};
 use source::Source;
@@ -40,6 +44,8 @@ pub struct Surroundings<'a> {
     pub sources: Vec<Box<dyn Source + 'a>>,
     /// What takes the results.
     pub sink: Box<dyn Sink + 'a>,
+    /// What keeps the records that cannot be used; without it they are counted only.
+    pub letters: Option<Box<dyn DeadLetters + 'a>>,
     /// Who hears of each batch.
     pub listener: Listener<'a>,
     /// The time.
@@ -52,9 +58,12 @@ pub struct Engine<'a> {
     options: Options,
     topics: Topics<'a>,
     sink: Box<dyn Sink + 'a>,
+    letters: Option<Box<dyn DeadLetters + 'a>>,
     listener: Listener<'a>,
     clock: Arc<dyn Clock>,
     watermark: Watermark,
+    /// Whether a refused record of this batch was told of.
+    told: bool,
     totals: Totals,
     last_trigger: Micros,
 }
@@ -107,15 +116,30 @@ impl<'a> Engine<'a> {
     /// A usage error when the plan and the options do not go together.
     pub fn new(plan: StreamPlan, options: Options, around: Surroundings<'a>) -> Result<Self> {
         options.check(&plan)?;
-        let Surroundings { sources, sink, listener, clock } = around;
+        let Surroundings { sources, sink, letters, listener, clock } = around;
         let delays: Vec<_> = plan.scans.iter().map(|scan| options.delay_of(&scan.topic)).collect();
         let mut watermark = Watermark::new(&delays, options.idle_timeout, options.policy);
-        let topics = Topics::new(&plan, sources)?;
+        let mut topics = Topics::new(&plan, sources)?;
+        if letters.is_some() {
+            topics.keep_originals();
+        }
         topics.lanes().for_each(|lane| watermark.expect(lane));
         let last_trigger = clock.now();
         let graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
         let totals = Totals::default();
-        Ok(Self { graph, options, topics, sink, listener, clock, watermark, totals, last_trigger })
+        Ok(Self {
+            graph,
+            options,
+            topics,
+            sink,
+            letters,
+            listener,
+            clock,
+            watermark,
+            told: false,
+            totals,
+            last_trigger,
+        })
     }
 
     /// Goes on from all snapshots of a query, in order. The sources stand where the last one says.
@@ -207,38 +231,28 @@ impl<'a> Engine<'a> {
         for topic in 0..self.topics.len() {
             let began = self.clock.now();
             let patience = PATIENCE / self.topics.len() as u32;
-            let decoded = self.topics.read(topic, patience, began)?;
-            self.count(topic, running)?;
+            let decoded = self.read(topic, patience, began)?;
+            running.counts[topic].add(self.topics.take_counts(topic));
             let processing = self.clock.now();
             running.durations.get_batch += millis(began, processing);
-            for partition in decoded {
-                let lane = (topic, partition.partition);
-                running.times = widest(running.times, partition.times);
-                let newest = partition.times.map(|(_, newest)| newest);
-                self.watermark.observe(lane, newest, processing);
-                let late = self.graph.push(topic, &partition.rows)?;
-                if late > 0 {
-                    *running.late.entry(lane).or_default() += late;
-                }
+            for partition in &decoded {
+                self.admit(topic, partition, processing, running)?;
             }
+            running.counts[topic].add(self.topics.take_counts(topic));
             running.durations.process += millis(processing, self.clock.now());
         }
         Ok(())
     }
 
-    fn count(&mut self, topic: usize, running: &mut Running) -> Result<()> {
-        let (counts, refused) = self.topics.take_counts(topic);
-        running.counts[topic].add(counts);
-        match refused {
-            Some(refused) if self.options.fail_fast => {
-                Err(Error::data(refused).hint("--fail-fast stops here"))
-            }
-            Some(refused) => {
-                tracing::warn!("refused a record: {refused}");
-                Ok(())
-            }
-            None => Ok(()),
-        }
+    /// Reads and decodes a chunk of a topic.
+    fn read(&mut self, topic: usize, patience: Duration, now: Micros) -> Result<Vec<Decoded>> {
+        let name = &self.graph.plan().scans[topic].topic.name;
+        let (letters, told, fail_fast) = (&mut self.letters, &mut self.told, self.options.fail_fast);
+        self.topics.read(topic, patience, now, &mut |record, reject| {
+            let letter = DeadLetter { topic: name, record: *record, stage: Stage::Decode, reject };
+            letters.as_mut().map_or(Ok(()), |letters| letters.put(&letter))?;
+            admit::tell(&letter, fail_fast, told)
+        })
     }
 
     /// Moves the watermark, gives out what the output mode says, and tells about the batch.
@@ -295,6 +309,8 @@ impl<'a> Engine<'a> {
             records,
             total_records: self.totals.read,
         })?;
+        self.letters.as_mut().map_or(Ok(()), |letters| letters.settle())?;
+        self.told = false;
         self.topics.mirror()?;
         let now = self.clock.now();
         running.durations.add_batch = millis(giving, now);

@@ -60,8 +60,32 @@ pub struct Options {
     pub policy: Policy,
     /// Whether a bounded run closes its last windows at the end.
     pub flush_at_end: bool,
+    /// How far ahead of the clock an event time may be; `None` is however far.
+    pub max_future: Option<Duration>,
+    /// How old a record may be; `None` is however old.
+    pub max_age: Option<Duration>,
+    /// Whether late records are dead letters; else they are counted.
+    pub keep_late: bool,
     /// Whether the first refused record ends the query.
     pub fail_fast: bool,
+}
+
+impl Default for Options {
+    /// A batch every 5 seconds, as documented; each topic's own delay; nothing is refused for its time.
+    fn default() -> Self {
+        Self {
+            trigger: Trigger::Interval(Duration::from_secs(5)),
+            mode: OutputMode::default(),
+            delay: None,
+            idle_timeout: Some(Duration::from_secs(30)),
+            policy: Policy::default(),
+            flush_at_end: false,
+            max_future: None,
+            max_age: None,
+            keep_late: false,
+            fail_fast: false,
+        }
+    }
 }
 
 impl Options {

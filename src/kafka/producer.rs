@@ -13,7 +13,7 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Statistics};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,8 +28,10 @@ const QUEUE_RECORDS: u64 = 100_000;
 pub struct Outgoing<'a> {
     /// The key, if it has one; it decides the partition.
     pub key: Option<&'a [u8]>,
-    /// The value.
-    pub value: &'a [u8],
+    /// The value; `None` is a null.
+    pub value: Option<&'a [u8]>,
+    /// What stands beside them, by name.
+    pub headers: &'a [(&'a str, &'a [u8])],
     /// The record's timestamp.
     pub time: Micros,
     /// Where it came from, given back when it fails.
@@ -109,16 +111,27 @@ impl Producer {
     pub fn send(&mut self, record: Outgoing) -> Result<()> {
         self.sent += 1;
         let ticket = Box::new(Ticket { line: record.line, handed_over: Instant::now() });
-        let mut message = BaseRecord::with_opaque_to(&self.topic, ticket)
-            .payload(record.value)
-            .timestamp(record.time.div_euclid(1_000));
-        message.key = record.key;
+        let mut message =
+            BaseRecord::with_opaque_to(&self.topic, ticket).timestamp(record.time.div_euclid(1_000));
+        (message.key, message.payload) = (record.key, record.value);
+        if !record.headers.is_empty() {
+            let all = OwnedHeaders::new_with_capacity(record.headers.len());
+            let add = |all: OwnedHeaders, (key, value): &(&str, &[u8])| {
+                all.insert(Header { key, value: Some(*value) })
+            };
+            message.headers = Some(record.headers.iter().fold(all, add));
+        }
         while let Err((error, refused)) = self.client.send(message) {
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => self.wait_for_room(),
                 Some(RDKafkaErrorCode::Fatal) | None => return Err(self.broken(&error)),
                 Some(code) => {
-                    self.ledger().fail(undelivered(record.line, record.key, record.value, code));
+                    self.ledger().fail(undelivered(
+                        record.line,
+                        record.key,
+                        record.value.unwrap_or_default(),
+                        code,
+                    ));
                     return Ok(());
                 }
             }

@@ -212,7 +212,13 @@ impl Run<'_> {
         self.plan.stamp.add(&mut self.row.value, self.totals.batches + 1, position, time);
         let Row { line, key, value } = &self.row;
         self.totals.sent += 1;
-        self.target.send(Outgoing { key: key.as_deref(), value, time, line: *line })
+        self.target.send(Outgoing {
+            key: key.as_deref(),
+            value: Some(value),
+            headers: &[],
+            time,
+            line: *line,
+        })
     }
 
     /// Rejects what was not delivered. A broker that no longer answers ends the run.

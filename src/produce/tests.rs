@@ -17,7 +17,8 @@ struct Broker {
 impl Target for Broker {
     fn send(&mut self, record: Outgoing) -> Result<()> {
         let key = record.key.map(|key| String::from_utf8_lossy(key).into_owned());
-        let value = serde_json::from_slice(record.value).map_err(|error| Error::failed(error.to_string()))?;
+        let value = serde_json::from_slice(record.value.unwrap_or_default())
+            .map_err(|error| Error::failed(error.to_string()))?;
         self.records.push((key, value, record.time));
         Ok(())
     }

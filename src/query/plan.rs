@@ -1,7 +1,7 @@
 //! SQL to a stream plan: what runs on each batch, what keeps state, and what runs on its results.
 
 use super::cut::{self, CutAtState, CutPlanner, Times};
-use super::error::{of_planning, of_running};
+use super::error::of_planning;
 use super::functions::{self, Now};
 use super::stage::{Feed, Stage, Stages};
 use super::{check, locate, parse, table};
@@ -116,11 +116,10 @@ impl StreamPlan {
     ///
     /// # Errors
     /// When an expression of the query fails on a row.
-    pub fn run(&self, stage: &Stage) -> Result<Vec<RecordBatch>> {
+    pub fn run(&self, stage: &Stage) -> datafusion::common::Result<Vec<RecordBatch>> {
         // A plan keeps metrics of each execution, so each gets a fresh copy.
-        let fresh = reset_plan_states(stage.plan.clone()).map_err(|error| of_running(&error))?;
-        let rows = self.runtime.block_on(collect(fresh, self.context.clone()));
-        rows.map_err(|error| of_running(&error))
+        let fresh = reset_plan_states(stage.plan.clone())?;
+        self.runtime.block_on(collect(fresh, self.context.clone()))
     }
 }
 

@@ -19,6 +19,12 @@ pub enum Code {
     NullCustomer,
     /// Another of the record's rules fails.
     InvalidValue,
+    /// An expression of the query fails on the record.
+    TransformFailed,
+    /// Its event time is older than the freshness limit.
+    Stale,
+    /// All of its windows were final before it came.
+    Late,
     /// Over the topic's maximum size on producing.
     TooLarge,
     /// A line of a CSV that is no row of it: too few or too many fields, or not UTF-8.
@@ -38,6 +44,9 @@ impl Code {
             Self::InvalidAmount => "INVALID_AMOUNT",
             Self::NullCustomer => "NULL_CUSTOMER",
             Self::InvalidValue => "INVALID_VALUE",
+            Self::TransformFailed => "TRANSFORM_FAILED",
+            Self::Stale => "STALE",
+            Self::Late => "LATE",
             Self::TooLarge => "TOO_LARGE",
             Self::MalformedRow => "MALFORMED_ROW",
             Self::NotDelivered => "NOT_DELIVERED",

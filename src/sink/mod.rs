@@ -1,6 +1,7 @@
 //! Where results go: a file per sink behind one small trait.
 
 pub mod console;
+pub mod letters;
 pub mod memory;
 
 use crate::Result;

@@ -85,6 +85,7 @@ impl Run<'_> {
         let around = Surroundings {
             sources,
             sink: Box::new(self.shown.clone()),
+            letters: None,
             listener: Box::new(|_| Ok(())),
             clock: Arc::new(ManualClock::at(0)),
         };
@@ -99,7 +100,7 @@ impl Run<'_> {
             idle_timeout: None,
             policy: self.policy,
             flush_at_end: flush,
-            fail_fast: false,
+            ..Options::default()
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `ecap-consume`: windowed SQL over topics, from flags or from a file.
 
 mod flags;
+mod letters;
 mod run;
 mod show;
 

@@ -1,6 +1,6 @@
 //! The flags that say how a query runs, and running it.
 
-use super::show;
+use super::{letters, show};
 use crate::cli::common::{CommonArgs, Settings};
 use crate::cli::{interrupt, output};
 use crate::clock::SystemClock;
@@ -39,7 +39,7 @@ pub struct RunArgs {
     time_column: Option<String>,
     /// After which silence a partition holds back no results; off is never
     #[arg(long, default_value = "30s", value_name = "DURATION", allow_hyphen_values = true)]
-    idle_timeout: IdleTimeout,
+    idle_timeout: Limit,
     /// The slowest partition decides how far time is, or Spark's single maximum
     #[arg(long, value_enum, default_value_t)]
     watermark_policy: WatermarkPolicy,
@@ -49,6 +49,18 @@ pub struct RunArgs {
     /// Stop at the first record that cannot be used (exit 5)
     #[arg(long)]
     fail_fast: bool,
+    /// How far ahead of the clock an event time may be before the record is refused; off is however far
+    #[arg(long, default_value = "1h", value_name = "DURATION", allow_hyphen_values = true)]
+    max_future: Limit,
+    /// How old a record may be before it is refused; off is however old
+    #[arg(long, default_value = "off", value_name = "DURATION", allow_hyphen_values = true)]
+    max_age: Limit,
+    /// Where records that cannot be used go: off (they are counted), topic (each topic's own .dlq), or a file
+    #[arg(long, default_value = "off", value_name = "WHERE")]
+    dead_letters: letters::Where,
+    /// What becomes of late records: drop (they are counted), or dead-letter
+    #[arg(long, value_enum, default_value_t)]
+    late: letters::Late,
     /// The group under which lag tools see the positions [default: ecap- and the topic's name]
     #[arg(long, value_name = "GROUP")]
     consumer_group: Option<String>,
@@ -85,9 +97,9 @@ enum WatermarkPolicy {
 
 /// A duration, or `off`.
 #[derive(Debug, Clone, Copy)]
-struct IdleTimeout(Option<Duration>);
+struct Limit(Option<Duration>);
 
-impl std::str::FromStr for IdleTimeout {
+impl std::str::FromStr for Limit {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -116,6 +128,9 @@ impl RunArgs {
                 WatermarkPolicy::Spark => Policy::Spark,
             },
             flush_at_end: self.flush_at_end,
+            max_future: self.max_future.0,
+            max_age: self.max_age.0,
+            keep_late: self.late == letters::Late::DeadLetter,
             fail_fast: self.fail_fast,
         }
     }
@@ -146,9 +161,11 @@ pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) 
     settings.connection.check()?;
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
     let sources = topics.iter().map(|topic| args.source(topic, settings)).collect::<Result<_>>()?;
+    let letters = args.dead_letters.open(args.late, &plan, settings)?;
     let around = Surroundings {
         sources,
         sink: shown.sink(),
+        letters,
         listener: shown.listener(),
         clock: Arc::new(SystemClock),
     };

@@ -106,6 +106,10 @@ impl Operator for Dedup {
         Ok(vec![])
     }
 
+    fn late_before(&self) -> Micros {
+        self.watermark.saturating_add(1)
+    }
+
     fn rows(&self) -> usize {
         self.seen.len()
     }

@@ -28,6 +28,9 @@ pub trait Operator {
     /// what no row to come can need.
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>>;
 
+    /// Rows that are older cannot change any result: they are late.
+    fn late_before(&self) -> Micros;
+
     /// How many rows or groups are kept.
     fn rows(&self) -> usize;
 

@@ -305,6 +305,10 @@ impl Operator for SessionAggregate {
         Ok(rows)
     }
 
+    fn late_before(&self) -> Micros {
+        self.watermark.saturating_sub(self.gap)
+    }
+
     fn rows(&self) -> usize {
         self.open.values().map(Vec::len).sum()
     }

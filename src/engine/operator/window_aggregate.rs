@@ -223,6 +223,10 @@ impl Operator for WindowAggregate {
         }
     }
 
+    fn late_before(&self) -> Micros {
+        self.open
+    }
+
     fn rows(&self) -> usize {
         self.panes.values().map(Pane::groups).sum()
     }

@@ -1,0 +1,198 @@
+//! Which decoded records go through the query, and what becomes of the others.
+
+use super::intake::Decoded;
+use super::letters::{DeadLetter, Stage};
+use super::{Engine, Running, widest};
+use crate::clock::Micros;
+use crate::query::error::of_running;
+use crate::record::reject::{Code, Reject};
+use crate::units::{format_duration, format_rfc3339};
+use crate::{Error, Result};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
+use std::time::Duration;
+
+/// The rows of a partition that are still in the race, and which records they were made from.
+struct Admitted {
+    rows: RecordBatch,
+    records: Vec<usize>,
+}
+
+impl Engine<'_> {
+    /// Takes the records of a partition through the query, as of `now`.
+    pub(super) fn admit(
+        &mut self,
+        topic: usize,
+        decoded: &Decoded,
+        now: Micros,
+        running: &mut Running,
+    ) -> Result<()> {
+        let lane = (topic, decoded.partition);
+        let mut admitted = None;
+        let mut span = decoded.span();
+        if span.is_some_and(|span| self.is_odd(topic, span, now)) {
+            let kept = self.without_odd_times(topic, decoded, now, running)?;
+            let times = decoded.times.as_ref().map(|times| times.as_primitive::<TimestampMicrosecondType>());
+            let kept_times = kept.records.iter().filter_map(|row| times.map(|times| times.value(*row)));
+            span = kept_times.fold(None, |span, time| widest(span, Some((time, time))));
+            admitted = Some(kept);
+        }
+        running.times = widest(running.times, span);
+        self.watermark.observe(lane, span.map(|(_, newest)| newest), now);
+        let late = match admitted {
+            None => self.pass(topic, decoded, &decoded.rows, &|row| row)?,
+            Some(kept) => self.pass(topic, decoded, &kept.rows, &|row| kept.records[row])?,
+        };
+        if late > 0 {
+            *running.late.entry(lane).or_default() += late;
+        }
+        Ok(())
+    }
+
+    /// Whether some time between the oldest and the newest has to be looked at.
+    fn is_odd(&self, topic: usize, (oldest, newest): (Micros, Micros), now: Micros) -> bool {
+        let ahead = self.options.max_future.is_some_and(|most| newest > now.saturating_add(micros(most)));
+        let stale = self.options.max_age.is_some_and(|most| oldest < now.saturating_sub(micros(most)));
+        ahead || stale || (self.options.keep_late && oldest < self.graph.late_before(topic))
+    }
+
+    /// The rows whose time can be used.
+    fn without_odd_times(
+        &mut self,
+        topic: usize,
+        decoded: &Decoded,
+        now: Micros,
+        running: &mut Running,
+    ) -> Result<Admitted> {
+        let Some(times) = decoded.times.clone() else {
+            let records = (0..decoded.rows.num_rows()).collect();
+            return Ok(Admitted { rows: decoded.rows.clone(), records });
+        };
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let (late_before, mut records) = (self.graph.late_before(topic), Vec::new());
+        for row in 0..times.len() {
+            let Some((stage, reject)) = self.odd(topic, times, row, now, late_before) else {
+                records.push(row);
+                continue;
+            };
+            if reject.code == Code::Late {
+                *running.late.entry((topic, decoded.partition)).or_default() += 1;
+                self.keep_letter(topic, decoded, row, stage, &reject)?;
+            } else {
+                self.refuse(topic, decoded, row, stage, &reject)?;
+            }
+        }
+        let mut kept = vec![false; times.len()];
+        records.iter().for_each(|row| kept[*row] = true);
+        Ok(Admitted { rows: filter_record_batch(&decoded.rows, &BooleanArray::from(kept))?, records })
+    }
+
+    /// What is wrong with the time of a row, if anything.
+    fn odd(
+        &self,
+        topic: usize,
+        times: &TimestampMicrosecondArray,
+        row: usize,
+        now: Micros,
+        late_before: Micros,
+    ) -> Option<(Stage, Reject)> {
+        if times.is_null(row) {
+            return None;
+        }
+        let (time, column) = (times.value(row), &self.graph.plan().scans[topic].time);
+        let shown = || format!("{column} = {}", format_rfc3339(time));
+        let apart = |a: Micros, b: Micros| format_duration(Duration::from_secs(a.abs_diff(b) / 1_000_000));
+        if self.options.max_future.is_some_and(|most| time > now.saturating_add(micros(most))) {
+            let reason = format!("{} is {} ahead of the clock", shown(), apart(time, now));
+            return Some((Stage::Time, Reject::new(Code::InvalidValue, reason)));
+        }
+        if self.options.max_age.is_some_and(|most| time < now.saturating_sub(micros(most))) {
+            let reason = format!("{} is {} old", shown(), apart(now, time));
+            return Some((Stage::Time, Reject::new(Code::Stale, reason)));
+        }
+        if self.options.keep_late && time < late_before {
+            let reason =
+                format!("{}: its windows were final before {}", shown(), format_rfc3339(late_before));
+            return Some((Stage::Window, Reject::new(Code::Late, reason)));
+        }
+        None
+    }
+
+    /// Takes rows through the query; gives how many were late. Rows on which an expression fails are found
+    /// by halving, and refused one by one.
+    fn pass(
+        &mut self,
+        topic: usize,
+        decoded: &Decoded,
+        rows: &RecordBatch,
+        record: &dyn Fn(usize) -> usize,
+    ) -> Result<u64> {
+        let mut late = 0;
+        // The halves still to come, the next one last.
+        let mut parts = vec![(0, rows.num_rows())];
+        while let Some((start, count)) = parts.pop() {
+            match self.graph.push(topic, &rows.slice(start, count)) {
+                Ok(more) => late += more,
+                Err(failed) if !failed.nothing_happened => return Err(of_running(&failed.error)),
+                Err(failed) if count == 1 => {
+                    let reason = super::graph::sentence(&failed.error);
+                    let reject = Reject::new(Code::TransformFailed, reason);
+                    self.refuse(topic, decoded, record(start), Stage::Transform, &reject)?;
+                }
+                Err(failed) if count == 0 => return Err(of_running(&failed.error)),
+                Err(_) => {
+                    let half = count / 2;
+                    parts.push((start + half, count - half));
+                    parts.push((start, half));
+                }
+            }
+        }
+        Ok(late)
+    }
+
+    /// Counts a record that is refused, keeps it, and says so once a batch; the first one ends the query where
+    /// that was asked for.
+    fn refuse(
+        &mut self,
+        topic: usize,
+        decoded: &Decoded,
+        row: usize,
+        stage: Stage,
+        reject: &Reject,
+    ) -> Result<()> {
+        self.topics.refused(topic, reject.code);
+        self.keep_letter(topic, decoded, row, stage, reject)?;
+        let topic = &self.graph.plan().scans[topic].topic.name;
+        let letter = DeadLetter { topic, record: decoded.record(row), stage, reject };
+        tell(&letter, self.options.fail_fast, &mut self.told)
+    }
+
+    fn keep_letter(
+        &mut self,
+        topic: usize,
+        decoded: &Decoded,
+        row: usize,
+        stage: Stage,
+        reject: &Reject,
+    ) -> Result<()> {
+        let topic = &self.graph.plan().scans[topic].topic.name;
+        let letter = DeadLetter { topic, record: decoded.record(row), stage, reject };
+        self.letters.as_mut().map_or(Ok(()), |letters| letters.put(&letter))
+    }
+}
+
+/// Says that a record was refused, where it is the first of its batch. With `fail_fast` that is an error.
+pub(super) fn tell(letter: &DeadLetter<'_>, fail_fast: bool, told: &mut bool) -> Result<()> {
+    if fail_fast {
+        return Err(Error::data(letter.to_string()).hint("--fail-fast stops here"));
+    }
+    if !std::mem::replace(told, true) {
+        tracing::warn!("refused a record: {letter}");
+    }
+    Ok(())
+}
+
+fn micros(duration: Duration) -> Micros {
+    Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
+}

@@ -1,0 +1,65 @@
+//! Dead letters: records that a query cannot use, as they stood in their topic, with the reason.
+
+use super::source::SourceRecord;
+use crate::Result;
+use crate::record::reject::Reject;
+
+/// Where in a query a record was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading its value.
+    Decode,
+    /// Judging its event time.
+    Time,
+    /// An expression of the query.
+    Transform,
+    /// A window that was final.
+    Window,
+}
+
+impl Stage {
+    /// The stage as dead letters show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Time => "time",
+            Self::Transform => "transform",
+            Self::Window => "window",
+        }
+    }
+}
+
+/// A record that cannot be used.
+#[derive(Debug)]
+pub struct DeadLetter<'a> {
+    /// The topic that it stood in.
+    pub topic: &'a str,
+    /// The record as it stood there.
+    pub record: SourceRecord<'a>,
+    /// Where it was refused.
+    pub stage: Stage,
+    /// Why.
+    pub reject: &'a Reject,
+}
+
+impl std::fmt::Display for DeadLetter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (topic, partition, offset) = (self.topic, self.record.partition, self.record.offset);
+        write!(f, "topic {topic}, partition {partition}, offset {offset}: {}", self.reject)
+    }
+}
+
+/// Takes dead letters.
+pub trait DeadLetters {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn put(&mut self, letter: &DeadLetter<'_>) -> Result<()>;
+
+    /// Waits until all that were taken are safe; called before a batch counts as done.
+    ///
+    /// # Errors
+    /// When they cannot be kept.
+    fn settle(&mut self) -> Result<()>;
+}
