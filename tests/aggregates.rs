@@ -74,12 +74,14 @@ fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
         policy: Policy::Partitions,
         flush_at_end: true,
         fail_fast: true,
+        ..Options::default()
     };
     let memory = Memory::default();
     let position = Position { end: SALES.len() as i64, ..Position::default() };
     let around = Surroundings {
         sources: vec![Box::new(Few { positions: [(0, position)].into(), at_once })],
         sink: Box::new(memory.clone()),
+        letters: None,
         listener: Box::new(|_| Ok(())),
         clock: Arc::new(ManualClock::at(0)),
     };
