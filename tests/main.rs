@@ -11,6 +11,7 @@ mod cli;
 mod consume;
 mod r#gen;
 mod golden;
+mod joins;
 mod produce;
 mod sessions;
 mod topics;

@@ -130,7 +130,7 @@ impl Graph {
     pub fn late_before(&self, scan: usize) -> Micros {
         let feeds = self.plan.scans[scan].feeds.iter();
         let bound = |target: Target| match target {
-            Target::Operator(operator, _) => self.operators[operator].late_before(),
+            Target::Operator(operator, input) => self.operators[operator].late_before(input),
             Target::Result => Micros::MIN,
         };
         feeds.map(|feed| bound(self.plan.stages.stages[feed.stage].target)).min().unwrap_or(Micros::MIN)

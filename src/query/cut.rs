@@ -3,9 +3,10 @@
 use super::aggregate::AggregateSpec;
 use super::dedup::{Dedup, DedupSpec};
 use super::event_time::{self, EventTime};
+use super::join::{JoinSpec, StreamJoin, stream_join};
 use super::slot::{Origin, SlotExec};
 use super::window_emit::{WindowEmit, by_window};
-use crate::clock::Micros;
+use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::config::ConfigOptions;
@@ -13,7 +14,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
-    Distinct, Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNode,
+    Distinct, Expr, ExprSchemable, Extension, Join, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNode,
     UserDefinedLogicalNodeCore,
 };
 use datafusion::optimizer::AnalyzerRule;
@@ -34,6 +35,8 @@ pub enum Cut {
     Window(Box<WindowEmit>),
     /// Rows that come once.
     Dedup(Arc<DedupSpec>),
+    /// A join of two streams.
+    Join(Arc<JoinSpec>),
 }
 
 /// What an operator is made from.
@@ -43,6 +46,8 @@ pub enum OperatorSpec {
     Window(Arc<AggregateSpec>),
     /// Rows that come once.
     Dedup(Arc<DedupSpec>),
+    /// A join of two streams.
+    Join(Arc<JoinSpec>),
 }
 
 impl fmt::Display for Cut {
@@ -50,6 +55,7 @@ impl fmt::Display for Cut {
         match self {
             Self::Window(emit) => write!(f, "Windows: {}", emit.windows),
             Self::Dedup(_) => write!(f, "Dedup"),
+            Self::Join(spec) => write!(f, "{} join of streams", spec.kind),
         }
     }
 }
@@ -106,20 +112,47 @@ impl CutAtState {
 }
 
 /// Which event-time columns of topics the windows, joins and keys of a query are about, first come first.
-pub fn times_of(plan: &LogicalPlan) -> Result<Vec<(String, String)>> {
+/// `times` are those that a join prefers.
+pub fn times_of(plan: &LogicalPlan, times: &Times) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     plan.apply(|node| {
-        if let LogicalPlan::Extension(Extension { node }) = node {
-            let node: &dyn Any = node.as_any();
-            if let Some(emit) = node.downcast_ref::<WindowEmit>()
-                && let Some(EventTime::Times { columns, .. }) = emit_time(emit)
-            {
-                found.extend(columns);
+        match node {
+            LogicalPlan::Join(join) if joins_streams(join) => found.extend(join_times(join, times)),
+            LogicalPlan::Extension(Extension { node }) => {
+                let node: &dyn Any = node.as_any();
+                if let Some(emit) = node.downcast_ref::<WindowEmit>()
+                    && let Some(EventTime::Times { columns, .. }) = emit_time(emit)
+                {
+                    found.extend(columns);
+                }
             }
+            _ => {}
         }
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     })?;
     Ok(found)
+}
+
+fn joins_streams(join: &Join) -> bool {
+    event_time::reads_stream(&join.left) && event_time::reads_stream(&join.right)
+}
+
+/// The columns that bound a join, where those in `times` do not.
+fn join_times(join: &Join, times: &Times) -> Vec<(String, String)> {
+    if stream_join(join, |plan, time| event_time::lag(plan, time, times)).is_ok() {
+        return vec![];
+    }
+    let any = |plan: &LogicalPlan, time: &Expr| {
+        let is_time = matches!(time.get_type(plan.schema()), Ok(DataType::Timestamp(..)));
+        event_time::of(plan, time)?.lag().filter(|_| is_time)
+    };
+    let Ok(node) = stream_join(join, any) else { return vec![] };
+    let sides = [&join.left, &join.right].into_iter().zip(&node.times);
+    let columns = sides.filter_map(|(input, time)| match event_time::of(input, time)? {
+        EventTime::Times { columns, .. } => Some(columns),
+        EventTime::Window { .. } => None,
+    });
+    columns.flatten().collect()
 }
 
 /// The windows' time over the rows that are aggregated. The optimizer may have given it another form there.
@@ -138,9 +171,13 @@ fn emit_time(emit: &WindowEmit) -> Option<EventTime> {
 ///
 /// # Errors
 /// A usage error when a join keeps state that no time bound lets go.
-pub fn resolve(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub fn resolve(plan: LogicalPlan, times: &Times) -> Result<LogicalPlan> {
     let resolve = |node: LogicalPlan| {
         let ours = match &node {
+            LogicalPlan::Join(join) if joins_streams(join) => {
+                let join = stream_join(join, |plan, time| event_time::lag(plan, time, times));
+                extension(join.map_err(|error| DataFusionError::External(Box::new(error)))?)
+            }
             LogicalPlan::Extension(Extension { node }) => match lagging(node.as_ref()) {
                 Some(ours) => ours,
                 None => return Ok(Transformed::no(LogicalPlan::Extension(Extension { node: node.clone() }))),
@@ -190,17 +227,11 @@ impl ExtensionPlanner for CutPlanner {
             Cut::Window(Box::new(emit.clone()))
         } else if let Some(dedup) = any.downcast_ref::<Dedup>() {
             Cut::Dedup(Arc::new(DedupSpec::of(dedup, physical)?))
+        } else if let (Some(join), [left, right]) = (any.downcast_ref::<StreamJoin>(), inputs) {
+            Cut::Join(Arc::new(JoinSpec::of(join, [left.schema(), right.schema()], physical)?))
         } else {
             return Ok(None);
         };
         Ok(Some(Arc::new(SlotExec::new(schema, Origin::Cut(Arc::new(cut)), inputs.to_vec()))))
-    }
-}
-
-/// How far an operator's rows may be behind the watermark, in microseconds.
-pub fn lag_of(spec: &OperatorSpec) -> Micros {
-    match spec {
-        OperatorSpec::Window(spec) => spec.lag,
-        OperatorSpec::Dedup(spec) => spec.lag,
     }
 }

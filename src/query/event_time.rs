@@ -1,7 +1,9 @@
 //! Where a column's time comes from, and how far it may be behind the watermark.
 
+use super::cut::Times;
 use super::dedup::Dedup;
 use super::functions::WINDOW_TIME;
+use super::join::StreamJoin;
 use super::slot::SourceTable;
 use super::window_emit::WindowEmit;
 use crate::clock::Micros;
@@ -39,6 +41,18 @@ impl EventTime {
             Self::Times { lag, .. } => Some(*lag),
             Self::Window { .. } => None,
         }
+    }
+}
+
+/// How far behind the watermark the rows to come may be by a time, in microseconds; `None` where it is not
+/// made of the event times of topics that `times` names.
+pub fn lag(plan: &LogicalPlan, time: &Expr, times: &Times) -> Option<Micros> {
+    match of(plan, time)? {
+        EventTime::Times { columns, lag } => {
+            let known = |(topic, column): &(String, String)| times.get(topic) == Some(column);
+            columns.iter().all(known).then_some(lag)
+        }
+        EventTime::Window { .. } => None,
     }
 }
 
@@ -110,7 +124,21 @@ fn of_node(
         let window = EventTime::Window { size: emit.windows.size(), lag: emit.lag };
         return (at == emit.position).then_some(window);
     }
+    if let Some(join) = node.downcast_ref::<StreamJoin>() {
+        return of_joined(join, at);
+    }
     at_position(&node.downcast_ref::<Dedup>()?.input, at)
+}
+
+/// A join holds rows back, all columns of a row for as long.
+fn of_joined(join: &StreamJoin, at: usize) -> Option<EventTime> {
+    let left = join.inputs[0].schema().fields().len();
+    let (side, at) = if at < left { (0, at) } else { (1, at - left) };
+    let held = |lag: Micros| join.lag().saturating_add((lag - join.lags[side]).max(0));
+    Some(match at_position(&join.inputs[side], at)? {
+        EventTime::Times { columns, lag } => EventTime::Times { columns, lag: held(lag) },
+        EventTime::Window { size, lag } => EventTime::Window { size, lag: held(lag) },
+    })
 }
 
 fn at_position(plan: &LogicalPlan, at: usize) -> Option<EventTime> {

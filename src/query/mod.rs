@@ -4,6 +4,7 @@
 //! cuts the plan there, [`plan`] keeps the parts, and the engine's operators stand between them.
 
 pub mod aggregate;
+mod bounds;
 pub mod check;
 pub mod cut;
 pub mod dedup;
@@ -11,6 +12,8 @@ pub mod error;
 pub mod event_time;
 pub mod flags;
 pub mod functions;
+pub mod join;
+mod join_error;
 pub mod locate;
 mod parse;
 pub mod plan;

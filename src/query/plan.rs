@@ -91,9 +91,10 @@ impl StreamPlan {
         let logical = state.statement_to_plan(statement).await.map_err(of_planning)?;
         let optimized = state.optimize(&logical).map_err(of_planning)?;
         if time.is_none() {
-            prefer_windows(&mut times, &topics, cut::times_of(&optimized).map_err(of_planning)?);
+            let found = cut::times_of(&optimized, &times).map_err(of_planning)?;
+            prefer_windows(&mut times, &topics, found);
         }
-        let resolved = cut::resolve(optimized).map_err(of_planning)?;
+        let resolved = cut::resolve(optimized, &times).map_err(of_planning)?;
         check::continuous(&resolved)?;
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(CutPlanner)]);
         let plan = planner.create_physical_plan(&resolved, &state).await.map_err(of_planning)?;

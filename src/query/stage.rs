@@ -98,6 +98,7 @@ impl Stages {
                 OperatorSpec::Window(Arc::new(spec))
             }
             Cut::Dedup(spec) => OperatorSpec::Dedup(spec.clone()),
+            Cut::Join(spec) => OperatorSpec::Join(spec.clone()),
         };
         let feeding: Vec<usize> = inputs.into_iter().map(|plan| self.add(plan)).collect::<Result<_>>()?;
         let number = self.operators.len();

@@ -106,7 +106,7 @@ impl Operator for Dedup {
         Ok(vec![])
     }
 
-    fn late_before(&self) -> Micros {
+    fn late_before(&self, _: usize) -> Micros {
         self.watermark.saturating_add(1)
     }
 

@@ -4,6 +4,10 @@ mod accumulators;
 pub mod dedup;
 mod distinct;
 mod groups;
+pub mod join;
+mod join_bucket;
+mod join_index;
+mod join_side;
 mod pane;
 pub mod session;
 mod state_rows;
@@ -28,8 +32,8 @@ pub trait Operator {
     /// what no row to come can need.
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>>;
 
-    /// Rows that are older cannot change any result: they are late.
-    fn late_before(&self) -> Micros;
+    /// Rows of its input number `input` that are older cannot change any result: they are late.
+    fn late_before(&self, input: usize) -> Micros;
 
     /// How many rows or groups are kept.
     fn rows(&self) -> usize;
@@ -83,5 +87,6 @@ pub fn of(spec: &OperatorSpec, delay: Duration) -> Result<Box<dyn Operator>> {
             Windows::Session { gap } => Box::new(session::SessionAggregate::new(spec.clone(), *gap)?),
         },
         OperatorSpec::Dedup(spec) => Box::new(dedup::Dedup::new(spec.clone(), delay)?),
+        OperatorSpec::Join(spec) => Box::new(join::Join::new(spec.clone())?),
     })
 }

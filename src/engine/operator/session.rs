@@ -305,7 +305,7 @@ impl Operator for SessionAggregate {
         Ok(rows)
     }
 
-    fn late_before(&self) -> Micros {
+    fn late_before(&self, _: usize) -> Micros {
         self.watermark.saturating_sub(self.gap)
     }
 

@@ -223,7 +223,7 @@ impl Operator for WindowAggregate {
         }
     }
 
-    fn late_before(&self) -> Micros {
+    fn late_before(&self, _: usize) -> Micros {
         self.open
     }
 

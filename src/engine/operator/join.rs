@@ -1,0 +1,241 @@
+//! The join of two streams: each row meets what the other side keeps, and is kept itself until nothing
+//! that it could match can come any more. A row of an outer side that matched nothing comes out then.
+
+use super::join_side::{Arrived, CHUNK, Kept, Place};
+use super::{Operator, Pushed, Snapshot};
+use crate::clock::Micros;
+use crate::engine::options::OutputMode;
+use crate::query::join::JoinSpec;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::Result;
+use datafusion::physical_plan::PhysicalExpr;
+use std::sync::Arc;
+
+/// A symmetric hash join within a time bound.
+pub struct Join {
+    spec: Arc<JoinSpec>,
+    converter: RowConverter,
+    kept: [Kept; 2],
+    watermark: Micros,
+}
+
+/// What came of rows when they met the other side.
+struct Met {
+    /// The rows that match, side by side.
+    joined: Vec<RecordBatch>,
+    /// Which of the rows that arrived matched.
+    own: Vec<bool>,
+    /// Which of the rows that are kept matched.
+    other: Vec<Place>,
+}
+
+/// Rows that match by key and time: positions among those that arrived, and places on the other side.
+#[derive(Default)]
+struct Pairs {
+    own: Vec<u32>,
+    other: Vec<Place>,
+}
+
+impl Join {
+    /// Nothing kept yet.
+    ///
+    /// # Errors
+    /// When a key has a type that cannot be compared.
+    pub fn new(spec: Arc<JoinSpec>) -> Result<Self> {
+        let left = &spec.sides[0];
+        let types = left.keys.iter().map(|key| key.data_type(&left.schema).map(SortField::new));
+        let converter = RowConverter::new(types.collect::<Result<_>>()?)?;
+        let kept = [Kept::new(&spec, 0), Kept::new(&spec, 1)];
+        Ok(Self { spec, converter, kept, watermark: Micros::MIN })
+    }
+
+    /// Counts the late rows, gives out those that cannot match anything, and gives the others.
+    fn admit(&self, side: usize, rows: &RecordBatch, pushed: &mut Pushed) -> Result<Option<Arrived>> {
+        let spec = &self.spec.sides[side];
+        let times = spec.time.evaluate(rows)?.into_array(rows.num_rows())?;
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let able = spec.condition.as_ref().map(|condition| holds(condition, rows)).transpose()?;
+        let late_until = self.spec.late_until(side, self.watermark);
+        let (mut live, mut alone) = (Vec::new(), Vec::new());
+        for (row, position) in (0..rows.num_rows()).zip(0u32..) {
+            let able = able.as_ref().is_none_or(|able| able.value(row));
+            if times.is_valid(row) && times.value(row) <= late_until {
+                pushed.late += 1;
+            } else if times.is_valid(row) && able {
+                live.push(position);
+            } else {
+                alone.push(position);
+            }
+        }
+        self.give_alone(side, rows, alone, &mut pushed.rows)?;
+        let live = match live.len() {
+            0 => return Ok(None),
+            all if all == rows.num_rows() => rows.clone(),
+            _ => take_record_batch(rows, &UInt32Array::from(live))?,
+        };
+        Arrived::of(spec, self.spec.nulls_match, &self.converter, live).map(Some)
+    }
+
+    /// Joins rows that arrived with what the other side keeps. Changes nothing yet.
+    fn meet(&self, side: usize, arrived: &Arrived) -> Result<Met> {
+        let (from, to) = self.spec.reach(side);
+        let own = vec![false; arrived.rows.num_rows()];
+        let mut met = Met { joined: Vec::new(), own, other: Vec::new() };
+        let mut pairs = Pairs::default();
+        for (row, position) in (0..arrived.rows.num_rows()).zip(0u32..) {
+            let Some(key) = arrived.key(row) else { continue };
+            let time = arrived.times[row];
+            let within = (time.saturating_add(from), time.saturating_add(to));
+            for place in self.kept[1 - side].find(key, within) {
+                pairs.own.push(position);
+                pairs.other.push(place);
+            }
+            if pairs.own.len() >= CHUNK {
+                self.join(side, arrived, std::mem::take(&mut pairs), &mut met)?;
+            }
+        }
+        self.join(side, arrived, pairs, &mut met)?;
+        Ok(met)
+    }
+
+    /// Puts pairs together and keeps those for which the rest of the condition holds.
+    fn join(&self, side: usize, arrived: &Arrived, pairs: Pairs, met: &mut Met) -> Result<()> {
+        for (own, places) in pairs.own.chunks(CHUNK).zip(pairs.other.chunks(CHUNK)) {
+            let mine = take_record_batch(&arrived.rows, &UInt32Array::from(own.to_vec()))?;
+            let theirs = self.kept[1 - side].gather(places)?;
+            let mut joined = self.beside(side, mine.columns(), theirs.columns())?;
+            let holding = self.spec.filter.as_ref().map(|filter| holds(filter, &joined)).transpose()?;
+            if let Some(holding) = &holding {
+                joined = filter_record_batch(&joined, holding)?;
+            }
+            for pair in 0..own.len() {
+                if holding.as_ref().is_none_or(|holding| holding.value(pair)) {
+                    met.own[own[pair] as usize] = true;
+                    met.other.extend(self.spec.preserves(1 - side).then_some(places[pair]));
+                }
+            }
+            if joined.num_rows() > 0 {
+                met.joined.push(joined);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows that something to come can match, and the unmatched ones of an outer side.
+    fn keep(
+        &mut self,
+        side: usize,
+        arrived: &Arrived,
+        matched: &[bool],
+        out: &mut Vec<RecordBatch>,
+    ) -> Result<()> {
+        let dead_before = self.spec.dead_before(side, self.watermark);
+        let preserved = self.spec.preserves(side);
+        let (mut kept, mut alone) = (Vec::new(), Vec::new());
+        for (row, position) in (0..matched.len()).zip(0u32..) {
+            if arrived.times[row] < dead_before {
+                alone.extend((!matched[row]).then_some(position));
+            } else if preserved || arrived.key(row).is_some() {
+                kept.push(position);
+            }
+        }
+        self.kept[side].add(arrived, &kept, matched)?;
+        self.give_alone(side, &arrived.rows, alone, out)
+    }
+
+    /// Gives out rows without a match, where these come out at all.
+    fn give_alone(
+        &self,
+        side: usize,
+        rows: &RecordBatch,
+        positions: Vec<u32>,
+        out: &mut Vec<RecordBatch>,
+    ) -> Result<()> {
+        if self.spec.preserves(side) && !positions.is_empty() {
+            out.push(self.alone(side, &take_record_batch(rows, &UInt32Array::from(positions))?)?);
+        }
+        Ok(())
+    }
+
+    /// Rows of one side beside nulls.
+    fn alone(&self, side: usize, rows: &RecordBatch) -> Result<RecordBatch> {
+        let fields = self.spec.sides[1 - side].schema.fields();
+        let null = |kind| new_null_array(kind, rows.num_rows());
+        let nulls: Vec<_> = fields.iter().map(|field| null(field.data_type())).collect();
+        self.beside(side, rows.columns(), &nulls)
+    }
+
+    /// The columns of both sides, left ones first.
+    fn beside(&self, side: usize, own: &[ArrayRef], other: &[ArrayRef]) -> Result<RecordBatch> {
+        let columns = if side == 0 { [own, other] } else { [other, own] };
+        Ok(RecordBatch::try_new(self.spec.result.clone(), columns.concat())?)
+    }
+}
+
+impl Operator for Join {
+    fn push(&mut self, input: usize, rows: &RecordBatch) -> Result<Pushed> {
+        let mut pushed = Pushed::default();
+        if let Some(arrived) = self.admit(input, rows, &mut pushed)? {
+            let met = self.meet(input, &arrived)?;
+            pushed.rows.extend(met.joined);
+            self.kept[1 - input].mark(met.other);
+            self.keep(input, &arrived, &met.own, &mut pushed.rows)?;
+        }
+        Ok(pushed)
+    }
+
+    fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {
+        self.watermark = self.watermark.max(watermark);
+        let mut out = Vec::new();
+        for side in 0..2 {
+            for unmatched in self.kept[side].expire(self.spec.dead_before(side, self.watermark))? {
+                out.push(self.alone(side, &unmatched)?);
+            }
+        }
+        Ok(out)
+    }
+
+    fn late_before(&self, input: usize) -> Micros {
+        self.spec.late_until(input, self.watermark).saturating_add(1)
+    }
+
+    fn rows(&self) -> usize {
+        self.kept.iter().map(Kept::len).sum()
+    }
+
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        let mut parts = Vec::new();
+        for kept in &mut self.kept {
+            kept.save(&mut parts)?;
+        }
+        Ok(Snapshot { mark: self.watermark, parts })
+    }
+
+    fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
+        for snapshot in snapshots {
+            self.watermark = snapshot.mark;
+            for part in snapshot.parts {
+                let (side, spec) = (Kept::side_of(&part), &self.spec);
+                let arrive = |rows| Arrived::of(&spec.sides[side], spec.nulls_match, &self.converter, rows);
+                self.kept[side].restore(part, arrive)?;
+            }
+        }
+        for side in 0..2 {
+            self.kept[side].restored(self.spec.dead_before(side, self.watermark))?;
+        }
+        Ok(())
+    }
+}
+
+/// For which rows a condition holds: null is no.
+fn holds(condition: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<BooleanArray> {
+    let holds = condition.evaluate(rows)?.into_array(rows.num_rows())?;
+    let holds = holds.as_boolean();
+    Ok(match holds.nulls() {
+        Some(nulls) => BooleanArray::new(holds.values() & nulls.inner(), None),
+        None => holds.clone(),
+    })
+}

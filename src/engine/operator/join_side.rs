@@ -1,0 +1,223 @@
+//! One side of a join: the rows that arrive, and those that are kept, in buckets by time.
+
+use super::Part;
+use super::join_bucket::Bucket;
+use crate::clock::Micros;
+use crate::query::join::{JoinSpec, Side};
+use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType, UInt32Type};
+use arrow::row::{RowConverter, Rows};
+use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::common::{Result, internal_err};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// So many rows are put together at once.
+pub const CHUNK: usize = 1_024;
+
+/// A bucket is not narrower than a second, however tight the bound is.
+const NARROWEST: Micros = 1_000_000;
+
+/// Rows of one side that have a time, with that and their keys.
+pub struct Arrived {
+    /// The rows.
+    pub rows: RecordBatch,
+    /// The time of each row.
+    pub times: ScalarBuffer<Micros>,
+    keys: Rows,
+    hashes: Vec<u64>,
+    nulls: Option<NullBuffer>,
+}
+
+impl Arrived {
+    /// Evaluates what joining needs of each row. The keys of both sides must have the same types.
+    pub fn of(side: &Side, nulls_match: bool, converter: &RowConverter, rows: RecordBatch) -> Result<Self> {
+        let count = rows.num_rows();
+        let evaluate = |expression: &Arc<dyn datafusion::physical_plan::PhysicalExpr>| {
+            expression.evaluate(&rows)?.into_array(count)
+        };
+        let times = evaluate(&side.time)?.as_primitive::<TimestampMicrosecondType>().values().clone();
+        let keys = side.keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+        let nulls = keys.iter().fold(None, |nulls: Option<NullBuffer>, key| {
+            NullBuffer::union(nulls.as_ref(), key.logical_nulls().as_ref())
+        });
+        let mut hashes = vec![0; count];
+        create_hashes(&keys, &RandomState::default(), &mut hashes)?;
+        let keys = converter.convert_columns(&keys)?;
+        Ok(Self { rows, times, keys, hashes, nulls: nulls.filter(|_| !nulls_match) })
+    }
+
+    /// The hash and the bytes of a row's key; `None` where it is null and can match nothing.
+    pub fn key(&self, row: usize) -> Option<(u64, &[u8])> {
+        let null = self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        (!null).then(|| (self.hashes[row], self.keys.row(row).data()))
+    }
+}
+
+/// Where a row that is kept is: the number of its bucket, and its own in there.
+pub type Place = (i64, u32);
+
+/// The rows of one side that can still match, in buckets by time, so that looking for a match touches
+/// only the times that it can have, and forgetting costs what is forgotten.
+pub struct Kept {
+    buckets: BTreeMap<i64, Bucket>,
+    width: Micros,
+    /// Whether rows that never matched come out in the end.
+    preserved: bool,
+    side: usize,
+    /// The buckets that were saved and are gone since the last snapshot.
+    dropped: Vec<i64>,
+}
+
+impl Kept {
+    /// Nothing yet of side 0 or 1.
+    pub fn new(spec: &JoinSpec, side: usize) -> Self {
+        let width = (spec.upper.saturating_sub(spec.lower) / 4).max(NARROWEST);
+        Self { buckets: BTreeMap::new(), width, preserved: spec.preserves(side), side, dropped: Vec::new() }
+    }
+
+    /// How many rows are kept.
+    pub fn len(&self) -> usize {
+        self.buckets.values().map(Bucket::len).sum()
+    }
+
+    /// Keeps the rows at `positions`; `matched` says of all that arrived whether they matched.
+    pub fn add(&mut self, arrived: &Arrived, positions: &[u32], matched: &[bool]) -> Result<()> {
+        let mut by_bucket: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        for position in positions {
+            let number = arrived.times[*position as usize].div_euclid(self.width);
+            by_bucket.entry(number).or_default().push(*position);
+        }
+        for (number, positions) in by_bucket {
+            let bucket = self.buckets.entry(number).or_default();
+            bucket.add(arrived, positions, self.preserved.then_some(matched))?;
+        }
+        Ok(())
+    }
+
+    /// The places of the rows with this key whose time is in `from..=to`.
+    pub fn find<'a>(
+        &'a self,
+        key: (u64, &'a [u8]),
+        (from, to): (Micros, Micros),
+    ) -> impl Iterator<Item = Place> + 'a {
+        let buckets = self.buckets.range(from.div_euclid(self.width)..=to.div_euclid(self.width));
+        buckets.flat_map(move |(number, bucket)| bucket.find(key, (from, to)).map(|row| (*number, row)))
+    }
+
+    /// The rows at these places, of which there is at least one, in this order.
+    pub fn gather(&self, places: &[Place]) -> Result<RecordBatch> {
+        let mut sources: Vec<&RecordBatch> = Vec::new();
+        let mut first_source = BTreeMap::new();
+        let mut indices = Vec::with_capacity(places.len());
+        for (number, row) in places {
+            let Some(bucket) = self.buckets.get(number) else {
+                return internal_err!("a join lost a bucket of its state");
+            };
+            let first = *first_source.entry(number).or_insert_with(|| {
+                sources.extend(bucket.batches());
+                sources.len() - bucket.batches().len()
+            });
+            let (batch, at) = bucket.place(*row);
+            indices.push((first + batch, at));
+        }
+        Ok(interleave_record_batch(&sources, &indices)?)
+    }
+
+    /// Notes that the rows at these places matched.
+    pub fn mark(&mut self, places: Vec<Place>) {
+        for (number, row) in places {
+            self.buckets.entry(number).and_modify(|bucket| bucket.mark(row));
+        }
+    }
+
+    /// Forgets the rows older than `dead_before`; gives those that never matched, if they are to come out.
+    /// The others are forgotten a bucket at a time.
+    pub fn expire(&mut self, dead_before: Micros) -> Result<Vec<RecordBatch>> {
+        let mut unmatched = Vec::new();
+        while let Some((number, bucket)) = self.buckets.iter_mut().next()
+            && number.saturating_mul(self.width) < dead_before
+        {
+            let number = *number;
+            let whole = number.saturating_add(1).saturating_mul(self.width) <= dead_before;
+            if self.preserved {
+                let rows = if whole { bucket.expire_all() } else { bucket.expire(dead_before) };
+                let places: Vec<Place> = rows.into_iter().map(|row| (number, row)).collect();
+                for places in places.chunks(CHUNK) {
+                    unmatched.push(self.gather(places)?);
+                }
+            }
+            if !whole {
+                break;
+            }
+            self.dropped.extend(self.buckets.remove(&number).filter(Bucket::is_saved).map(|_| number));
+        }
+        Ok(unmatched)
+    }
+
+    /// What changed since the last snapshot.
+    pub fn save(&mut self, parts: &mut Vec<Part>) -> Result<()> {
+        let key = |number: i64, what: i64| number * 4 + 2 * self.side as i64 + what;
+        for number in self.dropped.drain(..) {
+            parts.extend([ROWS, MATCHED].map(|what| Part {
+                key: key(number, what),
+                replaces: true,
+                rows: vec![],
+            }));
+        }
+        for (number, bucket) in &mut self.buckets {
+            let rows = bucket.save();
+            if !rows.is_empty() {
+                parts.push(Part { key: key(*number, ROWS), replaces: false, rows });
+            }
+            let matched = bucket.save_matched();
+            if !matched.is_empty() {
+                let rows = vec![matched_rows(matched)?];
+                parts.push(Part { key: key(*number, MATCHED), replaces: false, rows });
+            }
+        }
+        Ok(())
+    }
+
+    /// The side that a part belongs to.
+    pub fn side_of(part: &Part) -> usize {
+        usize::from(part.key.rem_euclid(4) >= 2)
+    }
+
+    /// Takes back a part that [`Self::save`] gave; `arrive` evaluates rows again.
+    pub fn restore(&mut self, part: Part, arrive: impl Fn(RecordBatch) -> Result<Arrived>) -> Result<()> {
+        let number = part.key.div_euclid(4);
+        if part.replaces && part.key.rem_euclid(2) == ROWS {
+            self.buckets.remove(&number);
+        }
+        for rows in part.rows {
+            if part.key.rem_euclid(2) == ROWS {
+                let (all, none) = (Vec::from_iter(0..rows.num_rows() as u32), vec![false; rows.num_rows()]);
+                self.add(&arrive(rows)?, &all, &none)?;
+            } else if let Some(bucket) = self.buckets.get_mut(&number) {
+                bucket.restore_matched(rows.column(0).as_primitive::<UInt32Type>().values())?;
+            }
+        }
+        if let Some(bucket) = self.buckets.get_mut(&number) {
+            bucket.all_saved();
+        }
+        Ok(())
+    }
+
+    /// Forgets what died before a snapshot was taken, and came out then.
+    pub fn restored(&mut self, dead_before: Micros) -> Result<()> {
+        self.expire(dead_before)?;
+        self.dropped.clear();
+        Ok(())
+    }
+}
+
+const ROWS: i64 = 0;
+const MATCHED: i64 = 1;
+
+fn matched_rows(rows: Vec<u32>) -> Result<RecordBatch> {
+    let schema = Schema::new(vec![Field::new("row", DataType::UInt32, false)]);
+    Ok(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(UInt32Array::from(rows))])?)
+}
