@@ -29,14 +29,14 @@ pub type Scanned<T> = Result<T, Malformed>;
 pub struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// All bytes of texts, and some others, in one: a high bit shows that there is more than ASCII.
-    seen: u128,
+    /// Whether no byte above 127 was seen in a text, or near it.
+    ascii: bool,
 }
 
 impl<'a> Scan<'a> {
     /// A scanner at the start of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, seen: 0 }
+        Self { bytes, at: 0, ascii: true }
     }
 
     /// Where it stands, in bytes from the start.
@@ -46,7 +46,7 @@ impl<'a> Scan<'a> {
 
     /// Whether all texts that were read are ASCII for certain. Otherwise UTF-8 is to be checked.
     pub fn is_ascii(&self) -> bool {
-        self.seen & u128::from_ne_bytes([0x80; 16]) == 0
+        self.ascii
     }
 
     /// The bytes from `start` to where it stands.
@@ -74,22 +74,28 @@ impl<'a> Scan<'a> {
     /// The byte that comes next, blanks passed over; 0 at the end.
     #[inline]
     pub fn peek(&mut self) -> u8 {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(&byte) if byte > b' ' => return byte,
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(&byte) => return byte,
-                None => return 0,
-            }
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => byte,
+            _ => self.peek_behind_blanks(),
         }
+    }
+
+    #[inline(never)]
+    fn peek_behind_blanks(&mut self) -> u8 {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
     /// Takes `byte` if it comes next, blanks passed over.
     #[inline]
     pub fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == byte;
-        self.at += usize::from(found);
-        found
+        if self.peek() != byte {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Takes `byte`.
