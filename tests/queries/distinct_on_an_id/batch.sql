@@ -1,0 +1,1 @@
+SELECT DISTINCT click_id, t, user_id FROM clicks

@@ -1,0 +1,2 @@
+SELECT DISTINCT ON (click_id) click_id, t, user_id
+FROM clicks
