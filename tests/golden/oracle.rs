@@ -3,6 +3,7 @@
 use super::case::{Case, catalog};
 use super::records::{self, Topical};
 use super::rows::Table;
+use ecap::catalog::ARRIVAL_TIME;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +26,7 @@ struct Source {
     name: String,
     /// Names and types, as Spark SQL writes them; Kafka's columns with them.
     columns: Vec<(String, String)>,
-    /// Names and SQL of the columns that reading adds.
+    /// Names and SQL of the columns that reading adds; when a record was read is not the records' own.
     derived: Vec<(String, String)>,
     /// The event-time column, and how long windows wait, in seconds.
     time: String,
@@ -80,7 +81,7 @@ impl Source {
             .map_or(record.watermark, |delay| ecap::units::parse_duration(delay).expect("a duration"));
         Self {
             columns: own.chain(kafka).collect(),
-            derived: record.derived.clone(),
+            derived: record.derived.iter().filter(|(_, sql)| !sql.contains(ARRIVAL_TIME)).cloned().collect(),
             time: case.settings.time.clone().unwrap_or_else(|| record.time.clone()),
             watermark: watermark.as_secs_f64(),
             files: write_batches(case, topical, &folder.join(&name)),

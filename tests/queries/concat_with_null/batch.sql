@@ -1,0 +1,1 @@
+SELECT order_id, user_id || '/' || category FROM orders

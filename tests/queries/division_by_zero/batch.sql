@@ -1,0 +1,1 @@
+SELECT order_id, NULL, NULL, NULL FROM orders
