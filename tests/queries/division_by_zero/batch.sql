@@ -1,1 +1,1 @@
-SELECT order_id, NULL, NULL, NULL FROM orders
+SELECT order_id, 6 / (quantity - 3) FROM orders WHERE quantity <> 3

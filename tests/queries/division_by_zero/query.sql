@@ -1,1 +1,2 @@
-SELECT order_id, quantity / 0 AS nothing, quantity % 0 AS no_rest, quantity DIV 0 AS no_whole FROM orders
+-- Of 3 items, the record cannot be evaluated: it is refused, and the others go on.
+SELECT order_id, 6 / (quantity - 3) AS share FROM orders
