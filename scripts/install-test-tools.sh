@@ -54,6 +54,7 @@ check_tools() {
 
 service_tools() {
     debian kcat kcat
+    debian /usr/lib/postgresql/*/bin/initdb postgresql
     debian /usr/bin/time time
     python_tools clients clients.txt
     python_tools duckdb duckdb.txt

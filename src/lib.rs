@@ -22,6 +22,7 @@ pub mod produce;
 pub mod query;
 pub mod record;
 pub mod sink;
+pub mod tables;
 pub mod units;
 
 pub use error::{Error, Result};

@@ -1,6 +1,7 @@
 //! Windowed queries as people type them, over records that an independent client wrote.
 
 mod bad_input;
+mod inputs;
 mod joins;
 mod output;
 mod triggers;

@@ -14,5 +14,6 @@ mod golden;
 mod joins;
 mod produce;
 mod sessions;
+mod tables;
 mod topics;
 mod windows;

@@ -121,6 +121,33 @@ impl Record {
 }
 
 impl Topic {
+    /// A topic that no catalog declares, whose records have these columns. Event time is the first TIMESTAMP
+    /// among them, else the time at which Kafka got the record; windows wait 10 minutes for late records.
+    pub fn undeclared(name: &str, schema: Schema) -> Self {
+        let is_time = |field: &&crate::record::schema::Field| field.kind == Type::Timestamp;
+        let time = schema.fields.iter().find(is_time).map_or(RECORD_TIME, |field| &field.name).to_string();
+        let record = Record {
+            schema,
+            added: Schema::default(),
+            key: String::new(),
+            time,
+            watermark: Duration::from_secs(600),
+            roles: Roles::default(),
+            rules: vec![],
+            derived: vec![],
+            windowed: vec!["count(*) AS record_count".into()],
+        };
+        Self {
+            name: name.into(),
+            partitions: 1,
+            replication: 1,
+            config: BTreeMap::new(),
+            record: Some(record),
+            events_per_hour: [0, 0],
+            used_for: String::new(),
+        }
+    }
+
     /// The largest record that the topic takes, in bytes; Kafka's own default where nothing is set.
     pub fn max_message_bytes(&self) -> usize {
         self.config.get("max.message.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_048_588)
@@ -176,6 +203,14 @@ impl Catalog {
         for topic in &mut self.topics {
             topic.name.insert_str(0, prefix);
         }
+        self
+    }
+
+    /// The same with one more topic, or with another in the place of one.
+    #[must_use]
+    pub fn with(mut self, topic: Topic) -> Self {
+        self.topics.retain(|known| known.name != topic.name);
+        self.topics.push(topic);
         self
     }
 

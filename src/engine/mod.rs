@@ -213,7 +213,7 @@ impl<'a> Engine<'a> {
     /// One batch: chunks are read and processed while `more` says so.
     fn batch(&mut self, stop: &Stop, more: impl Fn(&Topics) -> bool) -> Result<()> {
         let began = self.clock.now();
-        self.graph.plan().set_time(began);
+        self.graph.plan().begin(began);
         let counts = vec![intake::Counts::default(); self.topics.len()];
         let start = self.topics.next_offsets();
         let mut running = Running { began, counts, start, ..Running::default() };

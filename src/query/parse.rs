@@ -5,6 +5,7 @@ use super::rewrite;
 use crate::{Error, Result};
 use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement};
+use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::Statement::Query;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ExprWithAlias, Interval, Value};
 use datafusion::sql::sqlparser::dialect::{Dialect, SparkSqlDialect};
@@ -27,6 +28,12 @@ pub fn statement(sql: &str) -> Result<Statement> {
         Statement::Statement(inner) if matches!(**inner, Query(_)) => Ok(rewrite::statement(statement)),
         _ => Err(Error::usage("the text is no SELECT").hint("a query is SELECT … FROM a topic")),
     }
+}
+
+/// The tables that a statement reads, by the names in its FROM clauses, each once; those of WITH left out.
+pub fn tables(statement: &Statement) -> Vec<String> {
+    let Ok((tables, _)) = resolve_table_references(statement, true) else { return vec![] };
+    tables.iter().map(|table| table.table().to_string()).collect()
 }
 
 /// One expression.

@@ -4,16 +4,16 @@ use super::cut::{self, CutAtState, CutPlanner, Times};
 use super::error::of_planning;
 use super::functions::{self, Now};
 use super::stage::{Feed, Stage, Stages};
-use super::{check, locate, parse, table};
+use super::{check, locate, parse, rewrite, table};
 use crate::catalog::{Catalog, RECORD_TIME, Topic};
 use crate::clock::Micros;
+use crate::tables::Table;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Optimizer;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{collect, displayable};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -26,6 +26,7 @@ pub struct StreamPlan {
     pub scans: Vec<Scan>,
     /// What runs, in order, and what keeps state between.
     pub stages: Stages,
+    tables: Vec<Arc<Table>>,
     now: Now,
     context: Arc<TaskContext>,
     runtime: Runtime,
@@ -62,11 +63,28 @@ impl StreamPlan {
     /// # Errors
     /// A usage error that says what is wrong with the query, with the nearest name where one is unknown.
     pub fn new(sql: &str, catalog: &Catalog, prefix: &str, time: Option<&str>) -> Result<Self> {
+        Self::with_tables(sql, catalog, prefix, time, vec![])
+    }
+
+    /// The same, where the query may join the topics with `tables`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_tables(
+        sql: &str,
+        catalog: &Catalog,
+        prefix: &str,
+        time: Option<&str>,
+        tables: Vec<Arc<Table>>,
+    ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let now = Now::default();
-        let planned = runtime.block_on(Self::plan(sql, catalog, prefix, time, &now));
+        let context = SessionContext::new_with_state(session(&now)?);
+        let planned = table::register_still(&context, catalog, prefix, &tables);
+        let plan = || runtime.block_on(Self::plan(sql, catalog, prefix, time, &context, &tables));
+        let planned = planned.and_then(|()| plan());
         let (scans, stages, context) = planned.map_err(|error| locate::in_text(error, sql))?;
-        Ok(Self { scans, stages, now, context, runtime })
+        Ok(Self { scans, stages, tables, now, context, runtime })
     }
 
     async fn plan(
@@ -74,14 +92,15 @@ impl StreamPlan {
         catalog: &Catalog,
         prefix: &str,
         time: Option<&str>,
-        now: &Now,
+        context: &SessionContext,
+        tables: &[Arc<Table>],
     ) -> Result<(Vec<Scan>, Stages, Arc<TaskContext>)> {
-        let context = SessionContext::new_with_state(session(now)?);
         let mut state = context.state();
-        let statement = parse::statement(sql)?;
-        let topics = table::topics(&state, &statement, catalog, prefix)?;
+        let mut statement = parse::statement(sql)?;
+        let topics = table::topics(parse::tables(&statement), tables, catalog, prefix)?;
+        rewrite::spelling(&mut statement, &table::names(&topics, tables));
         for topic in &topics {
-            table::register(&context, topic, prefix, |column| sql.contains(column))?;
+            table::register(context, topic, prefix, |column| sql.contains(column))?;
         }
         let mut times: Times = topics
             .iter()
@@ -108,9 +127,10 @@ impl StreamPlan {
         self.stages.result().unwrap_or_else(|| Arc::new(Schema::empty()))
     }
 
-    /// Sets the time that `current_timestamp()` gives from now on: that of the batch.
-    pub fn set_time(&self, now: Micros) {
+    /// A batch begins: its time is what `current_timestamp()` gives, and tables are loaded again that are due.
+    pub fn begin(&self, now: Micros) {
         self.now.set(now);
+        self.tables.iter().for_each(|table| table.refresh(now));
     }
 
     /// Runs a stage on the rows in its slots.
@@ -119,7 +139,7 @@ impl StreamPlan {
     /// When an expression of the query fails on a row.
     pub fn run(&self, stage: &Stage) -> datafusion::common::Result<Vec<RecordBatch>> {
         // A plan keeps metrics of each execution, so each gets a fresh copy.
-        let fresh = reset_plan_states(stage.plan.clone())?;
+        let fresh = stage.kept.next(&stage.plan)?;
         self.runtime.block_on(collect(fresh, self.context.clone()))
     }
 }

@@ -7,18 +7,22 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties, StatisticsArgs,
 };
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// As how many rows a stream counts when a join decides which side to keep.
+const MANY: usize = 1 << 40;
 
 /// The rows that the next execution reads.
 #[derive(Debug)]
@@ -132,6 +136,12 @@ impl ExecutionPlan for SlotExec {
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         self.slot.stream()
+    }
+
+    /// More rows than any table, so that a join builds its hash table of the other side.
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let statistics = Statistics::new_unknown(&self.slot.schema);
+        Ok(Arc::new(statistics.with_num_rows(Precision::Inexact(MANY))))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::aggregate::AggregateSpec;
 use super::cut::{Cut, OperatorSpec};
 use super::slot::{Origin, Slot, SlotExec};
+use super::still::Kept;
 use crate::Result;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -18,6 +19,8 @@ pub struct Stage {
     pub leaves: Vec<Leaf>,
     /// Where its rows go.
     pub target: Target,
+    /// What is kept from run to run.
+    pub kept: Kept,
 }
 
 /// One leaf of a stage.
@@ -72,7 +75,7 @@ impl Stages {
         let mut leaves = Vec::new();
         self.visit(&plan, &mut leaves)?;
         let plan = without_inputs(plan)?;
-        self.stages.push(Stage { plan, leaves, target: Target::Result });
+        self.stages.push(Stage { plan, leaves, target: Target::Result, kept: Kept::default() });
         Ok(self.stages.len() - 1)
     }
 

@@ -4,17 +4,17 @@ use super::error::of_planning;
 use super::functions::time_type;
 use super::parse;
 use super::slot::SourceTable;
+use super::still::StillTable;
 use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Record, Topic, nearest};
 use crate::record::schema::Type;
+use crate::tables::Table;
 use crate::{Error, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
-use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlanBuilder, ident};
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement;
 use std::sync::Arc;
 
 /// The columns that every record has besides its own: Kafka's, and when it was read.
@@ -30,22 +30,22 @@ pub fn columns(record: &Record) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The topics that a query reads, each once.
+/// The topics among the `named` tables of a query, each once.
 ///
 /// # Errors
-/// A usage error when there is none, or one that the catalog does not know.
+/// A usage error when there is none, or one that neither the catalog nor `tables` know.
 pub fn topics(
-    state: &SessionState,
-    statement: &Statement,
+    named: Vec<String>,
+    tables: &[Arc<Table>],
     catalog: &Catalog,
     prefix: &str,
 ) -> Result<Vec<Topic>> {
     let mut topics: Vec<Topic> = Vec::new();
-    for table in state.resolve_table_references(statement).map_err(of_planning)? {
-        let name = table.table();
+    for name in named.iter().filter(|name| !tables.iter().any(|table| table.name() == *name)) {
         let found = catalog
             .topic(&format!("{prefix}{name}"))
-            .or_else(|error| catalog.topic(name).map_err(|_| error.about(name)))?;
+            .or_else(|_| catalog.topic(name))
+            .map_err(|_| unknown(name, tables, catalog, prefix))?;
         if found.record.is_none() {
             let message = format!("topic '{name}' holds dead letters, which have no columns");
             return Err(Error::usage(message).about(name));
@@ -58,6 +58,59 @@ pub fn topics(
         true => Err(Error::usage("the query reads no topic").hint("write SELECT … FROM a topic")),
         false => Ok(topics),
     }
+}
+
+fn unknown(name: &str, tables: &[Arc<Table>], catalog: &Catalog, prefix: &str) -> Error {
+    let topics = catalog.topics().iter().map(|topic| topic.name.strip_prefix(prefix).unwrap_or(&topic.name));
+    let error = Error::usage(format!("topic '{name}' is not in the catalog")).about(name);
+    match nearest(name, topics.chain(tables.iter().map(|table| table.name()))) {
+        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
+        None => error.hint("--schema says what its records are, and --table what a table is"),
+    }
+}
+
+/// The names of all columns and of the fields inside them.
+pub fn names(topics: &[Topic], tables: &[Arc<Table>]) -> Vec<String> {
+    let own =
+        topics.iter().filter_map(|topic| topic.record.as_ref()).map(|record| record.columns().to_arrow());
+    let mut names = Vec::new();
+    for schema in own.chain(tables.iter().map(|table| table.schema().clone())) {
+        schema.fields().iter().for_each(|field| add_names(field, &mut names));
+    }
+    names
+}
+
+fn add_names(field: &Field, names: &mut Vec<String>) {
+    names.push(field.name().clone());
+    if let DataType::Struct(fields) = field.data_type() {
+        fields.iter().for_each(|field| add_names(field, names));
+    }
+}
+
+/// Registers the tables that topics are joined with.
+///
+/// # Errors
+/// A usage error when one has the name of a topic or of another.
+pub fn register_still(
+    context: &SessionContext,
+    catalog: &Catalog,
+    prefix: &str,
+    tables: &[Arc<Table>],
+) -> Result<()> {
+    for table in tables {
+        let name = table.name();
+        if catalog.topic(&format!("{prefix}{name}")).or_else(|_| catalog.topic(name)).is_ok() {
+            return Err(
+                Error::usage(format!("table '{name}' has the name of a topic")).hint("name it otherwise")
+            );
+        }
+        let provider = Arc::new(StillTable(table.clone()));
+        let before = context.register_table(TableReference::bare(name), provider).map_err(of_planning)?;
+        if before.is_some() {
+            return Err(Error::usage(format!("table '{name}' is there twice")));
+        }
+    }
+    Ok(())
 }
 
 /// Sees to it that a topic's records have the time column `time`.

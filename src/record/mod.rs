@@ -8,6 +8,7 @@ pub mod decode;
 mod differential;
 mod entries;
 mod formula;
+pub mod infer;
 pub mod json;
 mod keys;
 pub mod observed;

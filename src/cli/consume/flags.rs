@@ -34,6 +34,11 @@ pub struct QueryArgs {
 }
 
 impl QueryArgs {
+    /// The topic to read.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// The query as SQL text.
     ///
     /// # Errors

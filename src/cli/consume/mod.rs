@@ -1,12 +1,14 @@
 //! `ecap-consume`: windowed SQL over topics, from flags or from a file.
 
 mod flags;
+mod inputs;
 mod letters;
 mod run;
 mod show;
 
 use super::common::CommonArgs;
 use super::{Cli, output};
+use crate::query::header::Header;
 use crate::query::locate;
 use crate::{Error, Result};
 use std::io::IsTerminal;
@@ -62,15 +64,22 @@ impl Cli for ConsumeCli {
 /// A usage error with the nearest name where the query or a flag is wrong; an unreachable error where no
 /// broker answers; otherwise what ended the query.
 pub fn run(cli: ConsumeCli) -> Result<()> {
-    let settings = cli.common.settings()?;
+    let mut settings = cli.common.settings()?;
     match &cli.command {
         Some(Command::Query { file, run }) => {
             let sql = read(file)?;
-            run::run(&sql, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
+            let header = Header::of(&sql);
+            run.inputs.declare(&mut settings, &header, &inputs::named_in(&sql, &header))?;
+            let folder = file.parent().unwrap_or(Path::new(""));
+            let tables = || run.inputs.tables(&header, folder);
+            run::run(&sql, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
         }
         None => {
+            let header = Header::default();
+            cli.run.inputs.declare(&mut settings, &header, &[cli.query.topic().into()])?;
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
-            run::run(&sql, &cli.run, &cli.common, &settings).map_err(Error::without_place)
+            let tables = || cli.run.inputs.tables(&header, Path::new(""));
+            run::run(&sql, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::watermark::Policy;
 use crate::engine::{Engine, Surroundings, Totals};
 use crate::kafka::reader::{From, Reader};
 use crate::query::plan::StreamPlan;
+use crate::tables::Table;
 use crate::units::{format_count, parse_duration};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -76,6 +77,9 @@ pub struct RunArgs {
     /// Show the query as SQL and end
     #[arg(long)]
     print_sql: bool,
+    /// What is read besides the catalog's topics.
+    #[command(flatten)]
+    pub inputs: super::inputs::InputArgs,
 }
 
 /// As [`OutputMode`], for the command line.
@@ -148,11 +152,18 @@ impl RunArgs {
 ///
 /// # Errors
 /// As [`super::run()`].
-pub fn run(sql: &str, args: &RunArgs, common: &CommonArgs, settings: &Settings) -> Result<()> {
+pub fn run(
+    sql: &str,
+    tables: impl FnOnce() -> Result<Vec<Arc<Table>>>,
+    args: &RunArgs,
+    common: &CommonArgs,
+    settings: &Settings,
+) -> Result<()> {
     if args.print_sql {
         return output::print(&format!("{sql}\n"));
     }
-    let plan = StreamPlan::new(sql, &settings.catalog, &settings.prefix, args.time_column())?;
+    let (catalog, prefix) = (&settings.catalog, &settings.prefix);
+    let plan = StreamPlan::with_tables(sql, catalog, prefix, args.time_column(), tables()?)?;
     tracing::info!("plan:\n{plan}");
     let options = args.options();
     options.check(&plan)?;

@@ -3,10 +3,12 @@
 
 mod calls;
 mod names;
+mod spelling;
 mod syntax;
 mod window;
 
 pub use calls::names;
+pub use spelling::spelling;
 
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{Expr, Query, VisitMut, VisitorMut};
