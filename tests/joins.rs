@@ -1,6 +1,8 @@
 //! A join of two streams gives what a nested loop gives, however its rows arrive.
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, JoinType};
@@ -40,14 +42,17 @@ struct Case {
     upper: i64,
     lags: [i64; 2],
     filter: bool,
+    /// Whether null keys are equal.
+    null_safe: bool,
 }
 
 impl Case {
     fn spec(&self) -> Arc<JoinSpec> {
         let kind = self.kind.to_string().to_uppercase();
+        let equal = if self.null_safe { "<=>" } else { "=" };
         let filter = if self.filter { "AND (l.v + r.v) % 3 <> 0 AND l.v > 1 AND r.v < 8" } else { "" };
         let on = format!(
-            "l.k = r.k AND r.t BETWEEN l.t + INTERVAL '{}' MICROSECONDS AND l.t + INTERVAL '{}' MICROSECONDS {filter}",
+            "l.k {equal} r.k AND r.t BETWEEN l.t + INTERVAL '{}' MICROSECONDS AND l.t + INTERVAL '{}' MICROSECONDS {filter}",
             self.lower, self.upper
         );
         let (join, session) =
@@ -82,7 +87,7 @@ impl Case {
         let near = |tl, tr| (self.lower..=self.upper).contains(&(tr - tl));
         self.able(left)
             && self.able(right)
-            && left.key.is_some()
+            && (self.null_safe || left.key.is_some())
             && left.key == right.key
             && left.time.zip(right.time).is_some_and(|(tl, tr)| near(tl, tr))
             && (!self.filter || (left.value + right.value) % 3 != 0)
@@ -117,7 +122,7 @@ fn columns() -> SchemaRef {
     let time = DataType::Timestamp(TimeUnit::Microsecond, None);
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, true),
-        Field::new("k", DataType::Int64, true),
+        Field::new("k", DataType::Utf8, true),
         Field::new("t", time, true),
         Field::new("v", DataType::Int64, true),
     ]))
@@ -163,7 +168,9 @@ fn batch(spec: &JoinSpec, side: usize, rows: &[&Row]) -> RecordBatch {
     let column = |field: &Arc<Field>| -> ArrayRef {
         match field.name().as_str() {
             "id" => Arc::new(Int64Array::from_iter(rows.iter().map(|row| Some(row.id)))),
-            "k" => Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.key))),
+            "k" => Arc::new(StringArray::from_iter(
+                rows.iter().map(|row| row.key.map(|key| format!("customer {key}"))),
+            )),
             "t" => Arc::new(TimestampMicrosecondArray::from_iter(rows.iter().map(|row| row.time))),
             "v" => Arc::new(Int64Array::from_iter(rows.iter().map(|row| Some(row.value)))),
             other => panic!("no column {other}"),
@@ -236,13 +243,15 @@ fn kind() -> impl Strategy<Value = JoinType> {
 fn case() -> impl Strategy<Value = Case> {
     let bound = -12 * SECOND..12 * SECOND;
     let lag = || prop_oneof![Just(0), 0..8 * SECOND];
-    (kind(), bound.clone(), bound, lag(), lag(), any::<bool>()).prop_map(
-        |(kind, one, other, left, right, filter)| Case {
+    let flags = (any::<bool>(), any::<bool>());
+    (kind(), bound.clone(), bound, lag(), lag(), flags).prop_map(
+        |(kind, one, other, left, right, (filter, null_safe))| Case {
             kind,
             lower: one.min(other),
             upper: one.max(other),
             lags: [left, right],
             filter,
+            null_safe,
         },
     )
 }
@@ -390,7 +399,8 @@ fn a_join_that_cannot_be_a_stream_says_which_clause_is_missing() {
 
 #[test]
 fn rows_that_can_match_nothing_do_not_wait() {
-    let case = Case { kind: JoinType::Left, lower: 0, upper: SECOND, lags: [0, 0], filter: true };
+    let case =
+        Case { kind: JoinType::Left, lower: 0, upper: SECOND, lags: [0, 0], filter: true, null_safe: false };
     let spec = case.spec();
     let mut join = Join::new(spec.clone()).expect("is made");
     let row = |id, time, value| Row { side: 0, id, key: Some(1), time, value };
@@ -410,4 +420,23 @@ fn rows_that_can_match_nothing_do_not_wait() {
     );
     collect(&spec, &join.advance(SECOND + 1, OutputMode::Append).expect("advances"), &mut pairs);
     assert!(pairs.contains(&(Some(3), None)));
+}
+
+#[test]
+fn many_rows_of_few_keys_are_joined_in_pieces() {
+    let rows: Vec<Row> = (0..3_000)
+        .map(|id| Row {
+            side: (id * 7 % 5 % 2) as usize,
+            id,
+            key: Some(id % 11),
+            time: Some(id * 7_919 % 60_000 * 1_000),
+            value: id % 10,
+        })
+        .collect();
+    for kind in [JoinType::Inner, JoinType::Full] {
+        let (lower, upper) = (-8 * SECOND, 8 * SECOND);
+        let case = Case { kind, lower, upper, lags: [0, 0], filter: true, null_safe: false };
+        let pairs = run(&case, &nothing_late(&rows, 900), false, Some(1));
+        assert!(pairs.len() > 10_000, "{} pairs: too few for several pieces", pairs.len());
+    }
 }
