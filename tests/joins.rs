@@ -240,9 +240,15 @@ fn kind() -> impl Strategy<Value = JoinType> {
     prop::sample::select(vec![JoinType::Inner, JoinType::Left, JoinType::Right, JoinType::Full])
 }
 
+/// Any microsecond of a range of seconds, and as often a whole second, so that times meet at the edges.
+fn instant(seconds: std::ops::Range<i64>) -> impl Strategy<Value = i64> + Clone {
+    let micros = seconds.start * SECOND..seconds.end * SECOND;
+    prop_oneof![1 => micros, 3 => seconds.prop_map(|second| second * SECOND)]
+}
+
 fn case() -> impl Strategy<Value = Case> {
-    let bound = -12 * SECOND..12 * SECOND;
-    let lag = || prop_oneof![Just(0), 0..8 * SECOND];
+    let bound = instant(-12..12);
+    let lag = || prop_oneof![Just(0), instant(0..8)];
     let flags = (any::<bool>(), any::<bool>());
     (kind(), bound.clone(), bound, lag(), lag(), flags).prop_map(
         |(kind, one, other, left, right, (filter, null_safe))| Case {
@@ -260,8 +266,7 @@ fn case() -> impl Strategy<Value = Case> {
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let time = prop_oneof![
         1 => Just(None),
-        9 => (-20 * SECOND..20 * SECOND).prop_map(Some),
-        9 => (-20i64..20).prop_map(|second| Some(second * SECOND)),
+        18 => instant(-20..20).prop_map(Some),
     ];
     let row = (0usize..2, prop::option::weighted(0.9, 0i64..4), time, 0i64..10);
     prop::collection::vec(row, 1..80).prop_map(|rows| {
@@ -272,16 +277,14 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 /// Rows cut into steps, with a watermark that goes on by itself.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    (rows(), prop::collection::vec((1usize..12, -25 * SECOND..25 * SECOND), 1..20)).prop_map(
-        |(rows, cuts)| {
-            let mut rows = rows.into_iter();
-            let mut watermarks: Vec<_> = cuts.iter().map(|(_, watermark)| *watermark).collect();
-            watermarks.sort_unstable();
-            let steps = cuts.iter().zip(watermarks);
-            let steps = steps.map(|((size, _), watermark)| (rows.by_ref().take(*size).collect(), watermark));
-            steps.collect()
-        },
-    )
+    (rows(), prop::collection::vec((1usize..12, instant(-25..25)), 1..20)).prop_map(|(rows, cuts)| {
+        let mut rows = rows.into_iter();
+        let mut watermarks: Vec<_> = cuts.iter().map(|(_, watermark)| *watermark).collect();
+        watermarks.sort_unstable();
+        let steps = cuts.iter().zip(watermarks);
+        let steps = steps.map(|((size, _), watermark)| (rows.by_ref().take(*size).collect(), watermark));
+        steps.collect()
+    })
 }
 
 /// The same rows, `size` at a time, with the watermark just before the oldest that is still to come.
