@@ -105,7 +105,7 @@ def main():
     payments = [payment(dice, number, order) for number, order in enumerate(orders) if dice.random() < 0.8]
     last = {"user_id": "u11", "category": "books", "amount": 120.5, "quantity": 2, "points": 7, "express": False}
     write("orders.ndjson", orders + list(closing(last, "order_id", "o")))
-    write("payments.ndjson", payments + list(closing({"paid": 120.5, "method": "card"}, "payment_id", "p")))
+    write("payments.ndjson", payments + list(closing({"order_id": "x99", "paid": 120.5, "method": "card"}, "payment_id", "p")))
     write("clicks.ndjson", list(clicks(dice)) + list(closing({"user_id": "u11", "page": "pay"}, "click_id", "c")))
     write("sales.ndjson", sales(dice))
 
