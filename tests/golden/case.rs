@@ -2,6 +2,8 @@
 
 use ecap::catalog::Catalog;
 use ecap::engine::options::OutputMode;
+use ecap::query::header::Header;
+use ecap::tables::Definition;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -128,6 +130,12 @@ impl Case {
         let topics = settings.topics.iter().map(|(topic, file)| (topic.clone(), found(file))).collect();
         let flush = settings.flush.unwrap_or(matches!(settings.mode, Mode::Append));
         Self { sql: need("query.sql"), name, topics, expected, settings, flush }
+    }
+
+    /// The tables that the head of query.sql names.
+    pub fn tables(&self) -> ecap::Result<Vec<Definition>> {
+        let folder = folder().join(&self.name);
+        Header::of(&self.sql).tables.iter().map(|text| Definition::parse(text, &folder)).collect()
     }
 
     /// Which rows are given out.
