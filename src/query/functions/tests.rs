@@ -348,3 +348,16 @@ fn columns_without_a_name_are_called_as_they_are_written() {
     assert_eq!(name("v.k").as_deref(), Ok("k"));
     assert_eq!(name("approx_count_distinct(k)").as_deref(), Ok("approx_count_distinct(k)"));
 }
+
+#[test]
+fn the_functions_of_the_documentation_are_there() {
+    let page = include_str!("../../../docs/sql.md");
+    let table =
+        page.split("## Functions").nth(1).and_then(|rest| rest.split("### ").next()).unwrap_or_default();
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let named: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    let known = super::names();
+    assert!(named.len() > 150, "{}", named.len());
+    let missing: Vec<_> = named.iter().filter(|name| !known.iter().any(|known| known == *name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

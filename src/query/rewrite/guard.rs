@@ -53,20 +53,15 @@ fn split(condition: &Expr, conditions: &mut Vec<Expr>) {
 }
 
 fn may_fail(condition: &Expr) -> bool {
-    let found = visit_expressions(condition, |expression: &Expr| match expression {
-        Expr::BinaryOp { op, .. }
-            if matches!(
-                op,
-                BinaryOperator::Divide | BinaryOperator::Modulo | BinaryOperator::MyIntegerDivide
-            ) =>
-        {
-            ControlFlow::Break(())
-        }
-        Expr::Cast { kind: CastKind::Cast, .. } | Expr::CompoundFieldAccess { .. } => ControlFlow::Break(()),
-        Expr::Function(call) if FALLIBLE.contains(&call.name.to_string().to_lowercase().as_str()) => {
-            ControlFlow::Break(())
-        }
-        _ => ControlFlow::Continue(()),
+    use BinaryOperator::{Divide, Modulo, MyIntegerDivide};
+    let found = visit_expressions(condition, |expression: &Expr| {
+        let fallible = match expression {
+            Expr::BinaryOp { op: Divide | Modulo | MyIntegerDivide, .. } => true,
+            Expr::Cast { kind: CastKind::Cast, .. } | Expr::CompoundFieldAccess { .. } => true,
+            Expr::Function(call) => FALLIBLE.contains(&call.name.to_string().to_lowercase().as_str()),
+            _ => false,
+        };
+        if fallible { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     found.is_break()
 }
