@@ -3,7 +3,9 @@
 mod bad_input;
 mod inputs;
 mod joins;
+mod letters;
 mod output;
+mod reading;
 mod triggers;
 mod windows;
 

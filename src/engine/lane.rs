@@ -1,7 +1,7 @@
 //! The topics that a query reads, side by side: their sources, and what decodes their records.
 
 use super::intake::{Counts, Decoded, Intake};
-use super::source::{Position, Source, SourceRecord};
+use super::source::{Allowance, Position, Source, SourceRecord};
 use super::watermark::Lane;
 use crate::clock::Micros;
 use crate::query::plan::StreamPlan;
@@ -81,6 +81,29 @@ impl<'a> Topics<'a> {
     /// As [`Source::stop_at_ends`].
     pub fn stop_at_ends(&mut self) -> Result<()> {
         self.each.iter_mut().try_for_each(|(source, _)| source.stop_at_ends())
+    }
+
+    /// From now on each topic hands over at most so much.
+    ///
+    /// # Errors
+    /// As [`Source::allow`].
+    pub fn allow(&mut self, allowance: Allowance) -> Result<()> {
+        self.each.iter_mut().try_for_each(|(source, _)| source.allow(allowance))
+    }
+
+    /// Whether every topic has handed over all that it may.
+    pub fn are_exhausted(&self) -> bool {
+        self.each.iter().all(|(source, _)| source.is_exhausted())
+    }
+
+    /// How long a read waits for more records behind the first.
+    pub fn linger(&mut self, pause: Duration) {
+        self.each.iter_mut().for_each(|(source, _)| source.linger(pause));
+    }
+
+    /// How many records of a topic were deleted before they were read.
+    pub fn lost_records(&self, topic: usize) -> u64 {
+        self.each[topic].0.lost_records()
     }
 
     /// Whether every partition was read to where it ended when it was last asked.

@@ -24,7 +24,7 @@ use graph::Graph;
 use intake::Decoded;
 use lane::Topics;
 use letters::{DeadLetter, DeadLetters, Stage};
-use options::{Options, OutputMode, Trigger};
+use options::{Limits, Options, OutputMode, Trigger};
 use progress::{Durations, Progress};
 use source::Source;
 use std::collections::BTreeMap;
@@ -34,6 +34,12 @@ use watermark::Watermark;
 
 /// So long a read waits for records where none are there.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What a rate by second allows is read in batches of a second, where the trigger names no interval.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the ends of partitions are asked for where no trigger does, in microseconds.
+const LOOK_AHEAD: Micros = 5_000_000;
 
 /// Hears of each batch.
 pub type Listener<'a> = Box<dyn FnMut(&Progress) -> Result<()> + 'a>;
@@ -66,6 +72,7 @@ pub struct Engine<'a> {
     told: bool,
     totals: Totals,
     last_trigger: Micros,
+    looked_ahead: Micros,
 }
 
 /// What a query did since it began.
@@ -106,6 +113,8 @@ struct Running {
     /// Late records by topic and partition.
     late: BTreeMap<watermark::Lane, u64>,
     durations: Durations,
+    /// Rows that were given out before the batch was done.
+    given: u64,
     start: Vec<BTreeMap<i32, i64>>,
 }
 
@@ -139,6 +148,7 @@ impl<'a> Engine<'a> {
             told: false,
             totals,
             last_trigger,
+            looked_ahead: Micros::MIN,
         })
     }
 
@@ -173,41 +183,98 @@ impl<'a> Engine<'a> {
     /// When a topic cannot be read, the query fails on its data, or the sink gives up.
     pub fn run(&mut self, stop: &Stop) -> Result<Totals> {
         match self.options.trigger {
-            Trigger::Interval(every) if every.is_zero() => {
-                while !stop.requested() {
-                    self.batch(stop, |_| false)?;
-                }
-            }
+            Trigger::Interval(every) if every.is_zero() => self.run_always(stop)?,
             Trigger::Interval(every) => self.run_every(every, stop)?,
-            Trigger::Once => self.run_available(stop, false)?,
-            Trigger::AvailableNow => self.run_available(stop, true)?,
+            Trigger::Once => self.run_once(stop)?,
+            Trigger::AvailableNow => self.run_available(stop)?,
+            Trigger::Continuous(every) => self.run_continuous(every, stop)?,
         }
         Ok(self.totals)
     }
 
+    fn run_always(&mut self, stop: &Stop) -> Result<()> {
+        while !stop.requested() {
+            let began = self.clock.now();
+            self.look_ahead_at_times(began)?;
+            self.topics.allow(self.options.limits.allowance(RATE_INTERVAL))?;
+            self.batch(stop, |_| false)?;
+            self.keep_to_rate(began, stop);
+        }
+        Ok(())
+    }
+
     fn run_every(&mut self, every: Duration, stop: &Stop) -> Result<()> {
-        let every = every.as_micros() as Micros;
+        let (interval, clock) = (every.as_micros() as Micros, self.clock.clone());
         loop {
             self.topics.look_ahead()?;
-            self.batch(stop, |topics| !topics.reached_ends())?;
+            self.topics.allow(self.options.limits.allowance(every))?;
             // Triggers keep to a grid, so that they do not drift by the work of each batch.
-            let rest = every - self.clock.now().rem_euclid(every);
+            let due = (clock.now().div_euclid(interval) + 1).saturating_mul(interval);
+            let due = if self.options.backpressure { due } else { Micros::MAX };
+            let more =
+                |topics: &Topics| !topics.reached_ends() && !topics.are_exhausted() && clock.now() < due;
+            self.batch(stop, more)?;
+            let rest = interval - clock.now().rem_euclid(interval);
             if stop.wait(Duration::from_micros(rest.unsigned_abs())) {
                 return Ok(());
             }
         }
     }
 
-    fn run_available(&mut self, stop: &Stop, in_chunks: bool) -> Result<()> {
+    fn run_once(&mut self, stop: &Stop) -> Result<()> {
         self.topics.look_ahead()?;
         self.topics.stop_at_ends()?;
-        while !self.topics.reached_ends() && !stop.requested() {
-            self.batch(stop, |topics| !in_chunks && !topics.reached_ends())?;
+        if !self.topics.reached_ends() {
+            self.batch(stop, |topics| !topics.reached_ends())?;
         }
-        if self.options.flush_at_end && !stop.requested() {
-            self.flush()?;
+        self.end(stop)
+    }
+
+    fn run_available(&mut self, stop: &Stop) -> Result<()> {
+        self.topics.look_ahead()?;
+        self.topics.stop_at_ends()?;
+        let limited = self.options.limits != Limits::default();
+        while !self.topics.reached_ends() && !stop.requested() {
+            let began = self.clock.now();
+            self.topics.allow(self.options.limits.allowance(RATE_INTERVAL))?;
+            self.batch(stop, |topics| limited && !topics.reached_ends() && !topics.are_exhausted())?;
+            self.keep_to_rate(began, stop);
+        }
+        self.end(stop)
+    }
+
+    /// Gives out each record at once, and says every so often how far it came.
+    fn run_continuous(&mut self, every: Duration, stop: &Stop) -> Result<()> {
+        self.topics.linger(Duration::ZERO);
+        while !stop.requested() {
+            let (clock, began) = (self.clock.clone(), self.clock.now());
+            let due = began.saturating_add(every.as_micros() as Micros);
+            self.look_ahead_at_times(began)?;
+            self.batch(stop, |_| clock.now() < due)?;
         }
         Ok(())
+    }
+
+    /// The end of a bounded run.
+    fn end(&mut self, stop: &Stop) -> Result<()> {
+        if self.options.flush_at_end && !stop.requested() { self.flush() } else { Ok(()) }
+    }
+
+    /// Where batches follow one another at once, the ends of partitions are asked for now and then.
+    fn look_ahead_at_times(&mut self, now: Micros) -> Result<()> {
+        if now.saturating_sub(self.looked_ahead) < LOOK_AHEAD {
+            return Ok(());
+        }
+        self.looked_ahead = now;
+        self.topics.look_ahead()
+    }
+
+    /// Waits for the second to end in which a batch has read what a rate allows.
+    fn keep_to_rate(&self, began: Micros, stop: &Stop) {
+        if self.options.limits.rate_per_partition.is_some() {
+            let passed = Duration::from_micros(self.clock.now().abs_diff(began));
+            stop.wait(RATE_INTERVAL.saturating_sub(passed));
+        }
     }
 
     /// One batch: chunks are read and processed while `more` says so.
@@ -219,11 +286,35 @@ impl<'a> Engine<'a> {
         let mut running = Running { began, counts, start, ..Running::default() };
         loop {
             self.chunk(&mut running)?;
+            if self.is_continuous() {
+                self.give_at_once(&mut running)?;
+            }
             if stop.requested() || !more(&self.topics) {
                 break;
             }
         }
         self.finish(running)
+    }
+
+    fn is_continuous(&self) -> bool {
+        matches!(self.options.trigger, Trigger::Continuous(_))
+    }
+
+    /// Gives out what a chunk brought, before its batch is done.
+    fn give_at_once(&mut self, running: &mut Running) -> Result<()> {
+        let rows = self.graph.take_results();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let given: u64 = rows.iter().map(|rows| rows.num_rows() as u64).sum();
+        running.given += given;
+        self.sink.write(&Batch {
+            id: self.totals.batches,
+            columns: self.graph.plan().result_columns(),
+            rows: &rows,
+            records: given,
+            total_records: self.totals.read + running.counts.iter().map(|counts| counts.read).sum::<u64>(),
+        })
     }
 
     /// Reads a chunk of each topic and takes it through the query up to its state.
@@ -295,20 +386,22 @@ impl<'a> Engine<'a> {
     ) -> Result<()> {
         let batch_id = self.totals.batches;
         let records: u64 = running.counts.iter().map(|counts| counts.read).sum();
-        let given: u64 = rows.iter().map(|rows| rows.num_rows() as u64).sum();
+        let given = running.given + rows.iter().map(|rows| rows.num_rows() as u64).sum::<u64>();
         self.totals.batches += 1;
         self.totals.read += records;
         self.totals.rejected +=
             running.counts.iter().flat_map(|counts| counts.rejected.values()).sum::<u64>();
         self.totals.late += running.late.values().sum::<u64>();
         self.totals.rows += given;
-        self.sink.write(&Batch {
-            id: batch_id,
-            columns: self.graph.plan().result_columns(),
-            rows,
-            records,
-            total_records: self.totals.read,
-        })?;
+        if !self.is_continuous() {
+            self.sink.write(&Batch {
+                id: batch_id,
+                columns: self.graph.plan().result_columns(),
+                rows,
+                records,
+                total_records: self.totals.read,
+            })?;
+        }
         self.letters.as_mut().map_or(Ok(()), |letters| letters.settle())?;
         self.told = false;
         self.topics.mirror()?;

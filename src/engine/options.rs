@@ -1,11 +1,15 @@
 //! How a query runs: when, how much at once, and what it shows.
 
+use super::source::Allowance;
 use super::watermark::Policy;
 use crate::catalog::Topic;
 use crate::query::cut::OperatorSpec;
 use crate::query::plan::StreamPlan;
 use crate::{Error, Result, units};
 use std::time::Duration;
+
+/// How often the continuous trigger says how far it came, where nothing else is said.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When a batch runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub enum Trigger {
     Once,
     /// Everything there is at the start, in batches of bounded size, then the end.
     AvailableNow,
+    /// Each record as soon as it is there. The positions are shown, and the batch is told of, every so often.
+    Continuous(Duration),
 }
 
 impl std::str::FromStr for Trigger {
@@ -25,9 +31,10 @@ impl std::str::FromStr for Trigger {
         match text {
             "once" => Ok(Self::Once),
             "available-now" => Ok(Self::AvailableNow),
-            "continuous" => Err(Error::usage("the continuous trigger is not there yet").hint("--trigger 0s")),
+            "continuous" => Ok(Self::Continuous(CHECKPOINT_INTERVAL)),
             _ => units::parse_duration(text).map(Self::Interval).map_err(|_| {
-                Error::usage(format!("'{text}' is no trigger")).hint("5s, 0s, once or available-now")
+                Error::usage(format!("'{text}' is no trigger"))
+                    .hint("5s, 0s, once, available-now or continuous")
             }),
         }
     }
@@ -45,6 +52,26 @@ pub enum OutputMode {
     Complete,
 }
 
+/// The most that a batch reads; `None` is however much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Records of each topic in a batch.
+    pub offsets: Option<u64>,
+    /// Bytes of each topic in a batch.
+    pub bytes: Option<usize>,
+    /// Records of each partition in a second.
+    pub rate_per_partition: Option<u64>,
+}
+
+impl Limits {
+    /// What a batch may read that is followed by the next one after `interval`.
+    pub fn allowance(&self, interval: Duration) -> Allowance {
+        let rate = |rate: u64| (rate as f64 * interval.as_secs_f64()).ceil() as u64;
+        let per_partition = self.rate_per_partition.map(rate);
+        Allowance { records: self.offsets, bytes: self.bytes, per_partition }
+    }
+}
+
 /// How a query runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -58,6 +85,10 @@ pub struct Options {
     pub idle_timeout: Option<Duration>,
     /// Over what the watermark is taken.
     pub policy: Policy,
+    /// The most that a batch reads.
+    pub limits: Limits,
+    /// Whether a batch ends where the next one is due, although there is more to read.
+    pub backpressure: bool,
     /// Whether a bounded run closes its last windows at the end.
     pub flush_at_end: bool,
     /// How far ahead of the clock an event time may be; `None` is however far.
@@ -79,6 +110,8 @@ impl Default for Options {
             delay: None,
             idle_timeout: Some(Duration::from_secs(30)),
             policy: Policy::default(),
+            limits: Limits::default(),
+            backpressure: true,
             flush_at_end: false,
             max_future: None,
             max_age: None,
@@ -104,7 +137,13 @@ impl Options {
         if !windows && self.mode == OutputMode::Complete {
             return Err(Error::usage("output mode complete needs a window").hint("use append or update"));
         }
-        Ok(())
+        match self.trigger {
+            Trigger::Continuous(_) if !plan.stages.operators.is_empty() => {
+                let message = "the continuous trigger gives out each record at once; this query keeps state";
+                Err(Error::usage(message).hint("--trigger 0s runs a batch as soon as there is data"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How long windows wait for late records of a topic.

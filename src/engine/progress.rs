@@ -105,6 +105,8 @@ pub struct SourceProgress {
     pub latest_offset: BTreeMap<i32, i64>,
     /// Records read, the refused ones with them.
     pub num_input_rows: u64,
+    /// Records that were deleted before they were read, since the start.
+    pub lost_records: u64,
     /// Late records in this batch by partition.
     pub late_by_partition: BTreeMap<i32, u64>,
 }

@@ -55,6 +55,7 @@ impl Engine<'_> {
             end_offset: positions.iter().map(|(partition, at)| (*partition, at.next)).collect(),
             latest_offset: positions.iter().map(|(partition, at)| (*partition, at.end)).collect(),
             num_input_rows: running.counts[topic].read,
+            lost_records: self.topics.lost_records(topic),
             late_by_partition: own.map(|((_, partition), late)| (*partition, *late)).collect(),
         }
     }

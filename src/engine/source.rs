@@ -33,6 +33,17 @@ pub struct Position {
     pub caught_up: bool,
 }
 
+/// How much a source may hand over; `None` is however much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    /// Records of all partitions together.
+    pub records: Option<u64>,
+    /// Bytes of all partitions together; the record that reaches it is still handed over.
+    pub bytes: Option<usize>,
+    /// Records of each partition.
+    pub per_partition: Option<u64>,
+}
+
 /// A topic that is read partition by partition.
 pub trait Source {
     /// How far each partition was read.
@@ -61,6 +72,24 @@ pub trait Source {
         patience: Duration,
         take: &mut dyn FnMut(SourceRecord<'_>),
     ) -> Result<()>;
+
+    /// From now on hands over at most so much, until it is said anew.
+    ///
+    /// # Errors
+    /// When the client refuses, which is its fault.
+    fn allow(&mut self, _allowance: Allowance) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether all that is allowed was handed over.
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+
+    /// How many records were deleted before they were read, since the start.
+    fn lost_records(&self) -> u64 {
+        0
+    }
 
     /// How long [`Self::read`] waits for more once it has handed over some: a few milliseconds, which makes
     /// larger batches; with nothing at all records are handed over as soon as they are there.

@@ -18,7 +18,7 @@ pub struct Queue {
     native: NonNull<sys::rd_kafka_queue_t>,
     taken: Vec<*mut sys::rd_kafka_message_t>,
     /// The native queue belongs to this client, so the client outlives it.
-    _consumer: Arc<BaseConsumer<Context>>,
+    consumer: Arc<BaseConsumer<Context>>,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread, and `taken` holds no message between calls.
@@ -37,24 +37,34 @@ impl Queue {
         partitions: impl Iterator<Item = i32>,
     ) -> Result<Self> {
         let refused = || Error::failed(format!("topic '{topic}': the client gives no queue for it"));
-        let name = CString::new(topic).map_err(|_| refused())?;
         let client = consumer.client().native_ptr();
         // SAFETY: the client is alive as long as `consumer` is, which the queue keeps.
         #[expect(unsafe_code, reason = "rdkafka does not offer queues of one's own")]
         let native = unsafe { sys::rd_kafka_queue_new(client) };
         let native = NonNull::new(native).ok_or_else(refused)?;
-        let queue = Self { native, taken: Vec::new(), _consumer: consumer };
-        for partition in partitions {
-            // SAFETY: client and name are alive during the calls; the reference to the partition's queue is
-            // given back, and forwarding keeps its own references to both queues.
-            #[expect(unsafe_code, reason = "rdkafka does not forward queues")]
-            unsafe {
-                let own = sys::rd_kafka_queue_get_partition(client, name.as_ptr(), partition);
-                sys::rd_kafka_queue_forward(NonNull::new(own).ok_or_else(refused)?.as_ptr(), native.as_ptr());
-                sys::rd_kafka_queue_destroy(own);
-            }
-        }
+        let queue = Self { native, taken: Vec::new(), consumer };
+        partitions.into_iter().try_for_each(|partition| queue.add(topic, partition))?;
         Ok(queue)
+    }
+
+    /// Takes in one more partition, before it is assigned.
+    ///
+    /// # Errors
+    /// When the client does not give its queue.
+    pub fn add(&self, topic: &str, partition: i32) -> Result<()> {
+        let refused = || Error::failed(format!("topic '{topic}': the client gives no queue for it"));
+        let name = CString::new(topic).map_err(|_| refused())?;
+        let client = self.consumer.client().native_ptr();
+        // SAFETY: client and name are alive during the calls; the reference to the partition's queue is
+        // given back, and forwarding keeps its own references to both queues.
+        #[expect(unsafe_code, reason = "rdkafka does not forward queues")]
+        unsafe {
+            let own = sys::rd_kafka_queue_get_partition(client, name.as_ptr(), partition);
+            let own = NonNull::new(own).ok_or_else(refused)?.as_ptr();
+            sys::rd_kafka_queue_forward(own, self.native.as_ptr());
+            sys::rd_kafka_queue_destroy(own);
+        }
+        Ok(())
     }
 
     /// Hands over up to `most` messages that are there now; where none is, waits up to `patience` for one.

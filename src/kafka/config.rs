@@ -47,6 +47,13 @@ impl Connection {
         self
     }
 
+    /// Client settings, by librdkafka's names, for what nobody has set.
+    pub fn prefer(&mut self, settings: &[(&str, &str)]) {
+        for (name, value) in settings {
+            self.properties.entry((*name).into()).or_insert_with(|| (*value).into());
+        }
+    }
+
     /// The addresses, as given.
     pub fn servers(&self) -> &str {
         &self.servers

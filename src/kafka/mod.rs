@@ -10,4 +10,5 @@ pub mod producer;
 pub mod properties;
 pub mod reader;
 pub mod single;
+pub mod start;
 pub mod tail;

@@ -4,22 +4,16 @@
 use super::batch::{Message, Queue};
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
-use crate::clock::Micros;
-use crate::engine::source::{Position, Source, SourceRecord};
-use crate::{Error, Result, units};
+use super::start::{self, From};
+use crate::engine::source::{Allowance, Position, Source, SourceRecord};
+use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long the broker may take to answer a question.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long until a question is asked again.
-const AGAIN: Duration = Duration::from_millis(50);
+use std::time::Duration;
 
 /// How long more records are waited for once some are there.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -29,31 +23,6 @@ const LARGE: usize = 64 << 10;
 
 /// So many messages are taken from the client at once, at most; fewer where they are large.
 const MANY: usize = 4_096;
-
-/// Where reading begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
-    /// The first record that is there.
-    Earliest,
-    /// Behind the last record that is there.
-    Latest,
-    /// The first record at or after a time, in microseconds since the epoch.
-    Time(Micros),
-}
-
-impl std::str::FromStr for From {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "earliest" => Ok(Self::Earliest),
-            "latest" => Ok(Self::Latest),
-            _ => units::parse_time(text)
-                .map(Self::Time)
-                .map_err(|error| error.hint("earliest, latest, or a time")),
-        }
-    }
-}
 
 /// Reads all partitions of one topic.
 pub struct Reader {
@@ -66,6 +35,16 @@ pub struct Reader {
     /// The size of the largest record that was taken last, in bytes.
     largest: usize,
     pause: Duration,
+    /// What may still be handed over, of all partitions and of each.
+    allowance: Allowance,
+    taken: BTreeMap<i32, u64>,
+    /// Partitions that have handed over what they may.
+    held: BTreeSet<i32>,
+    fails_on_data_loss: bool,
+    /// Where each partition began when it was last asked: what was before is deleted.
+    begins: BTreeMap<i32, i64>,
+    /// Records that the broker had deleted before they were read.
+    lost: u64,
 }
 
 impl Reader {
@@ -75,7 +54,13 @@ impl Reader {
     /// # Errors
     /// A usage error where a client setting is wrong; otherwise when the topic is not there, or the broker
     /// does not answer.
-    pub fn new(connection: &Connection, topic: &str, group: &str, from: From, memory: usize) -> Result<Self> {
+    pub fn new(
+        connection: &Connection,
+        topic: &str,
+        group: &str,
+        from: &From,
+        memory: usize,
+    ) -> Result<Self> {
         let mut config = connection.client();
         config
             .set("group.id", group)
@@ -98,16 +83,7 @@ impl Reader {
         }
         let consumer: BaseConsumer<Context> =
             config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
-        let partitions = partitions(&consumer, topic)?;
-        let mut positions = BTreeMap::new();
-        for partition in partitions {
-            let (first, end) = first_bounds(&consumer, topic, partition)?;
-            let start = if from == From::Latest { end } else { first };
-            positions.insert(partition, Position { start, next: start, end, caught_up: start == end });
-        }
-        if let From::Time(time) = from {
-            start_at_time(&consumer, topic, time, &mut positions)?;
-        }
+        let (positions, begins) = start::positions(&consumer, topic, from)?;
         let consumer = Arc::new(consumer);
         let reader = Self {
             queue: Queue::new(consumer.clone(), topic, positions.keys().copied())?,
@@ -118,12 +94,99 @@ impl Reader {
             mirrored: BTreeMap::new(),
             largest: LARGE,
             pause: PAUSE,
+            allowance: Allowance::default(),
+            taken: BTreeMap::new(),
+            held: BTreeSet::new(),
+            fails_on_data_loss: false,
+            begins,
+            lost: 0,
         };
         reader
             .consumer
             .assign(&reader.list(|position| position.next)?)
             .map_err(|error| reader.lost(&error))?;
         Ok(reader)
+    }
+
+    /// Ends the query where records were deleted before they were read; else they are counted.
+    pub fn fail_on_data_loss(&mut self) {
+        self.fails_on_data_loss = true;
+    }
+
+    /// Counts and tells of records that were deleted before they were read: offsets from `from` up to `to`.
+    fn tell_of_loss(&mut self, partition: i32, from: i64, to: i64) -> Result<()> {
+        self.lost += from.abs_diff(to);
+        let what = format!("offsets {from} to {} were deleted before they were read", to - 1);
+        let message = format!("topic '{}', partition {partition}: {what}", self.topic);
+        if self.fails_on_data_loss {
+            return Err(Error::data(message).hint("--from earliest goes on with what is there"));
+        }
+        tracing::warn!("{message}; reading goes on at {to}");
+        Ok(())
+    }
+
+    /// Takes in the partitions that were added to the topic.
+    fn look_for_partitions(&mut self) -> Result<()> {
+        let there = start::partitions(&self.consumer, &self.topic)?;
+        for partition in there {
+            if self.positions.contains_key(&partition) {
+                continue;
+            }
+            let (start, end) = start::first_bounds(&self.consumer, &self.topic, partition)?;
+            self.queue.add(&self.topic, partition)?;
+            self.positions.insert(partition, Position { start, next: start, end, caught_up: start == end });
+            self.begins.insert(partition, start);
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(start))
+                .and_then(|()| self.consumer.incremental_assign(&list))
+                .map_err(|error| self.lost(&error))?;
+            tracing::warn!(
+                "topic '{}': partition {partition} was added and is read from its start",
+                self.topic
+            );
+        }
+        Ok(())
+    }
+
+    /// Lets partitions wait that have handed over what they may, and the others go on.
+    fn hold(&mut self, held: BTreeSet<i32>) -> Result<()> {
+        let list = |partitions: &mut dyn Iterator<Item = &i32>| {
+            let mut list = TopicPartitionList::new();
+            partitions.for_each(|partition| {
+                list.add_partition(&self.topic, *partition);
+            });
+            list
+        };
+        let (stop, go) = (list(&mut held.difference(&self.held)), list(&mut self.held.difference(&held)));
+        for (list, stops) in [(stop, true), (go, false)] {
+            let done = match (list.count(), stops) {
+                (0, _) => Ok(()),
+                (_, true) => self.consumer.pause(&list),
+                (_, false) => self.consumer.resume(&list),
+            };
+            done.map_err(|error| self.lost(&error))?;
+        }
+        self.held = held;
+        Ok(())
+    }
+
+    /// The partitions that have handed over what they may.
+    fn sated(&self) -> BTreeSet<i32> {
+        let Some(most) = self.allowance.per_partition else { return BTreeSet::new() };
+        let sated = self.taken.iter().filter(|(_, taken)| **taken >= most);
+        sated.map(|(partition, _)| *partition).collect()
+    }
+
+    /// How many records may be taken next, `most` at most.
+    fn room(&self, most: usize) -> usize {
+        let all =
+            self.allowance.records.map_or(u64::MAX, |all| all - self.taken.values().sum::<u64>().min(all));
+        let each = self.allowance.per_partition.map_or(u64::MAX, |each| {
+            let room =
+                |partition: &i32| each - self.taken.get(partition).map_or(0, |taken| (*taken).min(each));
+            self.positions.keys().map(room).filter(|room| *room > 0).min().unwrap_or(0)
+        });
+        most.min(usize::try_from(all.min(each)).unwrap_or(usize::MAX))
     }
 
     /// Lets the client say what is not about a partition: errors, log lines, tokens to be renewed.
@@ -171,26 +234,43 @@ impl Reader {
     }
 }
 
-/// Hands a record over and moves on; gives its size in bytes, or 0 where it is not wanted.
+/// Which records were deleted before they were read, if a message is behind some: partition, and the offsets
+/// from and to. Other gaps are markers and compaction.
+#[inline]
+fn loss(
+    positions: &BTreeMap<i32, Position>,
+    begins: &BTreeMap<i32, i64>,
+    message: &Message,
+) -> Option<(i32, i64, i64)> {
+    let (partition, offset) = (message.partition(), message.offset());
+    let next = positions.get(&partition)?.next;
+    if offset <= next {
+        return None;
+    }
+    let begin = *begins.get(&partition)?;
+    (begin > next).then_some((partition, next, begin.min(offset)))
+}
+
+/// Hands a record over and moves on; gives its size in bytes, or nothing where it is not wanted.
 #[inline]
 fn hand_over(
     positions: &mut BTreeMap<i32, Position>,
     stops_at_ends: bool,
     message: &Message,
     take: &mut dyn FnMut(SourceRecord<'_>),
-) -> usize {
+) -> Option<usize> {
     let (partition, offset) = (message.partition(), message.offset());
-    let Some(position) = positions.get_mut(&partition) else { return 0 };
+    let position = positions.get_mut(&partition)?;
     if stops_at_ends && offset >= position.end {
         position.caught_up = true;
-        return 0;
+        return None;
     }
     position.next = offset + 1;
     position.caught_up = stops_at_ends && position.next >= position.end;
     let timestamp = message.timestamp().unwrap_or(0).saturating_mul(1_000);
     let (key, value) = (message.key(), message.value());
     take(SourceRecord { partition, offset, timestamp, key, value });
-    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
+    Some(key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len))
 }
 
 impl Source for Reader {
@@ -199,8 +279,11 @@ impl Source for Reader {
     }
 
     fn look_ahead(&mut self) -> Result<()> {
+        if let Err(error) = self.look_for_partitions() {
+            tracing::debug!("{error}");
+        }
         for (partition, position) in &mut self.positions {
-            let (_, end) = match bounds(&self.consumer, &self.topic, *partition) {
+            let (begin, end) = match start::bounds(&self.consumer, &self.topic, *partition) {
                 Ok(bounds) => bounds,
                 // A broker that is away for a while only delays what is seen of the end.
                 Err(error) => {
@@ -208,6 +291,7 @@ impl Source for Reader {
                     return Ok(());
                 }
             };
+            self.begins.insert(*partition, begin);
             position.caught_up &= end == position.end;
             position.end = end;
         }
@@ -227,26 +311,43 @@ impl Source for Reader {
     ) -> Result<()> {
         self.serve()?;
         let (mut bytes, mut wait) = (0, patience);
+        let limit = limit.min(self.allowance.bytes.unwrap_or(usize::MAX));
         while bytes < limit {
-            let most = ((limit - bytes) / self.largest).clamp(1, MANY);
-            let Self { queue, positions, stops_at_ends, .. } = self;
-            let (mut failed, mut largest) = (None, 0);
+            let most = self.room(((limit - bytes) / self.largest).clamp(1, MANY));
+            if most == 0 {
+                break;
+            }
+            let Self { queue, positions, stops_at_ends, begins, taken: counts, .. } = self;
+            let (mut failed, mut largest, mut losses) = (None, 0, Vec::new());
             let taken = queue.take(most, wait, |message| match message.error() {
                 None => {
-                    let size = hand_over(positions, *stops_at_ends, message, take);
-                    bytes += size;
-                    largest = largest.max(size);
+                    losses.extend(loss(positions, begins, message));
+                    if let Some(size) = hand_over(positions, *stops_at_ends, message, take) {
+                        *counts.entry(message.partition()).or_default() += 1;
+                        bytes += size;
+                        largest = largest.max(size);
+                    }
                 }
                 Some(RDKafkaErrorCode::PartitionEOF) => {
-                    positions.entry(message.partition()).or_default().caught_up = true;
+                    losses.extend(loss(positions, begins, message));
+                    let position = positions.entry(message.partition()).or_default();
+                    // Markers and deleted records end a partition behind its last record.
+                    position.next = position.next.max(message.offset());
+                    position.caught_up = true;
                 }
                 Some(code) => failed = Some(code),
             });
+            for (partition, from, to) in losses {
+                self.tell_of_loss(partition, from, to)?;
+            }
             if largest > 0 {
                 self.largest = largest;
             }
             if let Some(code) = failed {
                 self.judge(KafkaError::MessageConsumption(code))?;
+            }
+            if self.allowance.per_partition.is_some() {
+                self.hold(self.sated())?;
             }
             let caught_up = self.positions.values().all(|at| at.caught_up);
             if taken == 0 || self.stops_at_ends && caught_up {
@@ -260,7 +361,27 @@ impl Source for Reader {
                 false => wait,
             };
         }
+        if let Some(left) = &mut self.allowance.bytes {
+            *left -= bytes.min(*left);
+        }
         Ok(())
+    }
+
+    fn allow(&mut self, allowance: Allowance) -> Result<()> {
+        self.allowance = allowance;
+        self.taken.clear();
+        self.hold(BTreeSet::new())
+    }
+
+    fn is_exhausted(&self) -> bool {
+        let waits = |(partition, at): (&i32, &Position)| at.caught_up || self.held.contains(partition);
+        self.allowance.bytes == Some(0)
+            || self.room(1) == 0
+            || !self.held.is_empty() && self.positions.iter().all(waits)
+    }
+
+    fn lost_records(&self) -> u64 {
+        self.lost
     }
 
     fn linger(&mut self, pause: Duration) {
@@ -292,59 +413,4 @@ impl Source for Reader {
 fn owner() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("ecap-consume on {}, process {}", host.trim(), std::process::id())
-}
-
-fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> Result<Vec<i32>> {
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(|error| unanswered(&error))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    let partitions: Vec<i32> =
-        found.map_or(vec![], |found| found.partitions().iter().map(|partition| partition.id()).collect());
-    if partitions.is_empty() {
-        return Err(Error::failed(format!("topic '{topic}' is not there"))
-            .hint(format!("create it with `ecap-topics create-topics {topic}`")));
-    }
-    Ok(partitions)
-}
-
-fn unanswered(error: &KafkaError) -> Error {
-    Error::unreachable(format!("the broker does not answer: {error}"))
-}
-
-fn bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
-    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| unanswered(&error))
-}
-
-/// The bounds of a partition that may be on its way to its leader, as it is just after it was created.
-fn first_bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
-    let start = Instant::now();
-    loop {
-        match bounds(consumer, topic, partition) {
-            Err(_) if start.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
-            answer => return answer,
-        }
-    }
-}
-
-/// Moves each start to the first record at or after `time`; to the end where there is none.
-fn start_at_time(
-    consumer: &BaseConsumer<Context>,
-    topic: &str,
-    time: Micros,
-    positions: &mut BTreeMap<i32, Position>,
-) -> Result<()> {
-    let mut asked = TopicPartitionList::new();
-    for partition in positions.keys() {
-        asked
-            .add_partition_offset(topic, *partition, Offset::Offset((time / 1_000).max(0)))
-            .map_err(|error| unanswered(&error))?;
-    }
-    let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| unanswered(&error))?;
-    for (partition, position) in positions {
-        let start = match found.find_partition(topic, *partition).map(|element| element.offset()) {
-            Some(Offset::Offset(offset)) => offset,
-            _ => position.end,
-        };
-        *position = Position { start, next: start, caught_up: start == position.end, ..*position };
-    }
-    Ok(())
 }

@@ -5,7 +5,8 @@ use crate::cli::common::Settings;
 use crate::cli::output;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::source::Source;
-use crate::kafka::reader::{From, Reader};
+use crate::kafka::reader::Reader;
+use crate::kafka::start::From;
 use crate::query::{header::Header, parse};
 use crate::record::infer::Seen;
 use crate::record::schema::Schema;
@@ -110,7 +111,7 @@ fn infer(settings: &Settings, name: &str, most: u64) -> Result<Schema> {
     let full = format!("{}{}", settings.prefix, settings.bare(name));
     settings.connection.check()?;
     let group = format!("{}ecap-infer", settings.prefix);
-    let mut reader = Reader::new(&settings.connection, &full, &group, From::Earliest, READ_AHEAD)?;
+    let mut reader = Reader::new(&settings.connection, &full, &group, &From::Earliest, READ_AHEAD)?;
     reader.stop_at_ends()?;
     let mut seen = Seen::default();
     let done = |reader: &Reader| reader.positions().values().all(|position| position.next >= position.end);

@@ -76,7 +76,7 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
         }
         None => {
             let header = Header::default();
-            cli.run.inputs.declare(&mut settings, &header, &[cli.query.topic().into()])?;
+            cli.run.inputs.declare(&mut settings, &header, cli.query.topics())?;
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
             let tables = || cli.run.inputs.tables(&header, Path::new(""));
             run::run(&sql, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)

@@ -1,17 +1,19 @@
 //! The flags that say how a query runs, and running it.
 
 use super::{letters, show};
+use crate::catalog::ARRIVAL_TIME;
 use crate::cli::common::{CommonArgs, Settings};
 use crate::cli::{interrupt, output};
 use crate::clock::SystemClock;
-use crate::engine::options::{Options, OutputMode, Trigger};
+use crate::engine::options::{Limits, Options, OutputMode, Trigger};
 use crate::engine::source::Source;
 use crate::engine::watermark::Policy;
 use crate::engine::{Engine, Surroundings, Totals};
-use crate::kafka::reader::{From, Reader};
+use crate::kafka::reader::Reader;
+use crate::kafka::start::From;
 use crate::query::plan::StreamPlan;
 use crate::tables::Table;
-use crate::units::{format_count, parse_duration};
+use crate::units::{format_count, parse_duration, parse_size};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +25,35 @@ const READ_AHEAD: usize = 4 << 20;
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Run")]
 pub struct RunArgs {
-    /// When a batch runs: every so often (5s), as soon as there is data (0s), once, or available-now
+    /// When a batch runs: every so often (5s), as soon as there is data (0s), once, available-now, or each
+    /// record at once (continuous)
     #[arg(long, default_value = "5s", value_name = "WHEN", allow_hyphen_values = true)]
     trigger: Trigger,
+    /// How often the continuous trigger shows its positions
+    #[arg(long, default_value = "1s", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
+    checkpoint_interval: Duration,
+    /// Read at most so many records of each topic in a batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_offsets_per_trigger: Option<u64>,
+    /// Read at most so many bytes of each topic in a batch, such as 64m or 1g
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    max_bytes_per_trigger: Option<u64>,
+    /// Read at most so many records of each partition in a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_rate_per_partition: Option<u64>,
+    /// Read all that there is in one batch, also where the next one is due before it is done
+    #[arg(long)]
+    no_backpressure: bool,
+    /// Limits and waits for a kind of load
+    #[arg(long, value_enum, value_name = "LOAD")]
+    load: Option<Load>,
+    /// End the query where records were deleted before they were read (exit 5)
+    #[arg(long)]
+    fail_on_data_loss: bool,
     /// Rows of final windows, rows that changed, or all rows
     #[arg(long, value_enum, default_value_t)]
     output_mode: Mode,
-    /// Where reading begins: earliest, latest, or a time
+    /// Where reading begins: earliest, latest, a time, or offsets by partition (0:1200,1:1180)
     #[arg(long, default_value = "latest", value_name = "WHERE")]
     from: From,
     /// How long a window waits for late records; the topic's own where it is not given
@@ -38,6 +62,9 @@ pub struct RunArgs {
     /// The column of event time; the query's or the topic's own where it is not given
     #[arg(long, value_name = "COLUMN")]
     time_column: Option<String>,
+    /// Windows of event time, or of the time at which a record is read
+    #[arg(long, value_enum, default_value_t, conflicts_with = "time_column")]
+    time: Time,
     /// After which silence a partition holds back no results; off is never
     #[arg(long, default_value = "30s", value_name = "DURATION", allow_hyphen_values = true)]
     idle_timeout: Limit,
@@ -91,12 +118,51 @@ enum Mode {
     Complete,
 }
 
+/// What time windows are of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Time {
+    #[default]
+    Event,
+    Processing,
+}
+
 /// As [`Policy`], for the command line.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 enum WatermarkPolicy {
     #[default]
     Partitions,
     Spark,
+}
+
+/// The documented profiles of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Load {
+    /// 10,000 records a batch; session timeout 10 s, heartbeat 3 s, fetch wait 500 ms
+    Small,
+    /// 100,000 records a batch; session timeout 30 s, heartbeat 10 s, fetch wait 500 ms
+    Medium,
+    /// 1,000,000 records a batch; session timeout 60 s, heartbeat 20 s, fetch wait 100 ms
+    High,
+}
+
+impl Load {
+    fn offsets(self) -> u64 {
+        match self {
+            Self::Small => 10_000,
+            Self::Medium => 100_000,
+            Self::High => 1_000_000,
+        }
+    }
+
+    /// The client's settings, by librdkafka's names, in milliseconds.
+    fn client(self) -> [(&'static str, &'static str); 3] {
+        let (session, heartbeat, wait) = match self {
+            Self::Small => ("10000", "3000", "500"),
+            Self::Medium => ("30000", "10000", "500"),
+            Self::High => ("60000", "20000", "100"),
+        };
+        [("session.timeout.ms", session), ("heartbeat.interval.ms", heartbeat), ("fetch.wait.max.ms", wait)]
+    }
 }
 
 /// A duration, or `off`.
@@ -114,12 +180,18 @@ impl std::str::FromStr for Limit {
 impl RunArgs {
     /// The column of event time, if it was given.
     pub fn time_column(&self) -> Option<&str> {
-        self.time_column.as_deref()
+        match self.time {
+            Time::Event => self.time_column.as_deref(),
+            Time::Processing => Some(ARRIVAL_TIME),
+        }
     }
 
     fn options(&self) -> Options {
         Options {
-            trigger: self.trigger,
+            trigger: match self.trigger {
+                Trigger::Continuous(_) => Trigger::Continuous(self.checkpoint_interval),
+                trigger => trigger,
+            },
             mode: match self.output_mode {
                 Mode::Append => OutputMode::Append,
                 Mode::Update => OutputMode::Update,
@@ -127,10 +199,17 @@ impl RunArgs {
             },
             delay: self.watermark,
             idle_timeout: self.idle_timeout.0,
-            policy: match self.watermark_policy {
-                WatermarkPolicy::Partitions => Policy::Partitions,
-                WatermarkPolicy::Spark => Policy::Spark,
+            policy: match (self.time, self.watermark_policy) {
+                (Time::Processing, _) => Policy::Processing,
+                (Time::Event, WatermarkPolicy::Partitions) => Policy::Partitions,
+                (Time::Event, WatermarkPolicy::Spark) => Policy::Spark,
             },
+            limits: Limits {
+                offsets: self.max_offsets_per_trigger.or(self.load.map(Load::offsets)),
+                bytes: self.max_bytes_per_trigger.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+                rate_per_partition: self.max_rate_per_partition,
+            },
+            backpressure: !self.no_backpressure,
             flush_at_end: self.flush_at_end,
             max_future: self.max_future.0,
             max_age: self.max_age.0,
@@ -144,7 +223,15 @@ impl RunArgs {
     fn source(&self, topic: &str, settings: &Settings) -> Result<Box<dyn Source>> {
         let own = || format!("{}ecap-{}", settings.prefix, settings.bare(topic));
         let group = self.consumer_group.clone().unwrap_or_else(own);
-        Ok(Box::new(Reader::new(&settings.connection, topic, &group, self.from, READ_AHEAD)?))
+        let mut connection = settings.connection.clone();
+        if let Some(load) = self.load {
+            connection.prefer(&load.client());
+        }
+        let mut reader = Reader::new(&connection, topic, &group, &self.from, READ_AHEAD)?;
+        if self.fail_on_data_loss {
+            reader.fail_on_data_loss();
+        }
+        Ok(Box::new(reader))
     }
 }
 

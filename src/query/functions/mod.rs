@@ -7,7 +7,6 @@ mod collection;
 mod hash;
 mod json;
 mod kit;
-mod math;
 mod mode;
 mod now;
 mod pattern;
@@ -66,7 +65,6 @@ fn functions(now: &Now) -> impl Iterator<Item = ScalarUDF> {
         .chain(collection::functions())
         .chain(hash::functions())
         .chain(json::functions())
-        .chain(math::functions())
         .chain(text::functions())
         .chain(time::functions())
 }

@@ -1,0 +1,170 @@
+//! Where reading begins: every start as a number, before the first record is asked for.
+
+use super::context::Context;
+use crate::clock::Micros;
+use crate::engine::source::Position;
+use crate::{Error, Result, units};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long the broker may take to answer a question.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long until a question is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Where reading begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// The first record that is there.
+    Earliest,
+    /// Behind the last record that is there.
+    Latest,
+    /// The first record at or after a time, in microseconds since the epoch.
+    Time(Micros),
+    /// At these offsets, by partition; partitions that are not named begin with their first record.
+    Offsets(BTreeMap<i32, i64>),
+}
+
+impl std::str::FromStr for From {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "earliest" => Ok(Self::Earliest),
+            "latest" => Ok(Self::Latest),
+            _ => match offsets(text) {
+                Some(offsets) => Ok(Self::Offsets(offsets)),
+                None => units::parse_time(text).map(Self::Time).map_err(|error| {
+                    error.hint("earliest, latest, a time, or offsets by partition such as 0:1200,1:1180")
+                }),
+            },
+        }
+    }
+}
+
+/// `0:1200,1:1180`: offsets by partition.
+fn offsets(text: &str) -> Option<BTreeMap<i32, i64>> {
+    let pair = |pair: &str| {
+        let (partition, offset) = pair.split_once(':')?;
+        let (partition, offset) = (partition.trim().parse().ok()?, offset.trim().parse().ok()?);
+        (partition >= 0 && offset >= 0).then_some((partition, offset))
+    };
+    text.split(',').map(pair).collect()
+}
+
+/// The partitions of a topic, each where reading begins, and where each begins itself.
+///
+/// # Errors
+/// When the topic is not there, or the broker does not answer; a usage error for a partition or an offset
+/// that the topic does not have.
+pub fn positions(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    from: &From,
+) -> Result<(BTreeMap<i32, Position>, BTreeMap<i32, i64>)> {
+    let (mut positions, mut begins) = (BTreeMap::new(), BTreeMap::new());
+    for partition in partitions(consumer, topic)? {
+        let (first, end) = first_bounds(consumer, topic, partition)?;
+        let start = if *from == From::Latest { end } else { first };
+        begins.insert(partition, first);
+        positions.insert(partition, Position { start, next: start, end, caught_up: start == end });
+    }
+    match from {
+        From::Time(time) => start_at_time(consumer, topic, *time, &mut positions)?,
+        From::Offsets(offsets) => start_at(topic, offsets, &mut positions)?,
+        From::Earliest | From::Latest => {}
+    }
+    Ok((positions, begins))
+}
+
+/// An offset that is deleted already is found and told of by the first read.
+fn start_at(
+    topic: &str,
+    offsets: &BTreeMap<i32, i64>,
+    positions: &mut BTreeMap<i32, Position>,
+) -> Result<()> {
+    let count = positions.len();
+    for (partition, offset) in offsets {
+        let Some(position) = positions.get_mut(partition) else {
+            let message = format!("topic '{topic}' has {count} partitions, and no partition {partition}");
+            return Err(Error::usage(message));
+        };
+        if *offset > position.end {
+            let message = format!("topic '{topic}', partition {partition} ends at {}", position.end);
+            return Err(Error::usage(format!("{message}: there is no offset {offset}")));
+        }
+        *position =
+            Position { start: *offset, next: *offset, caught_up: *offset == position.end, ..*position };
+    }
+    Ok(())
+}
+
+/// The partitions of a topic.
+///
+/// # Errors
+/// When the topic is not there, or the broker does not answer.
+pub fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> Result<Vec<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(|error| unanswered(&error))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let partitions: Vec<i32> =
+        found.map_or(vec![], |found| found.partitions().iter().map(|partition| partition.id()).collect());
+    if partitions.is_empty() {
+        return Err(Error::failed(format!("topic '{topic}' is not there"))
+            .hint(format!("create it with `ecap-topics create-topics {topic}`")));
+    }
+    Ok(partitions)
+}
+
+fn unanswered(error: &KafkaError) -> Error {
+    Error::unreachable(format!("the broker does not answer: {error}"))
+}
+
+/// Where a partition begins and ends now.
+///
+/// # Errors
+/// When the broker does not answer.
+pub fn bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
+    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| unanswered(&error))
+}
+
+/// The bounds of a partition that may be on its way to its leader, as it is just after it was created.
+///
+/// # Errors
+/// When the broker does not answer.
+pub fn first_bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
+    let start = Instant::now();
+    loop {
+        match bounds(consumer, topic, partition) {
+            Err(_) if start.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
+            answer => return answer,
+        }
+    }
+}
+
+/// Moves each start to the first record at or after `time`; to the end where there is none.
+fn start_at_time(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    time: Micros,
+    positions: &mut BTreeMap<i32, Position>,
+) -> Result<()> {
+    let mut asked = TopicPartitionList::new();
+    for partition in positions.keys() {
+        asked
+            .add_partition_offset(topic, *partition, Offset::Offset((time / 1_000).max(0)))
+            .map_err(|error| unanswered(&error))?;
+    }
+    let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| unanswered(&error))?;
+    for (partition, position) in positions {
+        let start = match found.find_partition(topic, *partition).map(|element| element.offset()) {
+            Some(Offset::Offset(offset)) => offset,
+            _ => position.end,
+        };
+        *position = Position { start, next: start, caught_up: start == position.end, ..*position };
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! How much is read, from where, and what is told when something is gone.
+
+use super::{ALL, SALES, Stage, at, integer, json_lines, sales};
+use crate::support::wait_for;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const TUMBLING: [&str; 2] = ["--window", "10s"];
+
+impl Stage {
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.cluster.address).create().unwrap()
+    }
+
+    /// Deletes the records of partition 0 before `offset`.
+    fn delete_before(&self, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.cluster.name(SALES), 0, Offset::Offset(offset)).unwrap();
+        let done = self.admin();
+        let done = done.delete_records(&list, &AdminOptions::new());
+        tokio::runtime::Runtime::new().unwrap().block_on(done).unwrap();
+    }
+}
+
+fn read_by_partition(batch: &Value) -> BTreeMap<String, i64> {
+    let source = &batch["sources"][0];
+    let offsets = |name: &str| source[name].as_object().unwrap().clone();
+    let start = offsets("startOffset");
+    let end = offsets("endOffset");
+    end.into_iter()
+        .map(|(at, next)| (at.clone(), next.as_i64().unwrap() - start[&at].as_i64().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_batch_reads_no_more_records_than_it_may() {
+    let stage = Stage::with(&sales(300, 60_000));
+    let trigger = ["--trigger", "available-now", "--max-offsets-per-trigger", "70"];
+    let mut query = stage.start(&[&TUMBLING[..], &trigger].concat());
+    let read: Vec<_> = query.batches(300).iter().map(|batch| integer(batch, "numInputRows")).collect();
+    assert_eq!(read, [70, 70, 70, 70, 20]);
+    query.end().ok();
+}
+
+#[test]
+fn a_batch_reads_no_more_bytes_than_it_may() {
+    let stage = Stage::with(&sales(300, 60_000));
+    let trigger = ["--trigger", "available-now", "--max-bytes-per-trigger", "10k"];
+    let mut query = stage.start(&[&TUMBLING[..], &trigger].concat());
+    let batches = query.batches(300);
+    // About 100 bytes a record.
+    assert!(batches.len() >= 3, "{batches:?}");
+    query.end().ok();
+}
+
+#[test]
+fn no_partition_is_read_faster_than_it_may() {
+    // Partition 0 has most of the records: 40, the others 5 each.
+    let mut all: Vec<_> = (0..40).map(at).collect();
+    all.extend((0..10).map(|n| super::Sale { partition: 1 + (n % 2) as i32, ..at(n) }));
+    let stage = Stage::with(&all);
+    let trigger = ["--trigger", "available-now", "--max-rate-per-partition", "20"];
+    let mut query = stage.start(&[&TUMBLING[..], &trigger].concat());
+    let batches = query.batches(50);
+    for batch in &batches {
+        assert!(read_by_partition(batch).values().all(|read| *read <= 20), "{batch}");
+    }
+    assert_eq!(batches.len(), 2, "{batches:?}");
+    query.end().ok();
+}
+
+#[test]
+fn a_load_sets_the_documented_limits() {
+    let stage = Stage::with(&[at(1_000)]);
+    let rows = stage.rows(&["--window", "10s", "--load", "small"]);
+    assert_eq!(stage.counts(&rows), BTreeMap::from([(0, 1)]));
+}
+
+#[test]
+fn reading_begins_at_the_offsets_that_are_named() {
+    let stage = Stage::with(&sales(30, 10_000));
+    let args = ["--window", "10s", "--trigger", "available-now", "--from", "0:8,1:10"];
+    let ended = stage.consume(&args);
+    // Ten in each partition: two of the first, none of the second, all of the third.
+    assert!(ended.err.contains("12 records read"), "{ended:?}");
+    let refused = stage.consume(&["--window", "10s", "--trigger", "once", "--from", "7:1"]);
+    refused.fails(2, &["has 3 partitions, and no partition 7"]);
+}
+
+#[test]
+fn what_was_deleted_before_it_was_read_is_told_and_counted() {
+    let stage = Stage::with(&(0..10).map(|n| at(n * 1_000)).collect::<Vec<_>>());
+    stage.delete_before(4);
+    let args = ["--window", "10s", "--trigger", "available-now", "--from", "0:1", "--progress", "json"];
+    let ended = stage.consume(&args);
+    assert!(ended.err.contains("offsets 1 to 3 were deleted before they were read"), "{ended:?}");
+    assert!(ended.err.contains("6 records read"), "{ended:?}");
+    assert!(ended.err.contains(r#""lostRecords":3"#), "{ended:?}");
+    let strict = stage.consume(&[&args[..], &["--fail-on-data-loss"]].concat());
+    strict.fails(5, &["offsets 1 to 3 were deleted", "--from earliest"]);
+}
+
+#[test]
+fn a_partition_that_is_added_is_read_from_its_start() {
+    let stage = Stage::with(&[at(1_000)]);
+    let mut query = stage.start(&[&TUMBLING[..], &["--trigger", "1s"]].concat());
+    query.batches(1);
+    let topic = stage.cluster.name(SALES);
+    let added = [NewPartitions::new(&topic, 4)];
+    let admin = stage.admin();
+    let done = admin.create_partitions(&added, &AdminOptions::new());
+    tokio::runtime::Runtime::new().unwrap().block_on(done).unwrap();
+    wait_for("the new partition", || {
+        let metadata = rdkafka::producer::Producer::client(&stage.producer)
+            .fetch_metadata(Some(&topic), std::time::Duration::from_secs(5))
+            .ok()?;
+        (metadata.topics()[0].partitions().len() == 4).then_some(())
+    });
+    stage.sell(&[super::Sale { partition: 3, ..at(2_000) }]);
+    query.batches(1);
+    let ended = query.interrupt();
+    assert!(ended.err.contains("partition 3 was added"), "{ended:?}");
+}
+
+#[test]
+fn each_record_is_given_out_at_once() {
+    let stage = Stage::new(&[SALES]);
+    let args = ["--where", "final_amount > 5", "--trigger", "continuous", "--format", "json"];
+    let query = stage.start(&[&args[..], &["--checkpoint-interval", "200ms"]].concat());
+    let mut query = query;
+    for millis in [1_000, 2_000, 3_000] {
+        stage.sell(&[at(millis)]);
+        assert_eq!(integer(&query.batch()["sink"], "numOutputRows"), 1);
+    }
+    let rows = json_lines(&query.interrupt().ok());
+    assert_eq!(
+        rows.iter().map(|row| stage.time(row, "_timestamp")).collect::<Vec<_>>(),
+        [1_000, 2_000, 3_000]
+    );
+    let refused = stage.consume(&["--window", "10s", "--trigger", "continuous"]);
+    refused.fails(2, &["gives out each record at once", "--trigger 0s"]);
+}
+
+#[test]
+fn windows_of_processing_time_close_by_the_clock() {
+    let stage = Stage::with(&[at(1_000), at(50_000)]);
+    let args = ["--window", "1s", "--time", "processing", "--trigger", "0s", "--output-mode", "append"];
+    let mut query = stage.start(&[&args[..], &["--format", "json"]].concat());
+    // No record comes after these two: the clock alone makes their window final.
+    let mut given = 0;
+    while given == 0 {
+        given += integer(&query.batch()["sink"], "numOutputRows");
+    }
+    let rows = json_lines(&query.interrupt().ok());
+    assert_eq!(rows.iter().map(|row| integer(row, "record_count")).sum::<i64>(), 2, "{rows:?}");
+}
+
+#[test]
+fn sessions_of_each_customer() {
+    let visits = [(1, 0), (1, 4_000), (2, 5_000), (1, 9_001), (2, 30_000)];
+    let visits = visits.map(|(customer, millis)| super::Sale { customer, ..at(millis) });
+    let stage = Stage::with(&visits);
+    let args = ["--session", "5s", "--group-by", "customer_id", "--agg", "count(*) AS record_count"];
+    let mut rows: Vec<_> = stage
+        .rows(&args)
+        .iter()
+        .map(|row| {
+            let bounds = (stage.time(row, "window_start"), stage.time(row, "window_end"));
+            (row["customer_id"].as_str().unwrap().to_string(), bounds, integer(row, "record_count"))
+        })
+        .collect();
+    rows.sort();
+    let one = |customer: &str, start, end, count| (customer.to_string(), (start, end), count);
+    let expected = [
+        one("CUST_1", 0, 9_000, 2),
+        one("CUST_1", 9_001, 14_001, 1),
+        one("CUST_2", 5_000, 10_000, 1),
+        one("CUST_2", 30_000, 35_000, 1),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn a_record_that_comes_again_counts_once() {
+    let stage = Stage::with(&[at(1_000), at(2_000), super::Sale { customer: 2, ..at(3_000) }]);
+    let rows = stage.rows(&["--window", "10s", "--dedup", "customer_id"]);
+    assert_eq!(stage.counts(&rows), BTreeMap::from([(0, 2)]));
+    let rows = json_lines(
+        &stage.consume(&[&["--dedup", "customer_id", "--format", "json"][..], &ALL[..4]].concat()).ok(),
+    );
+    assert_eq!(rows.len(), 2, "{rows:?}");
+}
