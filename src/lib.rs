@@ -4,10 +4,11 @@
 //! Kafka client ([`kafka`]) and kept by a broker: Apache Kafka, or the embedded one ([`broker`]).
 //! On its way back it is read in batches bounded in bytes ([`kafka`]), decoded into columns
 //! ([`record`]), windowed by a SQL query ([`query`] plans it, [`engine`] runs it and keeps time and
-//! state), and shown or kept ([`sink`]). What a topic is stands in the [`catalog`], and only there.
+//! state), joined with [`tables`] that do not grow, and shown or kept ([`sink`]). What a topic is stands
+//! in the [`catalog`], and only there.
 //!
 //! Dependencies point one way:
-//! `bin → cli → {produce, generate} → {query, engine} → {sink, kafka, broker} → catalog → record`.
+//! `bin → cli → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog → record`.
 //! [`error`], [`clock`] and [`units`] are what every room may use.
 
 pub mod broker;

@@ -218,7 +218,10 @@ mod tests {
             ),
             ("SELECT hour(brand, 1) FROM transactions", "column 8: there is no hour of (STRING, BIGINT)"),
             (&format!("SELECT sum(brand) {window}"), "column 8: there is no sum of (STRING)"),
-            ("SELECT quantity + brand FROM transactions", "arithmetic expression INT + STRING"),
+            (
+                "SELECT quantity + timestamp FROM transactions",
+                "Cannot coerce arithmetic expression INT + TIMESTAMP",
+            ),
             (
                 "SELECT count(*) FROM transactions GROUP BY window(brand, '1 minute')",
                 "window takes a TIMESTAMP first, not a STRING: to_timestamp makes one",

@@ -1,7 +1,9 @@
-//! A case: a folder with query.sql, case.toml, and batch.sql or expected.csv.
+//! A case: a folder with case.toml, query.sql, and batch.sql or expected.csv.
 
 use ecap::catalog::Catalog;
 use ecap::engine::options::OutputMode;
+use ecap::query::header::Header;
+use ecap::tables::Definition;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,8 @@ pub enum Expected {
 pub struct Settings {
     /// Topics and the files with their records, in the case's folder or in data/.
     topics: BTreeMap<String, String>,
+    /// One of the queries that ship, in the place of query.sql.
+    query: Option<String>,
     /// Which rows are given out.
     #[serde(default)]
     mode: Mode,
@@ -105,7 +109,7 @@ impl Case {
         let wanted = chosen().unwrap_or_default();
         let entries = std::fs::read_dir(folder()).expect("tests/queries is there");
         let mut folders: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
-        folders.retain(|path| path.join("query.sql").exists());
+        folders.retain(|path| path.join("case.toml").exists());
         folders.sort();
         let cases = folders.iter().map(|path| Self::load(path));
         cases.filter(|case| case.name.contains(&wanted)).collect()
@@ -117,6 +121,8 @@ impl Case {
         let need = |file: &str| read(file).unwrap_or_else(|error| panic!("{name}/{file}: {error}"));
         let settings: Settings =
             toml::from_str(&need("case.toml")).unwrap_or_else(|error| panic!("{name}/case.toml: {error}"));
+        let shipped = |query: &String| folder().join("../../queries").join(query);
+        let query = settings.query.as_ref().map_or_else(|| path.join("query.sql"), shipped);
         let expected = match read("batch.sql") {
             Ok(sql) => Expected::Batch(sql),
             Err(_) => Expected::Rows(need("expected.csv")),
@@ -127,7 +133,13 @@ impl Case {
         };
         let topics = settings.topics.iter().map(|(topic, file)| (topic.clone(), found(file))).collect();
         let flush = settings.flush.unwrap_or(matches!(settings.mode, Mode::Append));
-        Self { sql: need("query.sql"), name, topics, expected, settings, flush }
+        Self { sql: need(&query.to_string_lossy()), name, topics, expected, settings, flush }
+    }
+
+    /// The tables that the head of query.sql names.
+    pub fn tables(&self) -> ecap::Result<Vec<Definition>> {
+        let folder = folder().join(&self.name);
+        Header::of(&self.sql).tables.iter().map(|text| Definition::parse(text, &folder)).collect()
     }
 
     /// Which rows are given out.

@@ -41,6 +41,8 @@ def run(task):
             f"CREATE TABLE \"{table['name']}\" AS FROM"
             f" read_json([{files}], format = 'newline_delimited', columns = {{{columns}}})"
         )
+    for name, file in task["still"]:
+        database.execute(f"CREATE TABLE \"{name}\" AS FROM read_csv('{file}', header = true)")
     result = database.execute(task["sql"])
     names = [column[0] for column in result.description]
     return {"columns": names, "rows": [[cell(value) for value in row] for row in result.fetchall()]}

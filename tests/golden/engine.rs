@@ -2,7 +2,7 @@
 
 use super::case::{self, Case};
 use super::records::{self, Topical};
-use super::rows::Table;
+use super::rows;
 use super::source::Listed;
 use super::ways::Way;
 use arrow::array::RecordBatch;
@@ -14,20 +14,21 @@ use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
 use ecap::sink::{Batch, Sink};
+use ecap::tables;
 use ecap::units::parse_duration;
 use std::sync::{Arc, Mutex};
 
 /// Runs a case in a way. `flush` closes the last windows at the end.
-pub fn run(case: &Case, way: &Way, flush: bool) -> Result<Table, String> {
+pub fn run(case: &Case, way: &Way, flush: bool) -> Result<rows::Table, String> {
     run_with(case, way, flush, Policy::Partitions)
 }
 
 /// The same with Spark's single maximum as the watermark; windows that stay open are not shown, as in Spark.
-pub fn run_as_spark(case: &Case) -> Result<Table, String> {
+pub fn run_as_spark(case: &Case) -> Result<rows::Table, String> {
     run_with(case, &Way::straight(case), false, Policy::Spark)
 }
 
-fn run_with(case: &Case, way: &Way, flush: bool, policy: Policy) -> Result<Table, String> {
+fn run_with(case: &Case, way: &Way, flush: bool, policy: Policy) -> Result<rows::Table, String> {
     let catalog = case::catalog();
     let topics = records::of(case, &catalog);
     let run = Run { case, way, flush, policy, topics: &topics, shown: Shown::default() };
@@ -74,7 +75,8 @@ impl Run<'_> {
     /// An engine over a part of each topic's records: from one number up to another, by the topic's number.
     fn engine(&self, part: impl Fn(usize) -> (usize, usize), flush: bool) -> ecap::Result<Engine<'_>> {
         let settings = &self.case.settings;
-        let plan = StreamPlan::new(&self.case.sql, &case::catalog(), "", settings.time.as_deref())?;
+        let time = settings.time.as_deref();
+        let plan = StreamPlan::with_tables(&self.case.sql, &case::catalog(), "", time, self.tables()?)?;
         let source = |name: &str| {
             let known = |topic: &Topical| topic.topic.name == name;
             let number = self.topics.iter().position(known).expect("case.toml names the query's topics");
@@ -90,6 +92,11 @@ impl Run<'_> {
             clock: Arc::new(ManualClock::at(0)),
         };
         Engine::new(plan, self.options(flush)?, around)
+    }
+
+    fn tables(&self) -> ecap::Result<Vec<Arc<tables::Table>>> {
+        let load = |definition| tables::Table::load(definition, None, 0).map(Arc::new);
+        self.case.tables()?.into_iter().map(load).collect()
     }
 
     fn options(&self, flush: bool) -> ecap::Result<Options> {
@@ -126,14 +133,14 @@ impl Sink for Shown {
 
 impl Shown {
     /// What whoever keeps the results has at the end.
-    fn table(&self, case: &Case) -> Result<Table, String> {
+    fn table(&self, case: &Case) -> Result<rows::Table, String> {
         let shown = self.0.lock().expect("not poisoned");
         let columns = shown.columns.clone().ok_or("nothing was given out")?;
         let batches = match case.mode() {
             OutputMode::Complete => shown.batches.last().cloned().unwrap_or_default(),
             OutputMode::Append | OutputMode::Update => shown.batches.concat(),
         };
-        let table = Table::of(&columns, &batches)?;
+        let table = rows::Table::of(&columns, &batches)?;
         if case.mode() == OutputMode::Update { table.last_by(&case.settings.key) } else { Ok(table) }
     }
 }

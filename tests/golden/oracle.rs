@@ -4,9 +4,10 @@ use super::case::{Case, catalog};
 use super::records::{self, Topical};
 use super::rows::Table;
 use ecap::catalog::ARRIVAL_TIME;
+use ecap::tables::{Definition, Origin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// All that another engine needs for one case.
@@ -15,6 +16,8 @@ pub struct Task {
     name: String,
     sql: String,
     tables: Vec<Source>,
+    /// Names and CSV files of the tables that do not grow.
+    still: Vec<(String, PathBuf)>,
     /// Append, update or complete.
     mode: String,
     key: Vec<String>,
@@ -62,9 +65,17 @@ impl Task {
             name: case.name.clone(),
             sql: sql.to_string(),
             tables: sources.iter().map(|topic| Source::new(case, topic, &folder)).collect(),
+            still: case.tables().expect("tables").into_iter().filter_map(csv).collect(),
             mode: format!("{:?}", case.mode()).to_lowercase(),
             key: case.settings.key.clone(),
         }
+    }
+}
+
+fn csv(table: Definition) -> Option<(String, PathBuf)> {
+    match table.origin {
+        Origin::Csv(path) => Some((table.name, path)),
+        _ => None,
     }
 }
 

@@ -90,6 +90,8 @@ def run(spark, task, folder):
         inputs = pathlib.Path(folder, table["name"])
         inputs.mkdir()
         read(spark, table, str(inputs))
+    for name, file in task["still"]:
+        spark.read.csv(file, header=True, inferSchema=True).createOrReplaceTempView(name)
     result = spark.sql(task["sql"])
     sink = result.writeStream.format("memory").queryName("result").outputMode(task["mode"])
     sink.option("checkpointLocation", os.path.join(folder, "checkpoint"))

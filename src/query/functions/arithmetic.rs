@@ -10,6 +10,7 @@ use datafusion::common::{DFSchema, Result, exec_err, plan_err};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    cast,
 };
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -52,12 +53,27 @@ impl ExprPlanner for SparkArithmetic {
         let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(raw));
         };
+        // A text beside a number is read as one.
+        let (raw_left, left) = as_number(raw.left, left, &right, operation);
+        let (raw_right, right) = as_number(raw.right, right, &left, operation);
         if operation.result(&left, &right).is_none() {
+            let raw = RawBinaryExpr { op: raw.op, left: raw_left, right: raw_right };
             return Ok(PlannerResult::Original(raw));
         }
         let function = ScalarUDF::from(Arithmetic::new(operation, false));
-        Ok(PlannerResult::Planned(function.call(vec![narrow(raw.left), narrow(raw.right)])))
+        Ok(PlannerResult::Planned(function.call(vec![narrow(raw_left), narrow(raw_right)])))
     }
+}
+
+fn as_number(text: Expr, kind: DataType, other: &DataType, operation: Operation) -> (Expr, DataType) {
+    let number = match other {
+        _ if kind != DataType::Utf8 => return (text, kind),
+        other if other.is_floating() => DataType::Float64,
+        other if other.is_integer() && operation == Operation::Divide => DataType::Float64,
+        other if other.is_integer() => DataType::Int64,
+        _ => return (text, kind),
+    };
+    (cast(text, number.clone()), number)
 }
 
 /// A whole number in the text is an INT where it fits, as in Spark.

@@ -1,12 +1,14 @@
 //! Functions of arrays and maps.
 
 use super::kit::Function;
-use arrow::array::{Array, ArrayRef, AsArray, Scalar, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, Scalar, UInt32Array};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, kernels::cmp, take};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DFSchema, Result, exec_err, plan_err};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
 use datafusion::logical_expr::{ExprSchemable, GetFieldAccess, ScalarUDF};
+use std::sync::Arc;
 
 /// Plans `values[index]`, which counts from 0 in Spark, and `map[key]`.
 #[derive(Debug, Default)]
@@ -34,7 +36,8 @@ impl ExprPlanner for SparkAccess {
 /// All of them.
 pub fn functions() -> Vec<ScalarUDF> {
     let lenient = Function::of_any("try_element_at", element, |a| at(a, |index| index, true));
-    vec![element_at(), item(), lenient]
+    let get = Function::of_any("get", element, |a| at(a, from_zero, true));
+    vec![element_at(), item(), lenient, get, Function::of_any("reverse", of_reverse, reverse)]
 }
 
 fn element_at() -> ScalarUDF {
@@ -46,6 +49,38 @@ fn item() -> ScalarUDF {
     Function::of_any("__item", element, |a| {
         at(a, |index| if index < 0 { i64::MAX } else { index + 1 }, false)
     })
+}
+
+/// An index from 0 as one from 1; what is below 0 is no index.
+fn from_zero(index: i64) -> i64 {
+    if index < 0 { i64::MAX } else { index + 1 }
+}
+
+fn of_reverse(types: &[DataType]) -> Result<DataType> {
+    match types {
+        [DataType::List(_)] => Ok(types[0].clone()),
+        [DataType::Utf8 | DataType::Null] => Ok(DataType::Utf8),
+        _ => plan_err!("reverse takes an array or a STRING"),
+    }
+}
+
+/// The letters of texts, or the elements of arrays, from the last to the first.
+fn reverse(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let Some(lists) = arguments[0].as_list_opt::<i32>() else {
+        let texts = cast(&arguments[0], &DataType::Utf8)?;
+        let texts = super::kit::texts(&texts)?;
+        return super::kit::each(texts.len(), |row| {
+            Ok(texts.is_valid(row).then(|| texts.value(row).chars().rev().collect()))
+        });
+    };
+    let offsets = lists.value_offsets().windows(2);
+    let backwards: UInt32Array =
+        offsets.flat_map(|pair| (pair[0]..pair[1]).rev()).map(|row| row as u32).collect();
+    let DataType::List(field) = lists.data_type() else { return plan_err!("reverse takes an array") };
+    let lengths = lists.value_offsets().windows(2).map(|pair| (pair[1] - pair[0]) as usize);
+    let values = take(lists.values(), &backwards, None)?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(Arc::new(ListArray::try_new(field.clone(), offsets, values, lists.nulls().cloned())?))
 }
 
 fn element(types: &[DataType]) -> Result<DataType> {

@@ -7,6 +7,7 @@ mod collection;
 mod hash;
 mod json;
 mod kit;
+mod math;
 mod mode;
 mod now;
 mod pattern;
@@ -65,6 +66,7 @@ fn functions(now: &Now) -> impl Iterator<Item = ScalarUDF> {
         .chain(collection::functions())
         .chain(hash::functions())
         .chain(json::functions())
+        .chain(math::functions())
         .chain(text::functions())
         .chain(time::functions())
 }

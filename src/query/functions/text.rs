@@ -1,8 +1,8 @@
 //! Functions of texts.
 
 use super::kit::{Function, Judge, Prepared, each, texts};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListBuilder, StringBuilder};
-use arrow::datatypes::DataType::{Boolean, Int64, List, Utf8};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListBuilder, StringBuilder};
+use arrow::datatypes::DataType::{Boolean, Int32, Int64, List, Utf8};
 use arrow::datatypes::{Field, Int64Type};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -20,10 +20,49 @@ pub fn functions() -> Vec<ScalarUDF> {
         test("endswith", |a| holds(a, |text, end| Ok(text.ends_with(end)))),
         Function::judged("rlike", [vec![Utf8, Utf8]], Boolean, rlike, regex)
             .with_aliases(["regexp_like", "regexp"]),
+        Function::udf("initcap", [vec![Utf8]], Utf8, initcap),
+        Function::udf("locate", [vec![Utf8, Utf8], vec![Utf8, Utf8, Int64]], Int32, locate),
         Function::judged("split", two_or_three(), pieces, split, regex),
         Function::judged("regexp_extract", two_or_three(), Utf8, extract, regex),
         Function::judged("regexp_replace", [vec![Utf8, Utf8, Utf8]], Utf8, replace, regex),
     ]
+}
+
+/// Words are what blanks stand between.
+fn initcap(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let texts = texts(&arguments[0])?;
+    each(texts.len(), |row| {
+        if texts.is_null(row) {
+            return Ok(None);
+        }
+        let mut text = String::with_capacity(texts.value(row).len());
+        for letter in texts.value(row).chars() {
+            match text.chars().last() {
+                None | Some(' ') => text.extend(letter.to_uppercase()),
+                Some(_) => text.extend(letter.to_lowercase()),
+            }
+        }
+        Ok(Some(text))
+    })
+}
+
+/// The place of a text in another, in letters from 1; 0 where it is not there.
+fn locate(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let (parts, texts) = (texts(&arguments[0])?, self::texts(&arguments[1])?);
+    let from = arguments.get(2).map(|from| from.as_primitive::<Int64Type>());
+    let place = |row: usize| {
+        if parts.is_null(row) || texts.is_null(row) || from.is_some_and(|from| from.is_null(row)) {
+            return None;
+        }
+        let (text, from) = (texts.value(row), from.map_or(1, |from| from.value(row)));
+        let Some(skipped) = usize::try_from(from).ok().and_then(|from| from.checked_sub(1)) else {
+            return Some(0);
+        };
+        let start = text.char_indices().nth(skipped).map_or(text.len(), |(start, _)| start);
+        let found = text[start..].find(parts.value(row));
+        Some(found.map_or(0, |found| text[..start + found].chars().count() as i32 + 1))
+    };
+    Ok(Arc::new((0..texts.len()).map(place).collect::<Int32Array>()))
 }
 
 fn rlike(arguments: &[ArrayRef]) -> Result<ArrayRef> {

@@ -6,9 +6,9 @@ use super::time_type;
 use crate::clock::Micros;
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, TimestampMicrosecondArray};
 use arrow::compute::kernels::cast_utils::string_to_datetime;
-use arrow::compute::{DatePart, date_part};
-use arrow::datatypes::DataType::{Date32, Int32, Int64, Utf8};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::compute::{DatePart, cast, date_part};
+use arrow::datatypes::DataType::{Date32, Float64, Int32, Int64, Utf8};
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use chrono::{Months, NaiveDateTime, Utc};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -46,7 +46,7 @@ fn parts() -> Vec<ScalarUDF> {
 fn readings() -> Vec<ScalarUDF> {
     let pattern: (usize, Judge) = (1, |text| Pattern::compile(text).map(|_| ()));
     let read = |name, body| {
-        let takes = [vec![time_type()], vec![Utf8], vec![Utf8, Utf8]];
+        let takes = [vec![time_type()], vec![Utf8], vec![Utf8, Utf8], vec![Int64], vec![Float64]];
         Function::judged(name, takes, time_type(), body, pattern)
     };
     let seconds = |name| {
@@ -58,9 +58,9 @@ fn readings() -> Vec<ScalarUDF> {
     vec![
         Function::judged(
             "date_format",
-            [vec![time_type(), Utf8]],
+            [vec![time_type(), Utf8], vec![Date32, Utf8], vec![Utf8, Utf8]],
             Utf8,
-            |a| write(times(&a[0])?, &a[1]),
+            |a| write(times(&read_times(&a[..1], false)?)?, &a[1]),
             pattern,
         ),
         read("to_timestamp", |a| read_times(a, false)),
@@ -106,8 +106,15 @@ fn time_of(text: &str) -> Result<Micros> {
 }
 
 fn read_times(arguments: &[ArrayRef], lenient: bool) -> Result<ArrayRef> {
-    if *arguments[0].data_type() == time_type() {
-        return Ok(arguments[0].clone());
+    match arguments[0].data_type() {
+        Utf8 => {}
+        Int64 => return scaled(&arguments[0], SECOND),
+        Float64 => {
+            let micros = |seconds: f64| (seconds * 1e6) as Micros;
+            let times: TimestampMicrosecondArray = arguments[0].as_primitive::<Float64Type>().unary(micros);
+            return Ok(Arc::new(times));
+        }
+        _ => return Ok(cast(&arguments[0], &time_type())?),
     }
     let texts = texts(&arguments[0])?;
     let patterns = arguments.get(1).map(self::texts).transpose()?;

@@ -1,8 +1,11 @@
 //! Spark's spellings, resolved in the syntax before planning: references to the window of GROUP BY,
 //! functions that stand for others, and the names of columns that the query does not name.
 
+mod aggregate_calls;
 mod calls;
+mod guard;
 mod names;
+mod scalar_calls;
 mod spelling;
 mod syntax;
 mod window;
@@ -35,6 +38,7 @@ impl VisitorMut for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         names::keep(query);
         window::references(query);
+        names::selects(&mut query.body, &mut |select| guard::guard(&mut select.selection));
         ControlFlow::Continue(())
     }
 

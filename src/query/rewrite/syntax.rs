@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Value,
+    CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value,
 };
 
 /// `name(arguments)`
@@ -23,6 +23,46 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Function {
         over: None,
         within_group: vec![],
     }
+}
+
+/// The same as an expression.
+pub fn function(name: &str, arguments: Vec<Expr>) -> Expr {
+    Expr::Function(call(name, arguments))
+}
+
+/// A call by another name.
+pub fn renamed(function: &Function, name: &str) -> Function {
+    Function { name: call(name, vec![]).name, ..function.clone() }
+}
+
+/// A call by another name with other arguments; its FILTER and the like stay.
+pub fn with(function: &Function, name: &str, arguments: Vec<Expr>) -> Expr {
+    Expr::Function(Function { args: call("", arguments).args, ..renamed(function, name) })
+}
+
+/// The arguments of a call, where they are plain expressions.
+pub fn arguments(function: &Function) -> Option<Vec<Expr>> {
+    let FunctionArguments::List(list) = &function.args else { return Some(vec![]) };
+    let plain = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression.clone()),
+        _ => None,
+    };
+    list.args.iter().map(plain).collect()
+}
+
+/// `NULL`
+pub fn null() -> Expr {
+    Expr::Value(Value::Null.with_empty_span())
+}
+
+/// `true` or `false`
+pub fn boolean(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).with_empty_span())
+}
+
+/// The type DOUBLE.
+pub fn double() -> DataType {
+    DataType::Double(ExactNumberInfo::None)
 }
 
 /// `'text'`

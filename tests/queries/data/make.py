@@ -1,4 +1,4 @@
-"""Makes orders, payments, clicks and sales.ndjson: the same bytes each time.
+"""Makes orders, payments, clicks, sales and events.ndjson: the same bytes each time.
 
 transactions.ndjson is from `ecap-gen transactions -n 150 --seed 7 --start 2025-07-27T10:00:00Z --event-rate 0.1
 --customers 40`.
@@ -93,6 +93,22 @@ def sales(dice):
         }
 
 
+def events(dice):
+    """What the customers of transactions.ndjson did in their sessions before most of the purchases, and after some."""
+    records = []
+    for line in (HERE / "transactions.ndjson").read_text(encoding="utf-8").splitlines():
+        bought = json.loads(line)
+        time = datetime.datetime.fromisoformat(bought["timestamp"].replace("Z", "+00:00")) - START
+        for kind, before in [("view", 2400), ("cart", 120), ("search", 90), ("view", -200)]:
+            if dice.random() < 0.5:
+                seconds = time.total_seconds() - dice.uniform(0, before) if before > 0 else time.total_seconds() - before
+                record = {"user_id": bought["user_id"], "session_id": bought["session_id"], "event_type": kind}
+                records.append((seconds, {**record, "page_url": f"/{kind}"}))
+    records.sort(key=lambda record: record[0])
+    for number, (seconds, record) in enumerate(records):
+        yield {"event_id": f"e{number:03}", **record, "timestamp": at(seconds)}
+
+
 def closing(record, name, letter):
     """Three records, one for each partition, 40 minutes after the others: they end all windows before them."""
     for number in range(3):
@@ -105,9 +121,10 @@ def main():
     payments = [payment(dice, number, order) for number, order in enumerate(orders) if dice.random() < 0.8]
     last = {"user_id": "u11", "category": "books", "amount": 120.5, "quantity": 2, "points": 7, "express": False}
     write("orders.ndjson", orders + list(closing(last, "order_id", "o")))
-    write("payments.ndjson", payments + list(closing({"paid": 120.5, "method": "card"}, "payment_id", "p")))
+    write("payments.ndjson", payments + list(closing({"order_id": "x99", "paid": 120.5, "method": "card"}, "payment_id", "p")))
     write("clicks.ndjson", list(clicks(dice)) + list(closing({"user_id": "u11", "page": "pay"}, "click_id", "c")))
     write("sales.ndjson", sales(dice))
+    write("events.ndjson", events(dice))
 
 
 main()
