@@ -3,7 +3,7 @@
 
 use super::columns::{Columns, Use};
 use super::entries::{Entries, Texts};
-use super::json::{MAX_DEPTH, Number, Scan, Scanned};
+use super::json::{MAX_DEPTH, Number, Scan, Scanned, Text};
 use super::observed::{Drift, Observed};
 use super::schema::{Field, Type};
 use super::timestamp::Day;
@@ -142,21 +142,16 @@ impl Column {
         }
         let first = scan.peek();
         let start = scan.position();
-        self.state = match (&mut self.values, first) {
-            (Values::Text(values), b'"') => {
-                values.push(&scan.text("a text")?);
-                State::Set
-            }
-            (Values::Presence, b'"') => {
-                scan.text("a text")?;
-                State::Set
-            }
-            (Values::Timestamp(values, day), b'"') => {
+        self.state = match first {
+            b'"' => {
                 let text = scan.text("a text")?;
-                put(values, if text.escaped { day.parse(&text.to_bytes()) } else { day.parse(text.raw) })
+                self.values.put_text(&text)
             }
-            (values, b'-' | b'0'..=b'9') => values.put_number(&scan.number()?),
-            (values, _) => values.read_other(scan, first, depth)?,
+            b'-' | b'0'..=b'9' => {
+                let number = scan.number()?;
+                self.values.put_number(&number)
+            }
+            _ => self.values.read_other(scan, first, depth)?,
         };
         if self.state == State::Mismatch {
             self.drifted(first, scan.since(start));
@@ -266,6 +261,20 @@ fn put<T>(values: &mut Vec<T>, value: Option<T>) -> State {
 }
 
 impl Values {
+    #[inline]
+    fn put_text(&mut self, text: &Text<'_>) -> State {
+        match self {
+            Self::Text(values) => {
+                values.push(text);
+                State::Set
+            }
+            Self::Presence => State::Set,
+            Self::Timestamp(values, day) if !text.escaped => put(values, day.parse(text.raw)),
+            Self::Timestamp(values, day) => put(values, day.parse(&text.to_bytes())),
+            _ => State::Mismatch,
+        }
+    }
+
     #[inline]
     fn put_number(&mut self, number: &Number<'_>) -> State {
         match self {

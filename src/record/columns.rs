@@ -52,8 +52,7 @@ impl Columns {
     /// Reads one object as the current record; `depth` objects and arrays are there, itself counted.
     #[inline]
     pub fn read(&mut self, scan: &mut Scan<'_>, depth: usize) -> Scanned<()> {
-        let Self { columns, keys, .. } = self;
-        keys.object(scan, depth, |index, scan| columns[index].read(scan, depth))
+        self.keys.read(&mut self.columns, scan, depth)
     }
 
     /// Where the current record has a value of the wrong type, and what it is.

@@ -1,6 +1,7 @@
 //! Which column a key stands for. Objects of one topic have their keys in one order, so the key that came
 //! behind the last one in the record before is tried first, with one wide comparison.
 
+use super::column::Column;
 use super::json::{MAX_DEPTH, Scan, Scanned};
 use super::observed::{Drift, Observed};
 use super::schema::{Field, Type};
@@ -8,6 +9,9 @@ use std::collections::HashMap;
 
 /// So many keys of an object are told apart.
 const MANY: usize = 512;
+
+/// So many words of eight bytes are compared at once: enough for keys of 21 bytes.
+const WORDS: usize = 3;
 
 /// A longer key is not worth being remembered.
 const LONG: usize = 64;
@@ -74,31 +78,20 @@ impl Keys {
         number
     }
 
-    /// Reads an object in which `depth` objects and arrays are, itself counted; `column` reads the value
-    /// of the column at a position.
-    #[inline]
-    pub fn object<'a>(
-        &mut self,
-        scan: &mut Scan<'a>,
-        depth: usize,
-        mut column: impl FnMut(usize, &mut Scan<'a>) -> Scanned<()>,
-    ) -> Scanned<()> {
+    /// Reads an object into its columns; `depth` objects and arrays are there, itself counted.
+    pub fn read(&mut self, columns: &mut [Column], scan: &mut Scan<'_>, depth: usize) -> Scanned<()> {
         scan.expect(b'{', "'{'")?;
         if scan.take(b'}') {
             return Ok(());
         }
         let (mut before, mut number) = (None, self.first);
         loop {
-            scan.peek();
             if !self.known[number].pattern.take(scan) {
-                number = self.look_up(scan, number)?;
-                match before {
-                    Some(before) => self.key(before).next = number,
-                    None => self.first = number,
-                }
+                number = self.look_up(scan, number, before)?;
             }
-            match &mut self.key(number).target {
-                Target::Column(index) => column(*index, scan)?,
+            let key = &mut self.known[number];
+            match &mut key.target {
+                Target::Column(index) => columns[*index].read(scan, depth)?,
                 Target::Passed(passed) => passed.read(scan, depth)?,
                 Target::Unknown(seen) => {
                     *seen += 1;
@@ -109,17 +102,17 @@ impl Keys {
                 return Ok(());
             }
             before = Some(number);
-            number = self.known[number].next;
+            number = key.next;
         }
     }
 
-    #[inline]
-    fn key(&mut self, number: usize) -> &mut Key {
-        &mut self.known[number]
-    }
-
-    /// Reads a key that need not be the `expected` one.
-    fn look_up(&mut self, scan: &mut Scan<'_>, expected: usize) -> Scanned<usize> {
+    /// Reads a key that need not be the `expected` one, and remembers what it came behind.
+    #[inline(never)]
+    fn look_up(&mut self, scan: &mut Scan<'_>, expected: usize, before: Option<usize>) -> Scanned<usize> {
+        scan.peek();
+        if self.known[expected].pattern.take(scan) {
+            return Ok(expected);
+        }
         let key = scan.key()?;
         let unescaped;
         let name = if key.escaped {
@@ -131,18 +124,20 @@ impl Keys {
         if *self.known[expected].name == *name && expected > 0 {
             return Ok(expected);
         }
-        if let Some(number) = self.numbers.get(name) {
-            return Ok(*number);
+        let number = self.numbers.get(name).copied();
+        let number = number.unwrap_or_else(|| self.remember(name));
+        match before {
+            Some(before) => self.known[before].next = number,
+            None => self.first = number,
         }
-        // A key that is found by its pattern is not looked at again, so it must be UTF-8 for certain: the
-        // record that it was first seen in may yet be refused.
-        let remember = self.known.len() < MANY && name.len() <= LONG && name.is_ascii();
-        Ok(if remember { self.add(name, Target::Unknown(0)) } else { 0 })
+        Ok(number)
     }
 
-    /// Passes over an object.
-    fn pass(&mut self, scan: &mut Scan<'_>, depth: usize) -> Scanned<()> {
-        self.object(scan, depth, |_, scan| scan.skip(depth))
+    fn remember(&mut self, name: &[u8]) -> usize {
+        // A key that is found by its pattern is not looked at again, so it must be UTF-8 for certain: the
+        // record that it was first seen in may yet be refused.
+        let fits = self.known.len() < MANY && name.len() <= LONG && name.is_ascii();
+        if fits { self.add(name, Target::Unknown(0)) } else { 0 }
     }
 
     /// Adds what the objects had that is not declared; `path` is what stands before the names.
@@ -179,46 +174,64 @@ impl Passed {
 
     #[inline]
     fn read(&mut self, scan: &mut Scan<'_>, depth: usize) -> Scanned<()> {
-        match (&self.kind, scan.peek()) {
-            (Type::String | Type::Timestamp, b'"') => scan.text("a text").map(drop),
-            (Type::Int | Type::BigInt | Type::Double | Type::Timestamp, b'-' | b'0'..=b'9') => {
-                scan.number().map(drop)
+        let first = scan.peek();
+        let fits = match first {
+            b'"' => {
+                scan.text("a text")?;
+                matches!(self.kind, Type::String | Type::Timestamp)
             }
-            (Type::Boolean, b't' | b'f') | (Type::Map(_), b'{') | (_, b'n') => scan.skip(depth),
-            (Type::Struct(_), b'{') if depth < MAX_DEPTH => match &mut self.inside {
-                Some(inside) => inside.pass(scan, depth + 1),
-                None => scan.skip(depth),
-            },
-            (_, first) => {
-                self.drift.note(first);
-                scan.skip(depth)
+            b'-' | b'0'..=b'9' => {
+                scan.number()?;
+                matches!(self.kind, Type::Int | Type::BigInt | Type::Double | Type::Timestamp)
             }
+            _ => self.read_other(scan, first, depth)?,
+        };
+        if !fits {
+            self.drift.note(first);
         }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn read_other(&mut self, scan: &mut Scan<'_>, first: u8, depth: usize) -> Scanned<bool> {
+        match (&self.kind, first, &mut self.inside) {
+            (Type::Struct(_), b'{', Some(inside)) if depth < MAX_DEPTH => {
+                inside.read(&mut [], scan, depth + 1)?;
+                return Ok(true);
+            }
+            _ => scan.skip(depth)?,
+        }
+        let right = match self.kind {
+            Type::Boolean => matches!(first, b't' | b'f'),
+            Type::Map(_) => first == b'{',
+            _ => false,
+        };
+        Ok(right || first == b'n')
     }
 }
 
 /// `"key":` as it stands in most documents.
 #[derive(Debug, Clone, Copy)]
 struct Pattern {
-    bytes: [u64; 4],
-    mask: [u64; 4],
+    bytes: [u64; WORDS],
+    mask: [u64; WORDS],
     length: usize,
 }
 
 impl Pattern {
     /// The pattern that nothing has.
-    const NEVER: Self = Self { bytes: [1; 4], mask: [0; 4], length: 0 };
+    const NEVER: Self = Self { bytes: [1; WORDS], mask: [0; WORDS], length: 0 };
 
     fn of(name: &[u8]) -> Self {
         let length = name.len() + 3;
-        if length > 32 || name.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        if length > 8 * WORDS || name.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
             return Self::NEVER;
         }
-        let mut bytes = [0; 32];
+        let mut bytes = [0; 8 * WORDS];
         bytes[0] = b'"';
         bytes[1..length - 2].copy_from_slice(name);
         bytes[length - 2..length].copy_from_slice(b"\":");
-        let mut mask = [0; 32];
+        let mut mask = [0; 8 * WORDS];
         mask[..length].fill(0xFF);
         Self { bytes: words(&bytes), mask: words(&mask), length }
     }
@@ -238,7 +251,7 @@ impl Pattern {
 }
 
 #[inline]
-fn words(bytes: &[u8; 32]) -> [u64; 4] {
+fn words(bytes: &[u8; 8 * WORDS]) -> [u64; WORDS] {
     let (chunks, _) = bytes.as_chunks();
     std::array::from_fn(|at| u64::from_le_bytes(chunks[at]))
 }

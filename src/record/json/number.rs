@@ -9,6 +9,8 @@ const EXACT: usize = 15;
 const TENS: [f64; EXACT + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
+const WHOLE_TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
 /// A number as it stands in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a> {
@@ -65,14 +67,39 @@ impl<'a> Scan<'a> {
     #[inline]
     fn digits(&mut self, mut value: u64) -> Scanned<(u64, usize)> {
         let start = self.at;
-        while let Some(digit) =
-            self.bytes.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
-        {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        while let Some(chunk) = self.chunk() {
+            let (digits, count) = leading_digits(chunk);
+            value = value.wrapping_mul(WHOLE_TENS[count]).wrapping_add(digits);
+            self.at += count;
+            if count < chunk.len() {
+                break;
+            }
+        }
+        while let Some(digit) = self.bytes.get(self.at).filter(|byte| byte.is_ascii_digit()) {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
         if self.at == start { Err(self.wrong("a digit")) } else { Ok((value, self.at - start)) }
     }
+}
+
+/// The number that the digits at the start are, and how many they are; all eight at once.
+#[inline]
+fn leading_digits(chunk: &[u8; 8]) -> (u64, usize) {
+    let digits = u64::from_le_bytes(*chunk) ^ u64::from_le_bytes(*b"00000000");
+    // The high bit of each byte that is no digit, or behind one that is none.
+    let others =
+        (digits | digits.wrapping_add(u64::from_le_bytes([0x76; 8]))) & u64::from_le_bytes([0x80; 8]);
+    let count = others.trailing_zeros() as usize / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // The last digit goes to the highest byte, and zeros stand before the first. Then neighbours are put
+    // together: to pairs, to fours, to eight.
+    let digits = digits << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10 * 256 + 1) >> 8 & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100 * 65_536 + 1) >> 16 & 0x0000_FFFF_0000_FFFF;
+    (fours.wrapping_mul(10_000 * 4_294_967_296 + 1) >> 32, count)
 }
 
 impl Number<'_> {

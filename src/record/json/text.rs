@@ -13,7 +13,7 @@ pub struct Text<'a> {
 
 impl<'a> Scan<'a> {
     /// Reads a text and validates its escapes.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, expected: &'static str) -> Scanned<Text<'a>> {
         self.expect(b'"', expected)?;
         let start = self.at;
@@ -44,7 +44,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over bytes that are neither quote, backslash nor control.
-    #[inline]
+    #[inline(always)]
     fn pass_plain(&mut self) {
         while let Some(chunk) = self.chunk() {
             let marks = marks(chunk);
