@@ -46,7 +46,7 @@ fn member(object: &[u8], name: &[u8]) -> Scanned<Option<Vec<u8>>> {
     }
     loop {
         let key = scan.key()?;
-        if key.raw == name || key.escaped && key.to_bytes() == name {
+        if key.raw == name || key.escapes > 0 && key.to_bytes() == name {
             found = value(&mut scan)?;
         } else {
             scan.skip(1)?;

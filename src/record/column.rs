@@ -269,7 +269,7 @@ impl Values {
                 State::Set
             }
             Self::Presence => State::Set,
-            Self::Timestamp(values, day) if !text.escaped => put(values, day.parse(text.raw)),
+            Self::Timestamp(values, day) if text.escapes == 0 => put(values, day.parse(text.raw)),
             Self::Timestamp(values, day) => put(values, day.parse(&text.to_bytes())),
             _ => State::Mismatch,
         }

@@ -74,7 +74,7 @@ impl Decoder {
         match self.columns.read(&mut scan, 1).and_then(|()| scan.end()) {
             Ok(()) if scan.is_ascii() => Ok(()),
             Ok(()) => utf8(bytes),
-            Err(wrong) => Err(malformed(wrong, bytes)),
+            Err(wrong) => Err(malformed(&wrong, bytes)),
         }
     }
 
@@ -103,7 +103,7 @@ fn utf8(bytes: &[u8]) -> Result<(), Reject> {
 }
 
 #[cold]
-fn malformed(wrong: Malformed, bytes: &[u8]) -> Reject {
+fn malformed(wrong: &Malformed, bytes: &[u8]) -> Reject {
     let found = bytes.get(wrong.at..).filter(|rest| !rest.is_empty());
     let found = found.map_or("the end".into(), |rest| format!("'{}'", excerpt(&rest[..rest.len().min(12)])));
     let reason = format!("at byte {}: expected {}, found {found}", wrong.at, wrong.expected);

@@ -18,8 +18,8 @@ pub struct Malformed {
     pub expected: &'static str,
 }
 
-/// The scanner's result.
-pub type Scanned<T> = Result<T, Malformed>;
+/// The scanner's result. What is wrong is in a box, so that results fit into registers.
+pub type Scanned<T> = Result<T, Box<Malformed>>;
 
 /// Reads one document from its start to its end.
 ///
@@ -67,8 +67,9 @@ impl<'a> Scan<'a> {
     }
 
     /// What is wrong here.
-    pub fn wrong(&self, expected: &'static str) -> Malformed {
-        Malformed { at: self.at, expected }
+    #[cold]
+    pub fn wrong(&self, expected: &'static str) -> Box<Malformed> {
+        Box::new(Malformed { at: self.at, expected })
     }
 
     /// The byte that comes next, blanks passed over; 0 at the end.

@@ -115,7 +115,7 @@ impl Keys {
         }
         let key = scan.key()?;
         let unescaped;
-        let name = if key.escaped {
+        let name = if key.escapes > 0 {
             unescaped = key.to_bytes();
             &unescaped[..]
         } else {

@@ -17,18 +17,10 @@ pub struct Number<'a> {
     raw: &'a [u8],
     /// The digits before the exponent, the point left out; wrong where there are more than fit.
     digits: u64,
-    /// How many digits there are before the exponent.
+    /// How many digits there are before the exponent; more than can be where there is an exponent.
     count: usize,
     /// How many of them are behind the point.
     fraction: usize,
-    form: Form,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Integer,
-    Decimal,
-    Exponent,
 }
 
 impl<'a> Scan<'a> {
@@ -42,18 +34,17 @@ impl<'a> Scan<'a> {
         if leading_zero && count > 1 {
             return Err(self.wrong("no leading zero in a number"));
         }
-        let (mut fraction, mut form) = (0, Form::Integer);
+        let mut fraction = 0;
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;
             (digits, fraction) = self.digits(digits)?;
             count += fraction;
-            form = Form::Decimal;
         }
         if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
             self.exponent()?;
-            form = Form::Exponent;
+            count = usize::MAX;
         }
-        Ok(Number { raw: &self.bytes[start..self.at], digits, count, fraction, form })
+        Ok(Number { raw: &self.bytes[start..self.at], digits, count, fraction })
     }
 
     #[cold]
@@ -114,7 +105,7 @@ impl Number<'_> {
     /// The number, if it has neither a fraction nor an exponent, and fits.
     #[inline]
     pub fn integer(&self) -> Option<i64> {
-        if self.form != Form::Integer {
+        if self.fraction > 0 {
             return None;
         }
         if self.count > EXACT {
@@ -127,7 +118,7 @@ impl Number<'_> {
     /// The nearest float, unless that is infinite.
     #[inline]
     pub fn float(&self) -> Option<f64> {
-        if self.form == Form::Exponent || self.count > EXACT {
+        if self.count > EXACT {
             return self.text()?.parse().ok().filter(|value: &f64| value.is_finite());
         }
         // Both are exact, so the quotient is rounded once: it is the nearest float.

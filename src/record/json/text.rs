@@ -7,8 +7,9 @@ use super::{Scan, Scanned};
 pub struct Text<'a> {
     /// As it stands in the document.
     pub raw: &'a [u8],
-    /// Whether there is a backslash in it; if not, `raw` is the text.
-    pub escaped: bool,
+    /// How many escapes there are; without one `raw` is the text. (Not a bool: a result with a bool in it is
+    /// copied in parts, and waits for them.)
+    pub escapes: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -20,7 +21,7 @@ impl<'a> Scan<'a> {
         self.pass_plain();
         if self.bytes.get(self.at) == Some(&b'"') {
             self.at += 1;
-            return Ok(Text { raw: &self.bytes[start..self.at - 1], escaped: false });
+            return Ok(Text { raw: &self.bytes[start..self.at - 1], escapes: 0 });
         }
         self.escaped_text(start)
     }
@@ -29,13 +30,17 @@ impl<'a> Scan<'a> {
     #[cold]
     #[inline(never)]
     fn escaped_text(&mut self, start: usize) -> Scanned<Text<'a>> {
+        let mut escapes = 0;
         loop {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Text { raw: &self.bytes[start..self.at - 1], escaped: true });
+                    return Ok(Text { raw: &self.bytes[start..self.at - 1], escapes });
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escapes += 1;
+                    self.escape()?;
+                }
                 Some(_) => return Err(self.wrong("no bare control character in a text")),
                 None => return Err(self.wrong("a closing quote")),
             }
@@ -160,7 +165,7 @@ impl Text<'_> {
     /// Appends the text itself, escapes resolved.
     #[inline]
     pub fn append_to(&self, bytes: &mut Vec<u8>) {
-        if !self.escaped {
+        if self.escapes == 0 {
             bytes.extend_from_slice(self.raw);
             return;
         }
