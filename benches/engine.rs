@@ -54,6 +54,8 @@ fn decode(plan: &StreamPlan, sales: &[String]) -> Vec<RecordBatch> {
             batches.extend(decoded.into_iter().map(|decoded| decoded.rows));
         }
     }
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    assert_eq!(rows, sales.len(), "every sale is a valid record");
     batches
 }
 
