@@ -45,10 +45,11 @@ fn of_values(name: &str, arguments: &[Expr]) -> Option<Expr> {
         let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
         Some(Expr::BinaryOp { left, op, right })
     };
+    let narrow = |value: &Expr| int_literal(value).unwrap_or_else(|| value.clone());
     match (name, arguments) {
-        ("if" | "iff", [condition, yes, no]) => {
-            let narrow = |value: &Expr| int_literal(value).unwrap_or_else(|| value.clone());
-            Some(case(condition.clone(), narrow(yes), Some(narrow(no))))
+        ("if" | "iff", [condition, yes, no]) => Some(case(condition.clone(), narrow(yes), Some(narrow(no)))),
+        ("nvl2", [value, yes, no]) => {
+            Some(case(Expr::IsNotNull(Box::new(value.clone())), narrow(yes), Some(narrow(no))))
         }
         ("isnull", [value]) => Some(Expr::IsNull(Box::new(value.clone()))),
         ("isnotnull", [value]) => Some(Expr::IsNotNull(Box::new(value.clone()))),
@@ -73,10 +74,7 @@ fn of_values(name: &str, arguments: &[Expr]) -> Option<Expr> {
         }
         ("struct", _) => {
             let parts = arguments.iter().enumerate();
-            let parts = parts.flat_map(|(index, value)| {
-                let own = int_literal(value).unwrap_or_else(|| value.clone());
-                [text(&field_name(value, index)), own]
-            });
+            let parts = parts.flat_map(|(index, value)| [text(&field_name(value, index)), narrow(value)]);
             Some(function("named_struct", parts.collect()))
         }
         (name, _) if TAKE_INT.contains(&name) => {
@@ -94,6 +92,10 @@ fn of_times(name: &str, arguments: &[Expr]) -> Option<Expr> {
         ("current_date" | "curdate", []) => Some(cast(now(), DataType::Date)),
         ("unix_timestamp", []) => Some(function("unix_timestamp", vec![now()])),
         ("dayname", [time]) => Some(function("date_format", vec![time.clone(), text("EEE")])),
+        ("last_day", [date]) => Some(function("last_day", vec![cast(date.clone(), DataType::Date)])),
+        ("next_day", [date, day]) => {
+            Some(function("next_day", vec![cast(date.clone(), DataType::Date), day.clone()]))
+        }
         ("timestampdiff" | "datediff" | "date_diff", [unit, from, to]) => {
             Some(function("timestampdiff", vec![unit_text(unit), from.clone(), to.clone()]))
         }

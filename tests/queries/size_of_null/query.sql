@@ -1,0 +1,1 @@
+SELECT order_id, size(split(category, 'o')) AS parts FROM orders
