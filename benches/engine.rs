@@ -48,7 +48,9 @@ fn decode(plan: &StreamPlan, sales: &[String]) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for (offset, sale) in (0i64..).zip(sales) {
         let value = Some(sale.as_bytes());
-        intake.take(&SourceRecord { partition: 0, offset, timestamp: 0, key: None, value }).expect("valid");
+        intake
+            .take(&SourceRecord { partition: 0, offset, timestamp: 0, key: None, value, in_file: None })
+            .expect("valid");
         if (offset + 1) % BATCH == 0 {
             let decoded = intake.take_rows(0).expect("decodes");
             batches.extend(decoded.into_iter().map(|decoded| decoded.rows));

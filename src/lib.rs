@@ -2,14 +2,14 @@
 //!
 //! A record is **generated** ([`generate`]), put into paced batches ([`produce`]), sent through the
 //! Kafka client ([`kafka`]) and kept by a broker: Apache Kafka, or the embedded one ([`broker`]).
-//! On its way back it is read in batches bounded in bytes ([`kafka`]), decoded into columns
-//! ([`record`]), windowed by a SQL query ([`query`] plans it, [`engine`] runs it and keeps time and
+//! On its way back it is read in batches bounded in bytes ([`kafka`], or a [`folder`] of files), decoded into
+//! columns ([`record`]), windowed by a SQL query ([`query`] plans it, [`engine`] runs it and keeps time and
 //! state), joined with [`tables`] that do not grow, and shown or kept ([`sink`]). What a topic is stands
 //! in the [`catalog`], and only there.
 //!
 //! Dependencies point one way:
-//! `bin → cli → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog → record`.
-//! [`error`], [`clock`] and [`units`] are what every room may use.
+//! `bin → cli → folder → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
+//! record`. [`error`], [`clock`], [`units`] and [`new_file`] are what every room may use.
 
 pub mod broker;
 pub mod catalog;
@@ -17,8 +17,10 @@ pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod error;
+pub mod folder;
 pub mod generate;
 pub mod kafka;
+pub mod new_file;
 pub mod produce;
 pub mod query;
 pub mod record;

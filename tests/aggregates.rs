@@ -45,7 +45,14 @@ impl Source for Few {
         let position = self.positions.get_mut(&0).expect("known");
         for value in SALES.iter().skip(position.next as usize).take(self.at_once) {
             let value = Some(value.as_bytes());
-            take(SourceRecord { partition: 0, offset: position.next, timestamp: 0, key: None, value });
+            take(SourceRecord {
+                partition: 0,
+                offset: position.next,
+                timestamp: 0,
+                key: None,
+                value,
+                in_file: None,
+            });
             position.next += 1;
         }
         position.caught_up = position.next == position.end;

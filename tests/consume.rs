@@ -1,6 +1,8 @@
 //! Windowed queries as people type them, over records that an independent client wrote.
 
 mod bad_input;
+mod file_sink;
+mod folder;
 mod inputs;
 mod joins;
 mod letters;
@@ -270,6 +272,15 @@ impl Running {
         }
         assert_eq!(read, records);
         batches
+    }
+
+    /// Waits until it says so.
+    #[track_caller]
+    fn says(&mut self, text: &str) {
+        while !self.said.iter().any(|line| line.contains(text)) {
+            let line = self.lines.recv_timeout(PATIENCE);
+            self.said.push(line.unwrap_or_else(|_| panic!("it does not say '{text}': {:?}", self.said)));
+        }
     }
 
     fn signal(&self, name: &str) {

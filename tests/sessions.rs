@@ -28,7 +28,9 @@ fn push(query: &mut Graph, visits: &[Visit]) -> u64 {
     for (offset, (millis, customer)) in (0i64..).zip(visits) {
         let value = format!(r#"{{"customer_id":"c{customer}","final_amount":1.5}}"#);
         let (timestamp, value) = (millis * 1_000, Some(value.as_bytes()));
-        intake.take(&SourceRecord { partition: 0, offset, timestamp, key: None, value }).expect("valid");
+        intake
+            .take(&SourceRecord { partition: 0, offset, timestamp, key: None, value, in_file: None })
+            .expect("valid");
     }
     let decoded = intake.take_rows(0).expect("decodes");
     decoded.iter().map(|decoded| query.push(0, &decoded.rows).expect("runs")).sum()

@@ -81,6 +81,7 @@ impl Source for Listed {
                 timestamp,
                 key: None,
                 value: Some(value.as_bytes()),
+                in_file: None,
             });
         }
         self.at += self.per_read;
@@ -294,8 +295,9 @@ fn decoded(plan: &StreamPlan, sales: &[Sale]) -> Vec<RecordBatch> {
         Intake::new(&plan.scans[0].topic, plan.scans[0].columns.clone(), "_timestamp").expect("has columns");
     for (offset, sale) in (0i64..).zip(sales) {
         let (value, timestamp) = (sale.json(), sale.millis * 1_000);
+        let value = Some(value.as_bytes());
         intake
-            .take(&SourceRecord { partition: 0, offset, timestamp, key: None, value: Some(value.as_bytes()) })
+            .take(&SourceRecord { partition: 0, offset, timestamp, key: None, value, in_file: None })
             .expect("valid");
     }
     intake.take_rows(0).expect("decodes").into_iter().map(|decoded| decoded.rows).collect()

@@ -1,6 +1,6 @@
 //! Records to columns: what was read is decoded at once, partition by partition.
 
-use super::source::SourceRecord;
+use super::source::{InFile, SourceRecord};
 use crate::catalog::{ARRIVAL_TIME, RECORD_TIME, Record, Topic};
 use crate::clock::Micros;
 use crate::query::table::KAFKA_COLUMNS;
@@ -58,6 +58,7 @@ struct Open {
     timestamps: Vec<Micros>,
     keys: Option<StringBuilder>,
     originals: Option<Originals>,
+    in_files: Vec<InFile>,
 }
 
 /// The records of one partition as columns.
@@ -75,6 +76,8 @@ pub struct Decoded {
     pub timestamps: TimestampMicrosecondArray,
     /// The bytes of each row, where they are kept.
     pub originals: Option<Originals>,
+    /// Where each row stands, where they were read from files.
+    pub in_files: Vec<InFile>,
 }
 
 impl Decoded {
@@ -88,7 +91,8 @@ impl Decoded {
     pub fn record(&self, row: usize) -> SourceRecord<'_> {
         let (key, value) = self.originals.as_ref().map_or((None, None), |originals| originals.of(row));
         let (offset, timestamp) = (self.offsets.value(row), self.timestamps.value(row));
-        SourceRecord { partition: self.partition, offset, timestamp, key, value }
+        let in_file = self.in_files.get(row);
+        SourceRecord { partition: self.partition, offset, timestamp, key, value, in_file }
     }
 }
 
@@ -146,6 +150,10 @@ impl Intake {
     #[inline]
     pub fn take(&mut self, record: &SourceRecord<'_>) -> Result<(), Reject> {
         self.counts.read += 1;
+        if let Some(flaw) = record.in_file.and_then(|at| at.flaw.as_ref()) {
+            self.refused(flaw.code);
+            return Err(flaw.clone());
+        }
         if record.value.is_none() && self.is_compacted() {
             self.counts.tombstones += 1;
             return Ok(());
@@ -207,13 +215,15 @@ impl Open {
         }
         let keys = columns.field_with_name("_key").is_ok().then(StringBuilder::new);
         let originals = keeps_originals.then(Originals::default);
-        Self { decoder: Decoder::new(record, &names), offsets: vec![], timestamps: vec![], keys, originals }
+        let (offsets, timestamps, in_files) = (vec![], vec![], vec![]);
+        Self { decoder: Decoder::new(record, &names), offsets, timestamps, keys, originals, in_files }
     }
 
     #[inline]
     fn accept(&mut self, record: &SourceRecord<'_>) {
         self.offsets.push(record.offset);
         self.timestamps.push(record.timestamp);
+        self.in_files.extend(record.in_file.cloned());
         if let Some(originals) = &mut self.originals {
             originals.keep(record);
         }
@@ -263,6 +273,7 @@ impl Open {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let rows = RecordBatch::try_new_with_options(columns.clone(), arrays, &options)?;
         let originals = self.originals.as_mut().map(std::mem::take);
-        Ok(Decoded { partition, rows, times, offsets, timestamps, originals })
+        let in_files = std::mem::take(&mut self.in_files);
+        Ok(Decoded { partition, rows, times, offsets, timestamps, originals, in_files })
     }
 }

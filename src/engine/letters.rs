@@ -45,6 +45,9 @@ pub struct DeadLetter<'a> {
 impl std::fmt::Display for DeadLetter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (topic, partition, offset) = (self.topic, self.record.partition, self.record.offset);
+        if let Some(at) = self.record.in_file {
+            return write!(f, "topic {topic}, {at}: {}", self.reject);
+        }
         write!(f, "topic {topic}, partition {partition}, offset {offset}: {}", self.reject)
     }
 }

@@ -1,8 +1,10 @@
-//! Where records come from: a topic, or a list in memory for tests.
+//! Where records come from: a topic, a folder of files, or a list in memory for tests.
 
 use crate::Result;
 use crate::clock::Micros;
+use crate::record::reject::Reject;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A record as it stands in a topic, borrowed from the client's buffer.
@@ -18,6 +20,26 @@ pub struct SourceRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// Its value.
     pub value: Option<&'a [u8]>,
+    /// Where it stands, if it was read from a file.
+    pub in_file: Option<&'a InFile>,
+}
+
+/// Where a record stands in a file, and what is wrong with it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFile {
+    /// The file.
+    pub file: Arc<str>,
+    /// Its line or its row, from 1.
+    pub line: u64,
+    /// Why it is no record; its value is then the text that stands there.
+    pub flaw: Option<Reject>,
+}
+
+impl std::fmt::Display for InFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = if self.file.ends_with(".parquet") { "row" } else { "line" };
+        write!(f, "{}, {unit} {}", self.file, self.line)
+    }
 }
 
 /// How far a partition was read. Offsets are of the next record, never of the last one.
@@ -95,7 +117,8 @@ pub trait Source {
     /// larger batches; with nothing at all records are handed over as soon as they are there.
     fn linger(&mut self, _pause: Duration) {}
 
-    /// Shows the positions to lag tools. Nothing is read back from there.
+    /// A batch is done with everything that was handed over: the reader of a topic shows its positions to lag
+    /// tools (nothing is read back from there), that of a folder cleans up.
     ///
     /// # Errors
     /// When the broker refuses.

@@ -6,14 +6,11 @@
 mod customer_transactions;
 mod customers;
 mod dice;
-mod file;
 mod places;
 mod products;
 mod purchase;
 mod transactions;
 mod write;
-
-pub use file::NewFile;
 
 use crate::clock::Micros;
 use crate::{Error, Result};

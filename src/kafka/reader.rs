@@ -269,7 +269,7 @@ fn hand_over(
     position.caught_up = stops_at_ends && position.next >= position.end;
     let timestamp = message.timestamp().unwrap_or(0).saturating_mul(1_000);
     let (key, value) = (message.key(), message.value());
-    take(SourceRecord { partition, offset, timestamp, key, value });
+    take(SourceRecord { partition, offset, timestamp, key, value, in_file: None });
     Some(key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len))
 }
 

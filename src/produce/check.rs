@@ -11,15 +11,22 @@ const RECORDS: usize = 1_024;
 /// Checks records of one topic, and finds their keys.
 #[derive(Debug)]
 pub struct Checker {
-    decoder: Decoder,
-    key: String,
+    /// None where someone else checks.
+    decoder: Option<Decoder>,
+    /// None where nobody wants keys.
+    key: Option<String>,
 }
 
 impl Checker {
     /// A checker by what the catalog says of the records.
     pub fn new(record: &Record) -> Self {
         let all: Vec<String> = record.columns().fields.into_iter().map(|field| field.name).collect();
-        Self { decoder: Decoder::new(record, &all), key: record.key.clone() }
+        Self { decoder: Some(Decoder::new(record, &all)), key: Some(record.key.clone()) }
+    }
+
+    /// One that checks nothing, for who decodes the records anyway, and finds keys where they are wanted.
+    pub fn unchecked(record: &Record, wants_keys: bool) -> Self {
+        Self { decoder: None, key: wants_keys.then(|| record.key.clone()) }
     }
 
     /// The key of a record; none where its key column is null.
@@ -27,12 +34,15 @@ impl Checker {
     /// # Errors
     /// Why the record cannot be used.
     pub fn check(&mut self, json: &[u8]) -> Result<Option<Vec<u8>>, Problem> {
-        self.decoder.push(Some(json))?;
-        if self.decoder.rows() >= RECORDS {
-            // Only its judgement was wanted, and a column that Arrow refuses would show on reading.
-            drop(self.decoder.finish());
+        if let Some(decoder) = &mut self.decoder {
+            decoder.push(Some(json))?;
+            if decoder.rows() >= RECORDS {
+                // Only its judgement was wanted, and a column that Arrow refuses would show on reading.
+                drop(decoder.finish());
+            }
         }
-        Ok(member(json, self.key.as_bytes()).ok().flatten())
+        let key = self.key.as_ref();
+        Ok(key.and_then(|key| member(json, key.as_bytes()).ok().flatten()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows from CSV with a header line: the catalog says what each column is.
 
 use super::Checker;
+use super::leash::Leash;
 use super::reject::Problem;
 use super::source::{Next, Row, Source};
 use crate::catalog::Record;
@@ -14,10 +15,19 @@ use std::io::{Read, Write};
 /// sent as text. An empty cell is null.
 pub struct CsvSource<R> {
     name: String,
-    reader: Reader<R>,
+    reader: Reader<Leash<R>>,
     columns: Vec<Column>,
     checker: Checker,
     cells: ByteRecord,
+}
+
+/// What a header must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// Every column that the topic's source has.
+    Whole,
+    /// Some column of the topic, and all that must not be null.
+    Part,
 }
 
 /// What a cell becomes.
@@ -31,17 +41,22 @@ impl<R: Read> CsvSource<R> {
     /// A source of the records in `text`. The header is read at once.
     ///
     /// # Errors
-    /// When the header cannot be read, lacks a column of the topic, or has one twice; a usage error when
+    /// When the header cannot be read, lacks a column that it must have, or has one twice; a usage error when
     /// the topic has nested columns.
-    pub fn new(name: impl Into<String>, text: R, record: &Record) -> Result<Self> {
+    pub fn new(
+        name: impl Into<String>,
+        text: R,
+        record: &Record,
+        header: Header,
+        checker: Checker,
+    ) -> Result<Self> {
         let name = name.into();
         // The reader's own Windows line ends put its line numbers one behind.
         let lines = Terminator::Any(b'\n');
-        let mut reader = ReaderBuilder::new().flexible(true).terminator(lines).from_reader(text);
-        let header = reader.byte_headers().map_err(|error| broken(&name, &error))?.clone();
-        let header = header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
-        let columns = columns(header.collect(), record).map_err(|error| error.at(&name))?;
-        let checker = Checker::new(record);
+        let mut reader = ReaderBuilder::new().flexible(true).terminator(lines).from_reader(Leash::new(text));
+        let found = reader.byte_headers().map_err(|error| broken(&name, &error))?.clone();
+        let found = found.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
+        let columns = columns(found.collect(), record, header).map_err(|error| error.at(&name))?;
         Ok(Self { name, reader, columns, checker, cells: ByteRecord::new() })
     }
 
@@ -89,6 +104,7 @@ impl<R: Read> Source for CsvSource<R> {
 
     fn next(&mut self, row: &mut Row) -> Result<Next> {
         loop {
+            self.reader.get_mut().renew();
             let more = self.reader.read_byte_record(&mut self.cells);
             if !more.map_err(|error| broken(&self.name, &error))? {
                 return Ok(Next::End);
@@ -114,13 +130,14 @@ fn broken(name: &str, error: &::csv::Error) -> Error {
 }
 
 /// The columns of a header, by what the catalog says of them.
-fn columns(header: Vec<String>, record: &Record) -> Result<Vec<Column>> {
-    let known = &record.schema.fields;
-    let absent: Vec<&str> = known
-        .iter()
-        .map(|field| field.name.as_str())
-        .filter(|name| !header.iter().any(|h| h == name))
-        .collect();
+fn columns(header: Vec<String>, record: &Record, must: Header) -> Result<Vec<Column>> {
+    let all = record.columns();
+    if must == Header::Part && !header.iter().any(|name| all.field(name).is_some()) {
+        return Err(Error::failed("line 1: the header has no column of the topic"));
+    }
+    let known = record.schema.fields.iter().filter(|field| must == Header::Whole || !field.nullable);
+    let known = known.map(|field| field.name.as_str());
+    let absent: Vec<&str> = known.filter(|name| !header.iter().any(|found| found == name)).collect();
     if !absent.is_empty() {
         let plural = if absent.len() == 1 { "column" } else { "columns" };
         return Err(Error::failed(format!("line 1: the header lacks {plural} {}", absent.join(", "))));
@@ -130,7 +147,7 @@ fn columns(header: Vec<String>, record: &Record) -> Result<Vec<Column>> {
         if columns.iter().any(|column| column.name == name) {
             return Err(Error::failed(format!("line 1: the header has column '{name}' twice")));
         }
-        let kind = record.columns().field(&name).map_or(Type::String, |field| field.kind.clone());
+        let kind = all.field(&name).map_or(Type::String, |field| field.kind.clone());
         if matches!(kind, Type::Struct(_) | Type::Map(_)) {
             return Err(Error::usage(format!("column '{name}' is nested, which CSV has no form for"))
                 .hint("use a file of JSON lines"));
@@ -213,7 +230,10 @@ mod tests {
     const HEADER: &str = "customer_id,age,price,premium,day\n";
 
     fn read(text: impl AsRef<[u8]>) -> Result<Vec<ReadRow>> {
-        let mut source = CsvSource::new("a.csv", text.as_ref(), &record()?)?;
+        let mut source = {
+            let record = record()?;
+            CsvSource::new("a.csv", text.as_ref(), &record, Header::Whole, Checker::new(&record))?
+        };
         let (mut row, mut rows) = (Row::default(), Vec::new());
         loop {
             match source.next(&mut row)? {

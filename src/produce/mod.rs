@@ -3,17 +3,21 @@
 mod check;
 mod csv;
 mod generated;
+mod guard;
+mod leash;
 mod ndjson;
 mod pace;
+mod parquet;
 mod reject;
 mod source;
 mod stamp;
 
 pub use check::Checker;
-pub use csv::CsvSource;
+pub use csv::{CsvSource, Header};
 pub use generated::GeneratedSource;
 pub use ndjson::NdjsonSource;
 pub use pace::{Pace, parse_rate};
+pub use parquet::ParquetSource;
 pub use reject::{Problem, Reject, RejectFile};
 pub use source::{Next, Repeated, Row, Source, open};
 pub use stamp::Stamp;

@@ -3,8 +3,8 @@
 use super::check::Checker;
 use super::reject::Problem;
 use super::source::{Next, Row, Source};
-use crate::Result;
 use crate::record::reject::Code;
+use crate::{Error, Result};
 use std::io::{BufRead, Read};
 
 /// A byte-order mark, which some editors put before the first line.
@@ -44,6 +44,10 @@ impl<R: BufRead> NdjsonSource<R> {
         Ok(read > 0)
     }
 
+    fn broken(&self, error: &std::io::Error) -> Error {
+        Error::failed(format!("cannot read {}: {error}", self.name))
+    }
+
     fn check(&mut self, row: &Row) -> Result<Option<Vec<u8>>, Problem> {
         if row.value.len() > self.max_bytes {
             let most = self.max_bytes;
@@ -62,7 +66,7 @@ impl<R: BufRead> Source for NdjsonSource<R> {
     }
 
     fn next(&mut self, row: &mut Row) -> Result<Next> {
-        while self.read_line(&mut row.value)? {
+        while self.read_line(&mut row.value).map_err(|error| self.broken(&error))? {
             if row.value.is_empty() {
                 continue;
             }
@@ -82,7 +86,6 @@ impl<R: BufRead> Source for NdjsonSource<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
     use crate::catalog::Catalog;
 
     const GOOD: &str = r#"{"customer_id":"c","final_amount":1.5}"#;

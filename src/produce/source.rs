@@ -1,7 +1,7 @@
 //! Where rows come from, one at a time into one reused row.
 
 use super::reject::Problem;
-use super::{Checker, CsvSource, NdjsonSource};
+use super::{Checker, CsvSource, Header, NdjsonSource};
 use crate::catalog::Topic;
 use crate::generate::Format;
 use crate::{Error, Result};
@@ -66,7 +66,7 @@ pub fn open(path: &Path, format: Format, topic: &Topic) -> Result<Box<dyn Source
     };
     let text = BufReader::with_capacity(BUFFER, text);
     Ok(match format {
-        Format::Csv => Box::new(CsvSource::new(name, text, record)?),
+        Format::Csv => Box::new(CsvSource::new(name, text, record, Header::Whole, Checker::new(record))?),
         Format::Ndjson => {
             Box::new(NdjsonSource::new(name, text, Checker::new(record), topic.max_message_bytes()))
         }

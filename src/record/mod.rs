@@ -15,3 +15,4 @@ pub mod observed;
 pub mod reject;
 pub mod schema;
 mod timestamp;
+pub mod zone;

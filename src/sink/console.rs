@@ -1,22 +1,18 @@
 //! Results for people and pipes: a table per batch, or a line per row.
 
-use super::{Batch, Sink};
+use super::{Batch, Sink, lines};
 use crate::units::format_count;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema};
-use arrow::json::writer::{LineDelimited, WriterBuilder};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
 use std::io::Write;
 use std::sync::Arc;
 
 /// How an instant is shown to people.
 const TIME: &str = "%Y-%m-%d %H:%M:%S%.f";
-
-/// How an instant is written for machines.
-const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 
 /// The forms of rows on a console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,34 +60,12 @@ impl<W: Write> Console<W> {
     }
 
     fn json(&mut self, batch: &Batch<'_>) -> Result<()> {
-        let builder = WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(RFC_3339.into());
-        let mut writer = builder.build::<_, LineDelimited>(Vec::new());
-        for rows in batch.rows {
-            writer.write(rows)?;
-        }
-        writer.finish()?;
-        self.put(&writer.into_inner())
+        self.put(&lines::ndjson(batch.rows)?)
     }
 
     fn csv(&mut self, batch: &Batch<'_>) -> Result<()> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let wrong = |error: csv::Error| Error::failed(error.to_string());
-        if !self.wrote_heading {
-            self.wrote_heading = true;
-            writer.write_record(batch.columns.fields().iter().map(|field| field.name())).map_err(wrong)?;
-        }
-        let options = FormatOptions::default().with_timestamp_format(Some(RFC_3339));
-        for rows in batch.rows {
-            let columns = rows.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
-            for row in 0..rows.num_rows() {
-                writer
-                    .write_record(columns.iter().map(|column| column.value(row).to_string()))
-                    .map_err(wrong)?;
-            }
-        }
-        let bytes = writer.into_inner().map_err(|error| Error::failed(error.to_string()))?;
-        self.put(&bytes)
+        let heading = !std::mem::replace(&mut self.wrote_heading, true);
+        self.put(&lines::csv(&batch.columns, batch.rows, heading)?)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {

@@ -62,7 +62,11 @@ impl DeadLetters for ToTopics {
             ("ecap.reason", &letter.reject.reason),
             ("ecap.consumer", &self.consumer),
         ];
-        let headers = headers.map(|(name, value)| (name, value.as_bytes()));
+        let mut headers = headers.map(|(name, value)| (name, value.as_bytes())).to_vec();
+        let line = record.in_file.map(|at| at.line.to_string());
+        if let (Some(at), Some(line)) = (record.in_file, &line) {
+            headers.extend([("ecap.file", at.file.as_bytes()), ("ecap.line", line.as_bytes())]);
+        }
         let (key, value, time) = (record.key, record.value, record.timestamp);
         producer.send(Outgoing { key, value, headers: &headers, time, line: record.offset.unsigned_abs() })
     }
@@ -95,6 +99,10 @@ struct Line<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
     timestamp: String,
     #[serde(flatten)]
     key: Bytes<'a>,
@@ -159,6 +167,8 @@ impl DeadLetters for ToFile {
             topic: letter.topic,
             partition: letter.record.partition,
             offset: letter.record.offset,
+            file: letter.record.in_file.map(|at| &*at.file),
+            line: letter.record.in_file.map(|at| at.line),
             timestamp: format_rfc3339(letter.record.timestamp),
             key: Bytes("key", "key_hex", letter.record.key),
             value: Bytes("value", "value_hex", letter.record.value),

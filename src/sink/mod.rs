@@ -1,7 +1,9 @@
 //! Where results go: a file per sink behind one small trait.
 
 pub mod console;
+pub mod file;
 pub mod letters;
+mod lines;
 pub mod memory;
 
 use crate::Result;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The exit codes that are documented.
-const USAGE: i32 = 2;
+pub(super) const USAGE: i32 = 2;
 const UNREACHABLE: i32 = 4;
-const DATA: i32 = 5;
+pub(super) const DATA: i32 = 5;
 
 /// Asserts that a command was refused with one line on standard error, and nothing on standard output.
 #[track_caller]
-fn refused(ended: Ended, code: i32, parts: &[&str]) {
+pub(super) fn refused(ended: Ended, code: i32, parts: &[&str]) {
     let errors = ended.err.lines().filter(|line| line.starts_with("error: ")).count();
     assert_eq!((errors, ended.out.as_str()), (1, ""), "{ended:#?}");
     assert!(!ended.err.contains("backtrace") && !ended.err.contains(".rs:"), "{ended:#?}");

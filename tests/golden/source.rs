@@ -55,6 +55,7 @@ impl Source for Listed {
                 timestamp: record.timestamp,
                 key: record.key.as_ref().map(String::as_bytes),
                 value: record.value.as_ref().map(String::as_bytes),
+                in_file: None,
             });
         }
         self.at = self.records.len().min(self.at + count);

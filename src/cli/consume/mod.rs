@@ -5,6 +5,8 @@ mod inputs;
 mod letters;
 mod run;
 mod show;
+mod sink;
+mod source;
 
 use super::common::CommonArgs;
 use super::{Cli, output};
@@ -27,7 +29,8 @@ use std::path::{Path, PathBuf};
         ecap-consume --window 1m --group-by product_category --agg 'sum(final_amount) AS revenue'\n  \
         ecap-consume --topic transactions --window 5m --slide 1m --from earliest --trigger available-now \
         --output-mode append --flush-at-end\n  \
-        ecap-consume query queries/revenue-by-category.sql --from earliest"
+        ecap-consume query queries/revenue-by-category.sql --from earliest\n  \
+        ecap-consume --source ./sales --window 1h --trigger available-now --flush-at-end --sink csv --path out.csv"
 )]
 pub struct ConsumeCli {
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! The flags that say how a query runs, and running it.
 
-use super::{letters, show};
+use super::{letters, show, sink, source};
 use crate::catalog::ARRIVAL_TIME;
 use crate::cli::common::{CommonArgs, Settings};
 use crate::cli::{interrupt, output};
@@ -50,9 +50,9 @@ pub struct RunArgs {
     /// End the query where records were deleted before they were read (exit 5)
     #[arg(long)]
     fail_on_data_loss: bool,
-    /// Rows of final windows, rows that changed, or all rows
-    #[arg(long, value_enum, default_value_t)]
-    output_mode: Mode,
+    /// Rows of final windows, rows that changed, or all rows [default: update on the console, append in files]
+    #[arg(long, value_enum)]
+    output_mode: Option<Mode>,
     /// Where reading begins: earliest, latest, a time, or offsets by partition (0:1200,1:1180)
     #[arg(long, default_value = "latest", value_name = "WHERE")]
     from: From,
@@ -107,13 +107,16 @@ pub struct RunArgs {
     /// What is read besides the catalog's topics.
     #[command(flatten)]
     pub inputs: super::inputs::InputArgs,
+    #[command(flatten)]
+    folders: source::SourceArgs,
+    #[command(flatten)]
+    results: sink::SinkArgs,
 }
 
 /// As [`OutputMode`], for the command line.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Mode {
     Append,
-    #[default]
     Update,
     Complete,
 }
@@ -193,9 +196,10 @@ impl RunArgs {
                 trigger => trigger,
             },
             mode: match self.output_mode {
-                Mode::Append => OutputMode::Append,
-                Mode::Update => OutputMode::Update,
-                Mode::Complete => OutputMode::Complete,
+                None => self.results.output_mode(),
+                Some(Mode::Append) => OutputMode::Append,
+                Some(Mode::Update) => OutputMode::Update,
+                Some(Mode::Complete) => OutputMode::Complete,
             },
             delay: self.watermark,
             idle_timeout: self.idle_timeout.0,
@@ -220,6 +224,19 @@ impl RunArgs {
 }
 
 impl RunArgs {
+    /// Where each topic of the plan is read: its folder, or the broker.
+    fn sources(&self, plan: &StreamPlan, settings: &Settings) -> Result<Vec<Box<dyn Source>>> {
+        let keys = self.dead_letters != letters::Where::Off;
+        let bare = |topic: &str| settings.bare(topic).to_string();
+        let folders = self.folders.open(plan, bare, self.fail_fast, keys)?;
+        if folders.iter().any(Option::is_none) {
+            settings.connection.check()?;
+        }
+        let topics = plan.scans.iter().map(|scan| &scan.topic.name);
+        let open = topics.zip(folders);
+        open.map(|(topic, folder)| folder.map_or_else(|| self.source(topic, settings), Ok)).collect()
+    }
+
     fn source(&self, topic: &str, settings: &Settings) -> Result<Box<dyn Source>> {
         let own = || format!("{}ecap-{}", settings.prefix, settings.bare(topic));
         let group = self.consumer_group.clone().unwrap_or_else(own);
@@ -256,17 +273,13 @@ pub fn run(
     options.check(&plan)?;
     let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
     let stop = interrupt::listen()?;
-    settings.connection.check()?;
+    let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
+    let sink = args.results.open(&shown, args.folders.folders(), is_continuous)?;
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
-    let sources = topics.iter().map(|topic| args.source(topic, settings)).collect::<Result<_>>()?;
+    let sources = args.sources(&plan, settings)?;
     let letters = args.dead_letters.open(args.late, &plan, settings)?;
-    let around = Surroundings {
-        sources,
-        sink: shown.sink(),
-        letters,
-        listener: shown.listener(),
-        clock: Arc::new(SystemClock),
-    };
+    let around =
+        Surroundings { sources, sink, letters, listener: shown.listener(), clock: Arc::new(SystemClock) };
     let totals = Engine::new(plan, options, around)?.run(&stop)?;
     shown.end();
     tell(&topics.join(", "), totals);

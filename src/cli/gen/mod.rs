@@ -6,7 +6,8 @@ pub use world::WorldArgs;
 
 use super::common::CommonArgs;
 use super::{Cli, output};
-use crate::generate::{Format, Generator, Kind, NewFile};
+use crate::generate::{Format, Generator, Kind};
+use crate::new_file::NewFile;
 use crate::units::format_count;
 use crate::{Error, Result};
 use clap::ValueEnum;

@@ -36,7 +36,17 @@ impl NewFile {
     /// When it cannot be written out or moved.
     pub fn finish(self) -> Result<()> {
         let moved = self.file.sync_all().and_then(|()| fs::rename(&self.unfinished, &self.path));
-        moved.map_err(|error| Error::from(error).at(self.path.display()))
+        moved
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(|error| Error::from(error).at(self.path.display()))
+    }
+}
+
+/// Sees to it that the name of a file is on the disk, too.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
     }
 }
 

@@ -1,0 +1,117 @@
+//! Results in files: a file by batch, or one that grows.
+
+use super::bad_input::{USAGE, refused};
+use super::folder::Place;
+use super::{json_lines, sales};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::{self, File};
+
+const RUN: [&str; 6] = ["--source", "in", "--trigger", "available-now", "--flush-at-end", "--window"];
+
+/// A place with three files of sales, an hour between them.
+fn filled() -> Place {
+    let place = Place::new();
+    for (number, sales) in sales(30, 60_000).chunks(10).enumerate() {
+        let lines: String = sales.iter().map(|sale| sale.json() + "\n").collect();
+        place.put(&format!("in/{number}.ndjson"), 10_800 - 3_600 * number as u64, lines.as_bytes());
+    }
+    place
+}
+
+fn run(place: &Place, args: &[&str]) -> String {
+    let ended = place.run(&[&RUN[..], &["10s", "--max-files-per-trigger", "1"], args].concat());
+    ended.ok()
+}
+
+fn names(place: &Place, folder: &str) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(place.path(folder))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn lines_in_a_file_are_those_of_the_console() {
+    let place = filled();
+    for form in ["ndjson", "csv"] {
+        let format = if form == "csv" { "csv" } else { "json" };
+        let console = run(&place, &["--format", format, "--output-mode", "append"]);
+        let file = format!("out.{form}");
+        assert_eq!(run(&place, &["--sink", form, "--path", &file]), "", "nothing on the console");
+        assert_eq!(fs::read_to_string(place.path(&file)).unwrap(), console);
+        assert!(console.lines().count() >= 3, "{console}");
+    }
+    let again = run(&place, &["--sink", "ndjson", "--path", "out.ndjson"]);
+    let rows = json_lines(&fs::read_to_string(place.path("out.ndjson")).unwrap());
+    assert_eq!((rows.len(), again.as_str()), (6, ""), "a file grows");
+}
+
+#[test]
+fn each_batch_with_rows_is_a_file_in_a_folder() {
+    let place = filled();
+    run(&place, &["--sink", "ndjson", "--path", "out"]);
+    // The first file closes no window; the second and the third close one each, the end the last.
+    let expected = ["batch-000001.ndjson", "batch-000002.ndjson", "batch-000003.ndjson"];
+    assert_eq!(names(&place, "out"), expected);
+    for name in expected {
+        let rows = json_lines(&fs::read_to_string(place.path("out").join(name)).unwrap());
+        assert_eq!((rows.len(), &rows[0]["record_count"]), (1, &10.into()), "{name}");
+    }
+    let ended = place.run(&[&RUN[..], &["10s", "--sink", "ndjson", "--path", "out"][..]].concat());
+    refused(ended, USAGE, &["out", "batch-0", "another folder"]);
+}
+
+#[test]
+fn parquet_holds_the_rows_with_instants_in_utc() {
+    let place = filled();
+    let args =
+        ["--agg", "count(*) AS n", "--agg", "array_agg(quantity) AS all", "--group-by", "product_category"];
+    run(&place, &[&args[..], &["--sink", "parquet", "--path", "out/"]].concat());
+    let console = run(&place, &[&args[..], &["--format", "json", "--output-mode", "append"]].concat());
+    let mut files = Vec::new();
+    for name in names(&place, "out") {
+        let file = File::open(place.path("out").join(name)).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        files.extend(reader.map(|rows| rows.unwrap()));
+    }
+    let rows: usize = files.iter().map(RecordBatch::num_rows).sum();
+    assert_eq!((rows, files.len()), (console.lines().count(), 3));
+    let (start, n) =
+        (files[0].column_by_name("window_start").unwrap(), files[0].column_by_name("n").unwrap());
+    assert_eq!(*start.data_type(), DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
+    assert_eq!(start.as_primitive::<TimestampMicrosecondType>().value(0) % 10_000_000, 0);
+    let total: i64 = n.as_primitive::<Int64Type>().iter().flatten().sum();
+    assert_eq!(total, 10);
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let place = filled();
+    let ended = place.run(&[&RUN[..], &["10s", "--sink", "ndjson", "--path", "/dev/full"][..]].concat());
+    refused(ended, 1, &["cannot write batch", "/dev/full", "No space left"]);
+}
+
+#[test]
+fn a_wrong_place_is_refused() {
+    let place = filled();
+    fs::write(place.path("file"), "").unwrap();
+    let wrong = |args: &[&str], parts: &[&str]| {
+        refused(place.run(&[&RUN[..], &["10s"], args].concat()), USAGE, parts);
+    };
+    wrong(&["--sink", "csv"], &["--path"]);
+    wrong(&["--path", "out"], &["--sink ndjson"]);
+    wrong(&["--sink", "csv", "--path", "file/out"], &["file/out"]);
+    wrong(&["--sink", "csv", "--path", "/proc/out"], &["/proc/out"]);
+    wrong(&["--sink", "csv", "--path", "absent/out.csv"], &["absent/out.csv"]);
+    wrong(&["--sink", "parquet", "--path", "out.parquet"], &["folder"]);
+    wrong(&["--sink", "ndjson", "--path", "in"], &["its own results"]);
+    wrong(&["--sink", "ndjson", "--path", "in/out.ndjson"], &["its own results"]);
+    let map = ["--where", "quantity > 1", "--trigger", "continuous", "--source", "in", "--sink", "csv"];
+    let ended = place.run(&[&map[..], &["--path", "out"]].concat());
+    refused(ended, USAGE, &["continuous", "--trigger 0s"]);
+    wrong(&["--sink", "carrier-pigeon"], &["carrier-pigeon"]);
+}
