@@ -8,6 +8,7 @@ mod joins;
 mod letters;
 mod output;
 mod reading;
+mod shipped;
 mod triggers;
 mod windows;
 

@@ -3,6 +3,7 @@
 use super::operator::{self, Operator, Snapshot};
 use super::options::OutputMode;
 use crate::clock::Micros;
+use crate::query::cut::OperatorSpec;
 use crate::query::error::of_running;
 use crate::query::plan::StreamPlan;
 use crate::query::stage::{Feed, Target};
@@ -113,7 +114,7 @@ impl Graph {
             let mut any = false;
             for leaf in &stage.leaves {
                 let Feed::Operator(operator) = leaf.feed else { continue };
-                let mode = if stage.target == Target::Result { mode } else { OutputMode::Append };
+                let mode = self.mode_behind(stage.target, mode);
                 let ready = self.operators[operator].advance(watermark, mode);
                 let ready = ready.map_err(|error| of_running(&error))?;
                 any |= ready.iter().any(|rows| rows.num_rows() > 0);
@@ -124,6 +125,16 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// The output mode of an operator whose rows go to `target`. What changed can be shown, and the first of
+    /// what changed can be taken; anything else needs rows that do not change any more.
+    fn mode_behind(&self, target: Target, mode: OutputMode) -> OutputMode {
+        let Target::Operator(operator, _) = target else { return mode };
+        match (&self.plan.stages.operators[operator], mode) {
+            (OperatorSpec::Dedup(_), OutputMode::Update) if self.plan.stages.is_last(operator) => mode,
+            _ => OutputMode::Append,
+        }
     }
 
     /// Rows of a topic that are older cannot change any result.

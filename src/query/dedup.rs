@@ -145,6 +145,11 @@ impl DedupSpec {
         })
     }
 
+    /// The keys as they are shown.
+    pub fn key_names(&self) -> Vec<String> {
+        self.keys.iter().map(ToString::to_string).collect()
+    }
+
     /// The keys' and the time's column of rows.
     ///
     /// # Errors

@@ -50,6 +50,17 @@ pub enum Target {
     Result,
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator(operator, input) => {
+                write!(f, "To input {} of operator {}", input + 1, operator + 1)
+            }
+            Self::Result => write!(f, "To the result"),
+        }
+    }
+}
+
 /// The stages of a query, each after those that feed it, and the operators between them.
 #[derive(Debug, Default)]
 pub struct Stages {

@@ -1,5 +1,6 @@
 //! `ecap-consume`: windowed SQL over topics, from flags or from a file.
 
+mod explain;
 mod flags;
 mod inputs;
 mod letters;
@@ -8,11 +9,12 @@ mod show;
 mod sink;
 mod source;
 
-use super::common::CommonArgs;
+use super::common::{CommonArgs, Settings};
 use super::{Cli, output};
 use crate::query::header::Header;
 use crate::query::locate;
 use crate::{Error, Result};
+use explain::Explained;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +55,23 @@ enum Command {
         #[command(flatten)]
         run: run::RunArgs,
     },
+    /// Show what the query of a SQL file reads, what state it keeps and what that costs, and its plan
+    #[command(after_help = "Example: ecap-consume explain queries/fraud-alerts.sql")]
+    Explain {
+        /// A file with one SELECT
+        file: PathBuf,
+        #[command(flatten)]
+        run: run::RunArgs,
+    },
+    /// Check the queries of SQL files: exit 2, and the line and column, where one cannot run
+    #[command(after_help = "Example: ecap-consume validate queries/*.sql")]
+    Validate {
+        /// Files with one SELECT each
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        run: run::RunArgs,
+    },
 }
 
 impl Cli for ConsumeCli {
@@ -77,6 +96,11 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             let tables = || run.inputs.tables(&header, folder);
             run::run(&sql, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
         }
+        Some(Command::Explain { file, run }) => {
+            let explained = plan(file, run, settings)?;
+            explain::show(&explained, &cli.common.output)
+        }
+        Some(Command::Validate { files, run }) => validate(files, run, &settings),
         None => {
             let header = Header::default();
             cli.run.inputs.declare(&mut settings, &header, cli.query.topics())?;
@@ -85,6 +109,35 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             run::run(&sql, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }
     }
+}
+
+/// Plans the query of a file, without a broker where no schema has to be inferred.
+fn plan(file: &Path, run: &run::RunArgs, mut settings: Settings) -> Result<Explained> {
+    let sql = read(file)?;
+    let header = Header::of(&sql);
+    run.inputs.declare(&mut settings, &header, &inputs::named_in(&sql, &header))?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let plan = || {
+        let tables = run.inputs.tables(&header, folder)?;
+        run::plan(&sql, tables, run, &settings)
+    };
+    let (plan, options) = plan().inspect_err(|error| point_at(error, &sql))?;
+    Ok(Explained::new(&plan, |topic| options.delay_of(topic)))
+}
+
+/// Plans each query; the first error is the command's, once all have been looked at.
+fn validate(files: &[PathBuf], run: &run::RunArgs, settings: &Settings) -> Result<()> {
+    let mut wrong = Vec::new();
+    for file in files {
+        match plan(file, run, settings.clone()) {
+            Ok(_) => output::print(&format!("{}: valid\n", file.display()))?,
+            Err(error) => wrong.push(error.at(file.display())),
+        }
+    }
+    let mut wrong = wrong.into_iter();
+    let Some(first) = wrong.next() else { return Ok(()) };
+    wrong.for_each(|error| output::note(&format!("error: {error}")));
+    Err(first)
 }
 
 fn read(file: &Path) -> Result<String> {

@@ -252,6 +252,23 @@ impl RunArgs {
     }
 }
 
+/// Plans a query.
+///
+/// # Errors
+/// A usage error where the query, or a flag, is wrong.
+pub fn plan(
+    sql: &str,
+    tables: Vec<Arc<Table>>,
+    args: &RunArgs,
+    settings: &Settings,
+) -> Result<(StreamPlan, Options)> {
+    let (catalog, prefix) = (&settings.catalog, &settings.prefix);
+    let plan = StreamPlan::with_tables(sql, catalog, prefix, args.time_column(), tables)?;
+    let options = args.options();
+    options.check(&plan)?;
+    Ok((plan, options))
+}
+
 /// Plans a query, connects, and runs it.
 ///
 /// # Errors
@@ -266,11 +283,8 @@ pub fn run(
     if args.print_sql {
         return output::print(&format!("{sql}\n"));
     }
-    let (catalog, prefix) = (&settings.catalog, &settings.prefix);
-    let plan = StreamPlan::with_tables(sql, catalog, prefix, args.time_column(), tables()?)?;
+    let (plan, options) = plan(sql, tables()?, args, settings)?;
     tracing::info!("plan:\n{plan}");
-    let options = args.options();
-    options.check(&plan)?;
     let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
     let stop = interrupt::listen()?;
     let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
