@@ -136,9 +136,12 @@ impl Case {
         Self { sql: need(&query.to_string_lossy()), name, topics, expected, settings, flush }
     }
 
-    /// The tables that the head of query.sql names.
+    /// The tables that the head of the query names, in files beside it.
     pub fn tables(&self) -> ecap::Result<Vec<Definition>> {
-        let folder = folder().join(&self.name);
+        let folder = match self.settings.query {
+            Some(_) => folder().join("../../queries"),
+            None => folder().join(&self.name),
+        };
         Header::of(&self.sql).tables.iter().map(|text| Definition::parse(text, &folder)).collect()
     }
 
