@@ -28,6 +28,8 @@ const MANY: usize = 4_096;
 pub struct Reader {
     queue: Queue,
     consumer: Arc<BaseConsumer<Context>>,
+    /// Asks for the bounds of partitions: behind a fetch that waits, each answer would take as long.
+    questioner: BaseConsumer<Context>,
     topic: String,
     positions: BTreeMap<i32, Position>,
     stops_at_ends: bool,
@@ -83,11 +85,13 @@ impl Reader {
         }
         let consumer: BaseConsumer<Context> =
             config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
-        let (positions, begins) = start::positions(&consumer, topic, from)?;
+        let questioner = connection.questioner()?;
+        let (positions, begins) = start::positions(&questioner, topic, from)?;
         let consumer = Arc::new(consumer);
         let reader = Self {
             queue: Queue::new(consumer.clone(), topic, positions.keys().copied())?,
             consumer,
+            questioner,
             topic: topic.into(),
             positions,
             stops_at_ends: false,
@@ -127,12 +131,12 @@ impl Reader {
 
     /// Takes in the partitions that were added to the topic.
     fn look_for_partitions(&mut self) -> Result<()> {
-        let there = start::partitions(&self.consumer, &self.topic)?;
-        for partition in there {
-            if self.positions.contains_key(&partition) {
-                continue;
-            }
-            let (start, end) = start::first_bounds(&self.consumer, &self.topic, partition)?;
+        let mut added = start::partitions(&self.questioner, &self.topic)?;
+        added.retain(|partition| !self.positions.contains_key(partition));
+        if added.is_empty() {
+            return Ok(());
+        }
+        for (partition, (start, end)) in start::first_bounds(&self.questioner, &self.topic, &added)? {
             self.queue.add(&self.topic, partition)?;
             self.positions.insert(partition, Position { start, next: start, end, caught_up: start == end });
             self.begins.insert(partition, start);
@@ -282,16 +286,18 @@ impl Source for Reader {
         if let Err(error) = self.look_for_partitions() {
             tracing::debug!("{error}");
         }
-        for (partition, position) in &mut self.positions {
-            let (begin, end) = match start::bounds(&self.consumer, &self.topic, *partition) {
-                Ok(bounds) => bounds,
-                // A broker that is away for a while only delays what is seen of the end.
-                Err(error) => {
-                    tracing::warn!("{error}; reading goes on when it passes");
-                    return Ok(());
-                }
-            };
-            self.begins.insert(*partition, begin);
+        let partitions: Vec<i32> = self.positions.keys().copied().collect();
+        let bounds = match start::bounds(&self.questioner, &self.topic, &partitions) {
+            Ok(bounds) => bounds,
+            // A broker that is away for a while only delays what is seen of the ends.
+            Err(error) => {
+                tracing::warn!("{error}; reading goes on when it passes");
+                return Ok(());
+            }
+        };
+        for (partition, (begin, end)) in bounds {
+            let Some(position) = self.positions.get_mut(&partition) else { continue };
+            self.begins.insert(partition, begin);
             position.caught_up &= end == position.end;
             position.end = end;
         }

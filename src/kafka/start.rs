@@ -67,8 +67,7 @@ pub fn positions(
     from: &From,
 ) -> Result<(BTreeMap<i32, Position>, BTreeMap<i32, i64>)> {
     let (mut positions, mut begins) = (BTreeMap::new(), BTreeMap::new());
-    for partition in partitions(consumer, topic)? {
-        let (first, end) = first_bounds(consumer, topic, partition)?;
+    for (partition, (first, end)) in first_bounds(consumer, topic, &partitions(consumer, topic)?)? {
         let start = if *from == From::Latest { end } else { first };
         begins.insert(partition, first);
         positions.insert(partition, Position { start, next: start, end, caught_up: start == end });
@@ -123,22 +122,48 @@ fn unanswered(error: &KafkaError) -> Error {
     Error::unreachable(format!("the broker does not answer: {error}"))
 }
 
-/// Where a partition begins and ends now.
+/// Where partitions begin and end now: two questions, however many partitions there are.
 ///
 /// # Errors
 /// When the broker does not answer.
-pub fn bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
-    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| unanswered(&error))
+pub fn bounds(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, (i64, i64)>> {
+    let offsets = |at: Offset| {
+        let mut asked = TopicPartitionList::new();
+        for partition in partitions {
+            asked.add_partition_offset(topic, *partition, at).map_err(|error| unanswered(&error))?;
+        }
+        let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| unanswered(&error))?;
+        let offset = |partition: &i32| {
+            let element = found.find_partition(topic, *partition);
+            match element.as_ref().map(|element| (element.offset(), element.error())) {
+                Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
+                Some((_, Err(error))) => Err(unanswered(&error)),
+                _ => Err(Error::unreachable(format!("topic '{topic}', partition {partition}: no answer"))),
+            }
+        };
+        partitions.iter().map(offset).collect::<Result<Vec<i64>>>()
+    };
+    let (begins, ends) = (offsets(Offset::Beginning)?, offsets(Offset::End)?);
+    Ok(partitions.iter().copied().zip(begins.into_iter().zip(ends)).collect())
 }
 
-/// The bounds of a partition that may be on its way to its leader, as it is just after it was created.
+/// The bounds of partitions that may be on their way to their leaders, as they are just after they were
+/// created.
 ///
 /// # Errors
 /// When the broker does not answer.
-pub fn first_bounds(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> Result<(i64, i64)> {
+pub fn first_bounds(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, (i64, i64)>> {
     let start = Instant::now();
     loop {
-        match bounds(consumer, topic, partition) {
+        match bounds(consumer, topic, partitions) {
             Err(_) if start.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
             answer => return answer,
         }
