@@ -70,6 +70,11 @@ test-long: needs ## the property tests with many more cases (CASES=20000); a fai
 bench: build ## side by side with other systems, on this machine
 	@bench/run.sh
 
+.PHONY: bench-latency
+bench-latency: build ## how long a record takes through the continuous trigger
+	@scripts/install-test-tools.sh services
+	@bench/latency.sh
+
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics
 	@scripts/start-dev-env.sh
