@@ -5,7 +5,7 @@ use super::error::of_planning;
 use super::functions::{self, Now};
 use super::stage::{Feed, Stage, Stages};
 use super::{check, locate, parse, rewrite, table};
-use crate::catalog::{Catalog, RECORD_TIME, Topic};
+use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Topic};
 use crate::clock::Micros;
 use crate::tables::Table;
 use crate::{Error, Result};
@@ -109,9 +109,11 @@ impl StreamPlan {
         state.add_analyzer_rule(Arc::new(CutAtState { times: times.clone() }));
         let logical = state.statement_to_plan(statement).await.map_err(of_planning)?;
         let optimized = state.optimize(&logical).map_err(of_planning)?;
-        if time.is_none() {
-            let found = cut::times_of(&optimized, &times).map_err(of_planning)?;
-            prefer_windows(&mut times, &topics, found);
+        let found = cut::times_of(&optimized, &times).map_err(of_planning)?;
+        match time {
+            None => prefer_windows(&mut times, &topics, found),
+            Some(ARRIVAL_TIME) => refuse_event_time(&found)?,
+            Some(_) => {}
         }
         let resolved = cut::resolve(optimized, &times).map_err(of_planning)?;
         check::continuous(&resolved)?;
@@ -159,6 +161,15 @@ fn time_of(topic: &Topic, asked: Option<&str>) -> Result<String> {
     match asked {
         Some(asked) => table::check_time(topic, asked).map(|()| asked.into()),
         None => Ok(record.time.clone()),
+    }
+}
+
+/// The clock would make windows of event time final whenever it likes.
+fn refuse_event_time(found: &[(String, String)]) -> Result<()> {
+    match found.iter().find(|(_, column)| column != ARRIVAL_TIME) {
+        Some((_, column)) => Err(Error::usage(format!("--time processing: the windows are of '{column}'"))
+            .hint(format!("write window({ARRIVAL_TIME}, …), or leave out the flag"))),
+        None => Ok(()),
     }
 }
 

@@ -157,6 +157,9 @@ fn windows_of_processing_time_close_by_the_clock() {
     }
     let rows = json_lines(&query.interrupt().ok());
     assert_eq!(rows.iter().map(|row| integer(row, "record_count")).sum::<i64>(), 2, "{rows:?}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/queries/revenue-by-category.sql");
+    let refused = stage.consume(&["query", path, "--time", "processing"]);
+    refused.fails(2, &["the windows are of 'timestamp'", "window(_arrival"]);
 }
 
 #[test]
