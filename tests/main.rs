@@ -14,6 +14,7 @@ mod golden;
 mod joins;
 mod produce;
 mod sessions;
+mod state;
 mod tables;
 mod topics;
 mod windows;

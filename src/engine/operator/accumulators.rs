@@ -1,11 +1,11 @@
 //! One accumulator per aggregate, over groups that are numbered by whoever holds them.
 
+use super::by_group::ByGroup;
 use super::distinct::DistinctCount;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
-use datafusion::physical_expr::GroupsAccumulatorAdapter;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use std::sync::Arc;
 
@@ -20,11 +20,10 @@ fn accumulator(aggregate: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsA
     if DistinctCount::serves(aggregate) {
         return Ok(Box::new(DistinctCount::new(aggregate)?));
     }
-    if aggregate.groups_accumulator_supported() {
-        return aggregate.create_groups_accumulator();
+    if ByGroup::serves(aggregate) {
+        return Ok(Box::new(ByGroup::new(aggregate.clone())));
     }
-    let aggregate = aggregate.clone();
-    Ok(Box::new(GroupsAccumulatorAdapter::new(move || aggregate.create_accumulator())))
+    aggregate.create_groups_accumulator()
 }
 
 impl Accumulators {

@@ -1,8 +1,10 @@
 //! Operators that keep state between batches, behind one trait.
 
 mod accumulators;
+mod by_group;
 pub mod dedup;
 mod distinct;
+mod frozen;
 mod groups;
 pub mod join;
 mod join_bucket;
@@ -82,7 +84,7 @@ pub fn of(spec: &OperatorSpec, delay: Duration) -> Result<Box<dyn Operator>> {
     Ok(match spec {
         OperatorSpec::Window(spec) => match &spec.windows {
             Windows::Fixed(window) => {
-                Box::new(window_aggregate::WindowAggregate::new(spec.clone(), window.clone()))
+                Box::new(window_aggregate::WindowAggregate::new(spec.clone(), window.clone())?)
             }
             Windows::Session { gap } => Box::new(session::SessionAggregate::new(spec.clone(), *gap)?),
         },

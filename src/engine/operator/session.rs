@@ -163,7 +163,7 @@ impl SessionAggregate {
             self.changed.insert(key.clone());
             self.ends.entry(end).or_default().insert(key);
         }
-        if self.rows.is_sparse() {
+        if self.rows.is_sparse(self.rows.numbers()) {
             self.compact()?;
         }
         Ok(())
@@ -246,10 +246,10 @@ impl Joined {
 }
 
 /// The keys of a batch as bytes that can be compared; none where the session is the only group column.
-struct Keys(Option<Rows>);
+pub(super) struct Keys(pub(super) Option<Rows>);
 
 impl Keys {
-    fn of(&self, row: u32) -> &[u8] {
+    pub(super) fn of(&self, row: u32) -> &[u8] {
         self.0.as_ref().map_or(&[], |rows| rows.row(row as usize).data())
     }
 }

@@ -73,19 +73,32 @@ impl StateRows {
             kept.live -= 1;
             kept.dead.push(*row);
             if kept.live == 0 {
-                self.batches.remove(number);
-                if !self.fresh.remove(number) {
-                    self.gone.insert(*number);
-                }
+                self.remove(*number);
             }
         }
     }
 
-    /// Whether so many rows are out of use that it pays to write the others anew, all of them.
-    pub fn is_sparse(&self) -> bool {
-        let all: usize = self.batches.values().map(|kept| kept.rows.num_rows()).sum();
-        let live: usize = self.batches.values().map(|kept| kept.live).sum();
-        self.batches.len() > 8 && all > 2 * live
+    /// Says that no row of a batch is in use any more.
+    pub fn remove(&mut self, number: u32) {
+        if self.batches.remove(&number).is_some() && !self.fresh.remove(&number) {
+            self.gone.insert(number);
+        }
+    }
+
+    /// Whether so many rows of these batches are out of use that it pays to write the others anew.
+    pub fn is_sparse<'a>(&self, numbers: impl IntoIterator<Item = &'a u32>) -> bool {
+        let (mut batches, mut all, mut live) = (0, 0, 0);
+        for kept in numbers.into_iter().filter_map(|number| self.batches.get(number)) {
+            batches += 1;
+            all += kept.rows.num_rows();
+            live += kept.live;
+        }
+        batches > 8 && all > 2 * live
+    }
+
+    /// The numbers of the batches.
+    pub fn numbers(&self) -> impl Iterator<Item = &u32> {
+        self.batches.keys()
     }
 
     /// What changed since the last snapshot.

@@ -1,7 +1,8 @@
 //! The window aggregate: rows go into panes, windows are merged from panes when they are shown.
 
-use super::groups::Groups;
+use super::frozen::Frozen;
 use super::pane::Pane;
+use super::session::Keys;
 use super::{Operator, Pushed, Snapshot};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
@@ -14,7 +15,7 @@ use arrow::array::{
 use arrow::compute;
 use arrow::datatypes::TimestampMicrosecondType;
 use datafusion::common::{Result, internal_err};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Windows over one stream. Whatever the window's kind, a row is aggregated once, in its pane.
@@ -22,14 +23,19 @@ pub struct WindowAggregate {
     spec: Arc<AggregateSpec>,
     window: WindowSpec,
     panes: BTreeMap<Micros, Pane>,
+    frozen: Frozen,
     /// The start of the first window that is not final. Rows of earlier windows only are late.
     open: Micros,
 }
 
 impl WindowAggregate {
     /// No windows yet.
-    pub fn new(spec: Arc<AggregateSpec>, window: WindowSpec) -> Self {
-        Self { spec, window, panes: BTreeMap::new(), open: Micros::MIN }
+    ///
+    /// # Errors
+    /// When keys are of a type that cannot be compared.
+    pub fn new(spec: Arc<AggregateSpec>, window: WindowSpec) -> Result<Self> {
+        let frozen = Frozen::new(spec.clone())?;
+        Ok(Self { spec, window, panes: BTreeMap::new(), frozen, open: Micros::MIN })
     }
 
     /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
@@ -43,7 +49,7 @@ impl WindowAggregate {
         let panes = rows.panes.as_primitive::<TimestampMicrosecondType>();
         let (Some(first), Some(last)) = (compute::min(panes), compute::max(panes)) else { return Ok(0) };
         if first == last && panes.null_count() == 0 && first >= self.open {
-            self.panes.entry(first).or_default().update(&self.spec, &rows)?;
+            self.panes.entry(first).or_insert_with(|| Pane::new(first)).update(&self.spec, &rows)?;
             return Ok(0);
         }
         let mut late = 0;
@@ -57,7 +63,7 @@ impl WindowAggregate {
         }
         for (pane, positions) in by_pane {
             let own: Evaluated = rows.take(&UInt32Array::from(positions))?;
-            self.panes.entry(pane).or_default().update(&self.spec, &own)?;
+            self.panes.entry(pane).or_insert_with(|| Pane::new(pane)).update(&self.spec, &own)?;
         }
         Ok(late)
     }
@@ -87,23 +93,29 @@ impl WindowAggregate {
 
     fn forget_before(&mut self, open: Micros) {
         self.open = self.open.max(open);
-        self.panes = self.panes.split_off(&self.open);
+        let kept = self.panes.split_off(&self.open);
+        for mut pane in std::mem::replace(&mut self.panes, kept).into_values() {
+            pane.forget(&mut self.frozen);
+        }
     }
 
-    /// The rows of groups and windows that changed since the last call.
+    /// The rows of groups and windows that changed since the last call. O(what changed).
     fn changed(&mut self) -> Result<Vec<RecordBatch>> {
-        let mut deltas = BTreeMap::new();
+        let mut changed = BTreeMap::new();
         for (start, pane) in &mut self.panes {
-            if let Some(delta) = pane.freeze(&self.spec)? {
-                deltas.insert(*start, delta);
+            pane.index(&mut self.frozen)?;
+            if let Some(state) = pane.freeze(&mut self.frozen)? {
+                changed.insert(*start, (state.num_rows() as u32, self.frozen.keys(&state)?));
             }
         }
         let mut rows = Vec::new();
-        for start in self.starts_over(deltas.keys().copied()) {
-            rows.extend(self.changed_groups(start, &deltas)?);
+        for start in self.starts_over(changed.keys().copied()) {
+            rows.push(self.changed_groups(start, &changed)?);
         }
-        for pane in self.panes.values_mut() {
-            pane.compact(&self.spec)?;
+        for start in changed.keys() {
+            if let Some(pane) = self.panes.get_mut(start) {
+                pane.compact(&mut self.frozen)?;
+            }
         }
         Ok(rows)
     }
@@ -113,6 +125,9 @@ impl WindowAggregate {
         let mut rows = Vec::new();
         for start in self.starts_over(self.panes.keys().copied()) {
             rows.extend(self.window(start, Keep::Panes)?);
+        }
+        for pane in self.panes.values_mut() {
+            pane.compact(&mut self.frozen)?;
         }
         Ok(rows)
     }
@@ -133,7 +148,6 @@ impl WindowAggregate {
 
     /// The rows of one window. Its groups come in the order in which its panes have them.
     fn window(&mut self, start: Micros, keep: Keep) -> Result<Option<RecordBatch>> {
-        let spec = self.spec.clone();
         let end = start.saturating_add(self.window.size);
         let mut panes: Vec<&mut Pane> = self.panes.range_mut(start..end).map(|(_, pane)| pane).collect();
         let alone = match &mut panes[..] {
@@ -143,39 +157,28 @@ impl WindowAggregate {
             _ => None,
         };
         if let Some(mut groups) = alone {
-            return self.rows_of(start, groups.take_result()?, None);
+            return self.rows_of(start, groups.take_result()?).map(Some);
         }
-        let mut merged = Groups::new(&spec)?;
+        let mut batches = Vec::new();
         for pane in panes {
-            pane.freeze(&spec)?;
-            for state in pane.frozen() {
-                merged.merge(&spec, state)?;
-            }
+            pane.freeze(&mut self.frozen)?;
+            batches.extend(pane.frozen_rows(&self.frozen)?);
         }
-        self.rows_of(start, merged.take_result()?, None)
+        self.rows_of(start, self.frozen.merged(&batches)?.take_result()?).map(Some)
     }
 
-    /// The rows of one window for the groups in `deltas`, which are the last frozen batches of their
-    /// panes. These are merged first, so that they have the first positions in the result; the other
-    /// groups behind them are cut off.
-    fn changed_groups(
-        &self,
-        start: Micros,
-        deltas: &BTreeMap<Micros, RecordBatch>,
-    ) -> Result<Option<RecordBatch>> {
+    /// The rows of one window for the groups that changed in its panes: merged from their rows in all of
+    /// its panes.
+    fn changed_groups(&self, start: Micros, changed: &BTreeMap<Micros, (u32, Keys)>) -> Result<RecordBatch> {
         let end = start.saturating_add(self.window.size);
-        let mut groups = Groups::new(&self.spec)?;
-        for (_, delta) in deltas.range(start..end) {
-            groups.merge(&self.spec, delta)?;
-        }
-        let changed = groups.len();
-        for (pane, states) in self.panes.range(start..end).map(|(start, pane)| (start, pane.frozen())) {
-            let older = states.len() - usize::from(deltas.contains_key(pane));
-            for state in &states[..older] {
-                groups.merge(&self.spec, state)?;
-            }
-        }
-        self.rows_of(start, groups.take_result()?, Some(changed))
+        let mut seen = HashSet::new();
+        let keys = changed.range(start..end).flat_map(|(_, (rows, keys))| (0..*rows).map(|row| keys.of(row)));
+        let keys: Vec<&[u8]> = keys.filter(|key| seen.insert(*key)).collect();
+        let panes = self.panes.range(start..end);
+        let places: Vec<_> =
+            panes.flat_map(|(_, pane)| keys.iter().filter_map(|key| pane.place(key))).collect();
+        let rows = self.frozen.rows.take(&places)?;
+        self.rows_of(start, self.frozen.merged(&[rows])?.take_result()?)
     }
 
     /// Puts a window, its groups and their values together as a result.
@@ -183,8 +186,7 @@ impl WindowAggregate {
         &self,
         start: Micros,
         (mut columns, values): (Vec<ArrayRef>, Vec<ArrayRef>),
-        first: Option<usize>,
-    ) -> Result<Option<RecordBatch>> {
+    ) -> Result<RecordBatch> {
         let Some(rows) = values.first().or(columns.first()).map(|column| column.len()) else {
             return internal_err!("a window has neither groups nor aggregates");
         };
@@ -192,8 +194,7 @@ impl WindowAggregate {
         let bounds = vec![time(start), time(start.saturating_add(self.window.size))];
         columns.insert(self.spec.position, Arc::new(StructArray::try_new(window_fields(), bounds, None)?));
         columns.extend(values);
-        let rows = RecordBatch::try_new(self.spec.result.clone(), columns)?;
-        Ok(Some(first.map_or(rows.clone(), |first| rows.slice(0, first))))
+        Ok(RecordBatch::try_new(self.spec.result.clone(), columns)?)
     }
 }
 
@@ -228,26 +229,24 @@ impl Operator for WindowAggregate {
     }
 
     fn rows(&self) -> usize {
-        self.panes.values().map(Pane::groups).sum()
+        self.panes.values().map(|pane| pane.groups(&self.frozen)).sum()
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
-        let mut parts = Vec::new();
-        for (start, pane) in &mut self.panes {
-            pane.freeze(&self.spec)?;
-            parts.extend(pane.save(*start));
+        for pane in self.panes.values_mut() {
+            pane.freeze(&mut self.frozen)?;
         }
-        Ok(Snapshot { mark: self.open, parts })
+        Ok(Snapshot { mark: self.open, parts: self.frozen.rows.save()? })
     }
 
     /// Panes of final windows are left out.
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
-        for snapshot in snapshots {
-            for part in snapshot.parts {
-                self.panes.entry(part.key).or_default().restore(part);
-            }
-            self.forget_before(snapshot.mark);
+        let open = snapshots.last().map_or(Micros::MIN, |snapshot| snapshot.mark);
+        for (start, batches) in self.frozen.restore(snapshots) {
+            let pane = self.panes.entry(start).or_insert_with(|| Pane::new(start));
+            pane.restore(&batches, &mut self.frozen)?;
         }
+        self.forget_before(open);
         Ok(())
     }
 }
