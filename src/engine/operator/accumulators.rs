@@ -16,21 +16,30 @@ pub struct Accumulators {
     widths: Vec<usize>,
 }
 
-fn accumulator(aggregate: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
+fn accumulator(aggregate: &Arc<AggregateFunctionExpr>, lasting: bool) -> Result<Box<dyn GroupsAccumulator>> {
     if DistinctCount::serves(aggregate) {
         return Ok(Box::new(DistinctCount::new(aggregate)?));
     }
-    if ByGroup::serves(aggregate) {
+    if !aggregate.groups_accumulator_supported() || lasting && ByGroup::serves_lasting(aggregate) {
         return Ok(Box::new(ByGroup::new(aggregate.clone())));
     }
     aggregate.create_groups_accumulator()
 }
 
 impl Accumulators {
-    /// No groups yet.
+    /// No groups yet, for the groups of one batch.
     pub fn new(spec: &AggregateSpec) -> Result<Self> {
-        let each = spec.aggregates.iter().map(accumulator).collect::<Result<_>>()?;
-        Ok(Self { each, widths: spec.state_widths.clone() })
+        Self::of(spec, false)
+    }
+
+    /// No groups yet, for batch after batch: a batch costs nothing for groups that it does not reach.
+    pub fn lasting(spec: &AggregateSpec) -> Result<Self> {
+        Self::of(spec, true)
+    }
+
+    fn of(spec: &AggregateSpec, lasting: bool) -> Result<Self> {
+        let each = spec.aggregates.iter().map(|aggregate| accumulator(aggregate, lasting));
+        Ok(Self { each: each.collect::<Result<_>>()?, widths: spec.state_widths.clone() })
     }
 
     /// Aggregates rows: `groups[row]` is the group of each, below `count`. O(rows).

@@ -16,14 +16,14 @@ pub struct ByGroup {
 }
 
 impl ByGroup {
-    /// Whether `aggregate` is better kept by group.
-    pub fn serves(aggregate: &AggregateFunctionExpr) -> bool {
-        let looks_at_all = match aggregate.fun().name() {
+    /// Whether the accumulator for all groups of `aggregate` looks at all of them in each call: then this
+    /// one is better for groups that last. For a few groups it is the slower one.
+    pub fn serves_lasting(aggregate: &AggregateFunctionExpr) -> bool {
+        match aggregate.fun().name() {
             "first_value" | "last_value" => true,
             "min" | "max" => aggregate.field().data_type().is_nested(),
             _ => false,
-        };
-        looks_at_all || !aggregate.groups_accumulator_supported()
+        }
     }
 
     /// No groups yet.

@@ -18,13 +18,22 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// No groups yet.
+    /// No groups yet, for one batch.
     pub fn new(spec: &AggregateSpec) -> Result<Self> {
+        Self::of(spec, Accumulators::new(spec)?)
+    }
+
+    /// No groups yet, for batch after batch.
+    pub fn lasting(spec: &AggregateSpec) -> Result<Self> {
+        Self::of(spec, Accumulators::lasting(spec)?)
+    }
+
+    fn of(spec: &AggregateSpec, accumulators: Accumulators) -> Result<Self> {
         let keys = match spec.keys.fields().is_empty() {
             true => None,
             false => Some(new_group_values(spec.keys.clone(), &GroupOrdering::None)?),
         };
-        Ok(Self { keys, accumulators: Accumulators::new(spec)?, indices: Vec::new(), rows: 0 })
+        Ok(Self { keys, accumulators, indices: Vec::new(), rows: 0 })
     }
 
     /// Whether no row came yet.

@@ -43,7 +43,9 @@ impl Pane {
     pub fn update(&mut self, spec: &AggregateSpec, rows: &Evaluated) -> Result<()> {
         let live = match &mut self.live {
             Some(live) => live,
-            none => none.insert(Groups::new(spec)?),
+            // With an index it is frozen after each batch.
+            none if self.index.is_some() => none.insert(Groups::new(spec)?),
+            none => none.insert(Groups::lasting(spec)?),
         };
         if !spec.sorted_input {
             return live.update(rows);
