@@ -1,6 +1,7 @@
 //! The Kafka client: the only room that knows librdkafka.
 
 pub mod admin;
+mod allowance;
 mod batch;
 pub mod config;
 pub mod context;

@@ -27,21 +27,21 @@ const MANY: usize = 4_096;
 /// Reads all partitions of one topic.
 pub struct Reader {
     queue: Queue,
-    consumer: Arc<BaseConsumer<Context>>,
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
     /// Asks for the bounds of partitions: behind a fetch that waits, each answer would take as long.
     questioner: BaseConsumer<Context>,
-    topic: String,
-    positions: BTreeMap<i32, Position>,
+    pub(super) topic: String,
+    pub(super) positions: BTreeMap<i32, Position>,
     stops_at_ends: bool,
     mirrored: BTreeMap<i32, i64>,
     /// The size of the largest record that was taken last, in bytes.
     largest: usize,
     pause: Duration,
     /// What may still be handed over, of all partitions and of each.
-    allowance: Allowance,
-    taken: BTreeMap<i32, u64>,
+    pub(super) allowance: Allowance,
+    pub(super) taken: BTreeMap<i32, u64>,
     /// Partitions that have handed over what they may.
-    held: BTreeSet<i32>,
+    pub(super) held: BTreeSet<i32>,
     fails_on_data_loss: bool,
     /// Where each partition began when it was last asked: what was before is deleted.
     begins: BTreeMap<i32, i64>,
@@ -152,47 +152,6 @@ impl Reader {
         Ok(())
     }
 
-    /// Lets partitions wait that have handed over what they may, and the others go on.
-    fn hold(&mut self, held: BTreeSet<i32>) -> Result<()> {
-        let list = |partitions: &mut dyn Iterator<Item = &i32>| {
-            let mut list = TopicPartitionList::new();
-            partitions.for_each(|partition| {
-                list.add_partition(&self.topic, *partition);
-            });
-            list
-        };
-        let (stop, go) = (list(&mut held.difference(&self.held)), list(&mut self.held.difference(&held)));
-        for (list, stops) in [(stop, true), (go, false)] {
-            let done = match (list.count(), stops) {
-                (0, _) => Ok(()),
-                (_, true) => self.consumer.pause(&list),
-                (_, false) => self.consumer.resume(&list),
-            };
-            done.map_err(|error| self.lost(&error))?;
-        }
-        self.held = held;
-        Ok(())
-    }
-
-    /// The partitions that have handed over what they may.
-    fn sated(&self) -> BTreeSet<i32> {
-        let Some(most) = self.allowance.per_partition else { return BTreeSet::new() };
-        let sated = self.taken.iter().filter(|(_, taken)| **taken >= most);
-        sated.map(|(partition, _)| *partition).collect()
-    }
-
-    /// How many records may be taken next, `most` at most.
-    fn room(&self, most: usize) -> usize {
-        let all =
-            self.allowance.records.map_or(u64::MAX, |all| all - self.taken.values().sum::<u64>().min(all));
-        let each = self.allowance.per_partition.map_or(u64::MAX, |each| {
-            let room =
-                |partition: &i32| each - self.taken.get(partition).map_or(0, |taken| (*taken).min(each));
-            self.positions.keys().map(room).filter(|room| *room > 0).min().unwrap_or(0)
-        });
-        most.min(usize::try_from(all.min(each)).unwrap_or(usize::MAX))
-    }
-
     /// Lets the client say what is not about a partition: errors, log lines, tokens to be renewed.
     fn serve(&self) -> Result<()> {
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {
@@ -210,7 +169,7 @@ impl Reader {
         Ok(list)
     }
 
-    fn lost(&self, error: &KafkaError) -> Error {
+    pub(super) fn lost(&self, error: &KafkaError) -> Error {
         Error::failed(format!("topic '{}': {error}", self.topic))
     }
 
