@@ -229,10 +229,11 @@ fn a_join_that_would_never_end_is_refused_with_the_clause_that_is_missing() {
         let sql = format!("SELECT t.transaction_id FROM {from}");
         stage.consume(&["query", file(&stage, &sql), "--trigger", "once"])
     };
+    let [transactions, events] = ["transactions", "user-events"].map(|topic| stage.cluster.name(topic));
     refused("transactions t JOIN `user-events` e ON t.user_id = e.user_id").fails(
         2,
         &[
-            "the join of `transactions` and `user-events` has no time bound, so its state would grow for ever",
+            &format!("the join of `{transactions}` and `{events}` has no time bound, so its state would grow for ever"),
             "add AND e.timestamp BETWEEN t.timestamp - INTERVAL 2 MINUTES AND t.timestamp + INTERVAL 2 MINUTES",
         ],
     );
