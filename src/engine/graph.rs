@@ -157,6 +157,11 @@ impl Graph {
         self.operators.iter().map(|operator| operator.rows())
     }
 
+    /// About how many bytes each operator's state takes.
+    pub fn memory(&self) -> impl Iterator<Item = usize> + '_ {
+        self.operators.iter().map(|operator| operator.memory())
+    }
+
     /// How many late rows each operator dropped since the last call.
     pub fn take_late(&mut self) -> Vec<u64> {
         let none = vec![0; self.late.len()];

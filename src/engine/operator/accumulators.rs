@@ -61,6 +61,11 @@ impl Accumulators {
         Ok(())
     }
 
+    /// About what they take, in bytes.
+    pub fn memory(&self) -> usize {
+        self.each.iter().map(|accumulator| accumulator.size()).sum()
+    }
+
     /// The partial aggregates by group; the groups are gone afterwards.
     pub fn take_state(&mut self) -> Result<Vec<ArrayRef>> {
         let mut columns = Vec::new();

@@ -9,6 +9,9 @@ use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use std::sync::Arc;
 
+/// The size of about so many groups is asked for, to know that of all.
+const SAMPLE: usize = 64;
+
 /// The accumulators of one aggregate, by group.
 pub struct ByGroup {
     aggregate: Arc<AggregateFunctionExpr>,
@@ -103,7 +106,10 @@ impl GroupsAccumulator for ByGroup {
         internal_err!("there is no state of single rows")
     }
 
+    /// An estimate from a few groups, as asking each would cost more than a batch.
     fn size(&self) -> usize {
-        self.each.iter().map(|accumulator| accumulator.size()).sum()
+        let step = self.each.len() / SAMPLE + 1;
+        let sample = self.each.iter().step_by(step).map(|accumulator| accumulator.size());
+        self.each.capacity() * size_of::<Box<dyn Accumulator>>() + step * sample.sum::<usize>()
     }
 }

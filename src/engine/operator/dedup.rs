@@ -114,6 +114,11 @@ impl Operator for Dedup {
         self.seen.len()
     }
 
+    fn memory(&self) -> usize {
+        let key = self.seen.keys().next().map_or(0, |key| key.len());
+        self.seen.capacity() * (key + size_of::<(Arc<[u8]>, Micros, Arc<[u8]>)>())
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut keys = BinaryBuilder::new();
         let mut until = Vec::new();

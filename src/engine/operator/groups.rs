@@ -46,6 +46,11 @@ impl Groups {
         self.keys.as_ref().map_or(usize::from(self.rows > 0), |keys| keys.len())
     }
 
+    /// About what they take, in bytes.
+    pub fn memory(&self) -> usize {
+        self.keys.as_ref().map_or(0, |keys| keys.size()) + self.accumulators.memory()
+    }
+
     fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<usize> {
         self.rows += rows;
         if let Some(known) = &mut self.keys {

@@ -206,6 +206,10 @@ impl Operator for Join {
         self.kept.iter().map(Kept::len).sum()
     }
 
+    fn memory(&self) -> usize {
+        self.kept.iter().map(Kept::memory).sum()
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut parts = Vec::new();
         for kept in &mut self.kept {

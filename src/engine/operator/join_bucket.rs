@@ -38,6 +38,16 @@ impl Bucket {
         self.living.as_ref().map_or(self.times.len(), BinaryHeap::len)
     }
 
+    /// About what they take, in bytes.
+    pub fn memory(&self) -> usize {
+        let rows: usize = self.batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        let living = self.living.as_ref().map_or(0, BinaryHeap::capacity);
+        rows + self.times.capacity() * size_of::<Micros>()
+            + self.matched.capacity()
+            + living * size_of::<Reverse<(Micros, u32)>>()
+            + self.index.memory()
+    }
+
     /// Adds the rows of `arrived` at `positions`, copied; `matched` says which of all that arrived matched.
     pub fn add(&mut self, arrived: &Arrived, positions: Vec<u32>, matched: Option<&[bool]>) -> Result<()> {
         for position in positions.iter().map(|position| *position as usize) {

@@ -29,6 +29,15 @@ impl Index {
         self.ends.push(self.keys.len());
     }
 
+    /// What it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        let table = self.last.capacity() * (size_of::<(u64, u32)>() + 1);
+        table
+            + self.before.capacity() * size_of::<u32>()
+            + self.keys.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// The rows with this key, the last one first.
     pub fn find<'a>(&'a self, hash: u64, key: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
         let same_hash = std::iter::successors(self.last.get(&hash).copied(), |row| {

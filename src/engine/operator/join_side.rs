@@ -83,6 +83,11 @@ impl Kept {
         self.buckets.values().map(Bucket::len).sum()
     }
 
+    /// About what they take, in bytes.
+    pub fn memory(&self) -> usize {
+        self.buckets.values().map(Bucket::memory).sum()
+    }
+
     /// Keeps the rows at `positions`; `matched` says of all that arrived whether they matched.
     pub fn add(&mut self, arrived: &Arrived, positions: &[u32], matched: &[bool]) -> Result<()> {
         let mut by_bucket: BTreeMap<i64, Vec<u32>> = BTreeMap::new();

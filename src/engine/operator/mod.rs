@@ -40,6 +40,9 @@ pub trait Operator {
     /// How many rows or groups are kept.
     fn rows(&self) -> usize;
 
+    /// About how many bytes the state takes. Costs nothing that depends on how much there is.
+    fn memory(&self) -> usize;
+
     /// What changed since the last snapshot.
     fn snapshot(&mut self) -> Result<Snapshot>;
 

@@ -171,6 +171,14 @@ impl Pane {
         self.index.as_ref()?.get(key).copied()
     }
 
+    /// About what the live part and the index take, in bytes.
+    pub fn memory(&self) -> usize {
+        let entry = |(key, _): (&Box<[u8]>, &Place)| size_of::<(Box<[u8]>, Place)>() + key.len();
+        let indexed =
+            self.index.as_ref().map_or(0, |index| index.capacity() * index.iter().next().map_or(0, entry));
+        indexed + self.live.as_ref().map_or(0, Groups::memory)
+    }
+
     /// How many groups there are, those that are live or in several batches counted once each.
     pub fn groups(&self, frozen: &Frozen) -> usize {
         let known = || self.batches.iter().map(|number| frozen.places(*number).count()).sum();

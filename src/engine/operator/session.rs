@@ -313,6 +313,11 @@ impl Operator for SessionAggregate {
         self.open.values().map(Vec::len).sum()
     }
 
+    fn memory(&self) -> usize {
+        let key = self.open.keys().next().map_or(0, |key| key.len());
+        self.rows.memory() + self.open.len() * (key + size_of::<(Key, Vec<Session>, Session, Key)>())
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         Ok(Snapshot { mark: self.watermark, parts: self.rows.save()? })
     }

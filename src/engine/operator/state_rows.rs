@@ -21,6 +21,8 @@ pub struct StateRows {
     fresh: BTreeSet<u32>,
     /// Batches that a snapshot gave and that are gone since.
     gone: BTreeSet<u32>,
+    /// What the batches take, in bytes.
+    memory: usize,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl StateRows {
     /// No rows of `schema` yet.
     pub fn new(schema: SchemaRef) -> Self {
         let (fresh, gone) = (BTreeSet::new(), BTreeSet::new());
-        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone }
+        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone, memory: 0 }
     }
 
     /// Adds rows; gives the number of their batch.
@@ -43,6 +45,7 @@ impl StateRows {
         let number = self.next;
         self.next += 1;
         self.fresh.insert(number);
+        self.memory += rows.get_array_memory_size();
         let live = rows.num_rows();
         self.batches.insert(number, Kept { rows, live, dead: vec![] });
         number
@@ -80,7 +83,9 @@ impl StateRows {
 
     /// Says that no row of a batch is in use any more.
     pub fn remove(&mut self, number: u32) {
-        if self.batches.remove(&number).is_some() && !self.fresh.remove(&number) {
+        let Some(kept) = self.batches.remove(&number) else { return };
+        self.memory -= kept.rows.get_array_memory_size();
+        if !self.fresh.remove(&number) {
             self.gone.insert(number);
         }
     }
@@ -154,7 +159,13 @@ impl StateRows {
                 }
             }
         }
+        self.memory = self.batches.values().map(|kept| kept.rows.get_array_memory_size()).sum();
         live
+    }
+
+    /// What the rows take, in bytes. O(1).
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// The columns.

@@ -232,6 +232,10 @@ impl Operator for WindowAggregate {
         self.panes.values().map(|pane| pane.groups(&self.frozen)).sum()
     }
 
+    fn memory(&self) -> usize {
+        self.frozen.rows.memory() + self.panes.values().map(Pane::memory).sum::<usize>()
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         for pane in self.panes.values_mut() {
             pane.freeze(&mut self.frozen)?;
