@@ -4,7 +4,7 @@
 #
 #   make bench                      on the embedded broker, 2,000,000 records
 #   BENCH_KAFKA=1 make bench        on an Apache Kafka that is started for it and stopped afterwards
-#   BENCH_SPARK=1 make bench        Spark too, which is installed if it is missing
+#   BENCH_SPARK=1 BENCH_FLINK=1 make bench    Spark and Flink too, which are installed if they are missing
 #   RECORDS=500000 make bench       with fewer
 #   ECAP_BOOTSTRAP_SERVERS=host:port make bench     on another broker, whose topic is created anew
 set -euo pipefail
@@ -70,28 +70,41 @@ export -f consume by_category
 for ((round = 1; round <= rounds; round++)); do
     measure kcat /dev/null kcat -C -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -o beginning -e -q
     measure tumbling "$work/tumbling.csv" bash -c 'by_category --window 1m'
-    measure sliding /dev/null bash -c 'by_category --window 5m --slide 1m'
-    measure user /dev/null bash -c 'consume --group-by user_id --window 1m'
+    measure sliding "$work/sliding.csv" bash -c 'by_category --window 5m --slide 1m'
+    measure user "$work/user.csv" bash -c 'consume --group-by user_id --window 1m'
 done
 counted=$(awk -F, 'NR > 1 { n += $4 } END { print n + 0 }' "$work/tumbling.csv")
 [ "$counted" = "$records" ] || { echo "the tumbling windows hold $counted records, not $records" >&2; exit 1; }
 
+# Each query once on another system, as a program of Python: it takes minutes, and must count the same records.
+elsewhere() {
+    local name=$1 python=$2 query
+    for query in tumbling sliding user; do
+        measure "$name-$query" /dev/null "$python" "bench/$name.py" "$ECAP_BOOTSTRAP_SERVERS" \
+            "$work/$name/$query" "$query" || { tail -5 "$work/$name-$query.err" >&2; exit 1; }
+        find "$work/$name/$query" -name 'part-*' -exec perl bench/same-counts.pl "$name" "$work/$query.csv" {} +
+    done
+}
+cache=${ECAP_CACHE:-$HOME/.cache/ecap}
 if [ "${BENCH_SPARK:-0}" = 1 ]; then
     scripts/apache-spark.sh install >/dev/null
-    spark=${ECAP_CACHE:-$HOME/.cache/ecap}/spark-4.0.0/bin/python
     # Once before, as it fetches its connector from Maven Central.
-    "$spark" bench/spark.py warm >/dev/null 2>"$work/spark.err" || { tail -5 "$work/spark.err" >&2; exit 1; }
-    measure spark /dev/null "$spark" bench/spark.py "$ECAP_BOOTSTRAP_SERVERS" "$work/spark"
+    "$cache/spark-4.0.0/bin/python" bench/spark.py warm >/dev/null 2>"$work/spark.err" ||
+        { tail -5 "$work/spark.err" >&2; exit 1; }
+    elsewhere spark "$cache/spark-4.0.0/bin/python"
+fi
+if [ "${BENCH_FLINK:-0}" = 1 ]; then
+    scripts/apache-flink.sh install >/dev/null
+    elsewhere flink "$cache/flink-2.0.0/bin/python"
 fi
 
 # The best of the rounds, as the one that the machine disturbed least.
 perl -e '
     my ($work, $records) = @ARGV;
-    my @runs = (
-        [kcat => "kcat, reading everything"], [tumbling => "ecap-consume, 1 min tumbling"],
-        [sliding => "ecap-consume, 5 min by 1 min"], [user => "ecap-consume, 1 min by user"],
-        [spark => "Spark, 1 min tumbling"],
-    );
+    my %queries = (tumbling => "1 min tumbling", sliding => "5 min by 1 min", user => "1 min by user");
+    my @queries = qw(tumbling sliding user);
+    my @runs = ([kcat => "kcat, reading everything"], map { [$_ => "ecap-consume, $queries{$_}"] } @queries);
+    for my $name (qw(spark flink)) { push @runs, map { ["$name-$_" => "\u$name, $queries{$_}"] } @queries }
     my %best;
     for (@runs) {
         my ($name, $words) = @$_;
@@ -106,5 +119,9 @@ perl -e '
     printf "ecap-consume has %.2f of the rate of kcat (wanted: 0.90 or more)\n", $best{kcat} / $best{tumbling};
     printf "sliding costs %.2f times tumbling (wanted: 1.15 or less)\n", $best{sliding} / $best{tumbling};
     printf "by user costs %.2f times by category (wanted: 2.00 or less)\n", $best{user} / $best{tumbling};
-    printf "Spark takes %.1f times as long (wanted: 12 or more)\n", $best{spark} / $best{tumbling} if $best{spark};
+    for my $name (grep { $best{"$_-tumbling"} } qw(spark flink)) {
+        my @times = map { sprintf "%.1f (%s)", $best{"$name-$_"} / $best{$_}, $queries{$_} } @queries;
+        my $wanted = $name eq "spark" ? " (wanted: 12 or more for tumbling)" : "";
+        print "\u$name takes as many times as long: ", join(", ", @times), "$wanted\n";
+    }
 ' "$work" "$records"

@@ -1,12 +1,16 @@
-"""The windowed query of bench/run.sh on Spark: `spark.py SERVERS FOLDER`; `spark.py warm` only starts it.
+"""A windowed query of bench/run.sh on Spark: `spark.py SERVERS FOLDER tumbling|sliding|user`; `spark.py warm`
+only starts it.
 
-Spark counts distinct users approximately: it cannot count them exactly on a stream.
+Spark counts distinct users approximately, as it cannot count them exactly on a stream, and leaves the windows
+of the last minutes open.
 """
 
 import sys
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
+
+import jvm
 
 COLUMNS = "user_id STRING, category_name STRING, price DOUBLE, timestamp TIMESTAMP"
 
@@ -20,7 +24,15 @@ spark = (
 )
 if sys.argv[1] == "warm":
     sys.exit()
-servers, folder = sys.argv[1:]
+servers, folder, name = sys.argv[1:]
+USERS = [f.approx_count_distinct("user_id").alias("users")]
+# Of each query the windows, what they are grouped by, and an aggregate of its own.
+QUERIES = {
+    "tumbling": (f.window("timestamp", "1 minute"), "category_name", USERS),
+    "sliding": (f.window("timestamp", "5 minutes", "1 minute"), "category_name", USERS),
+    "user": (f.window("timestamp", "1 minute"), "user_id", []),
+}
+windows, key, users = QUERIES[name]
 records = (
     spark.readStream.format("kafka")
     .option("kafka.bootstrap.servers", servers)
@@ -30,17 +42,19 @@ records = (
     .load()
 )
 sales = records.select(f.from_json(f.col("value").cast("string"), COLUMNS).alias("sale")).select("sale.*")
-windows = (
-    sales.withWatermark("timestamp", "10 minutes")
-    .groupBy(f.window("timestamp", "1 minute"), "category_name")
-    .agg(f.count("*"), f.sum("price"), f.avg("price"), f.approx_count_distinct("user_id"))
-    .toDF("window", "category_name", "n", "total", "mean", "users")
-)
+aggregates = [f.count("*").alias("n"), f.sum("price").alias("total"), f.avg("price").alias("mean")]
 query = (
-    windows.writeStream.format("parquet")
+    sales.withWatermark("timestamp", "10 minutes")
+    .groupBy(windows.alias("window"), key)
+    .agg(*aggregates, *users)
+    .select("window.start", "window.end", key, "n", "total", "mean", *(["users"] if users else []))
+    .writeStream.format("csv")
+    .option("timestampFormat", "yyyy-MM-dd HH:mm:ss")
     .option("path", f"{folder}/windows")
     .option("checkpointLocation", f"{folder}/checkpoint")
     .trigger(availableNow=True)
     .start()
 )
 query.awaitTermination()
+spark.stop()
+jvm.end()
