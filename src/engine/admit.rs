@@ -7,7 +7,7 @@ use crate::clock::Micros;
 use crate::query::error::of_running;
 use crate::record::reject::{Code, Reject};
 use crate::units::{format_duration, format_rfc3339};
-use crate::{Error, Result};
+use crate::Result;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
@@ -78,10 +78,8 @@ impl Engine<'_> {
             };
             if reject.code == Code::Late {
                 *running.late.entry((topic, decoded.partition)).or_default() += 1;
-                self.keep_letter(topic, decoded, row, stage, &reject)?;
-            } else {
-                self.refuse(topic, decoded, row, stage, &reject)?;
             }
+            self.refuse(topic, decoded, row, stage, &reject)?;
         }
         let mut kept = vec![false; times.len()];
         records.iter().for_each(|row| kept[*row] = true);
@@ -151,8 +149,7 @@ impl Engine<'_> {
         Ok(late)
     }
 
-    /// Counts a record that is refused, keeps it, and says so once a batch; the first one ends the query where
-    /// that was asked for.
+    /// Counts a record that does not go through the query, and takes it to where such records go.
     fn refuse(
         &mut self,
         topic: usize,
@@ -161,36 +158,12 @@ impl Engine<'_> {
         stage: Stage,
         reject: &Reject,
     ) -> Result<()> {
-        self.topics.refused(topic, reject.code);
-        self.keep_letter(topic, decoded, row, stage, reject)?;
+        if reject.code != Code::Late {
+            self.topics.refused(topic, reject.code);
+        }
         let topic = &self.graph.plan().scans[topic].topic.name;
-        let letter = DeadLetter { topic, record: decoded.record(row), stage, reject };
-        tell(&letter, self.options.fail_fast, &mut self.told)
+        self.refused.take(&DeadLetter { topic, record: decoded.record(row), stage, reject })
     }
-
-    fn keep_letter(
-        &mut self,
-        topic: usize,
-        decoded: &Decoded,
-        row: usize,
-        stage: Stage,
-        reject: &Reject,
-    ) -> Result<()> {
-        let topic = &self.graph.plan().scans[topic].topic.name;
-        let letter = DeadLetter { topic, record: decoded.record(row), stage, reject };
-        self.letters.as_mut().map_or(Ok(()), |letters| letters.put(&letter))
-    }
-}
-
-/// Says that a record was refused, where it is the first of its batch. With `fail_fast` that is an error.
-pub(super) fn tell(letter: &DeadLetter<'_>, fail_fast: bool, told: &mut bool) -> Result<()> {
-    if fail_fast {
-        return Err(Error::data(letter.to_string()).hint("--fail-fast stops here"));
-    }
-    if !std::mem::replace(told, true) {
-        tracing::warn!("refused a record: {letter}");
-    }
-    Ok(())
 }
 
 fn micros(duration: Duration) -> Micros {

@@ -1,8 +1,8 @@
 //! Dead letters: records that a query cannot use, as they stood in their topic, with the reason.
 
 use super::source::SourceRecord;
-use crate::Result;
-use crate::record::reject::Reject;
+use crate::record::reject::{Code, Reject};
+use crate::{Error, Result};
 
 /// Where in a query a record was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,4 +65,48 @@ pub trait DeadLetters {
     /// # Errors
     /// When they cannot be kept.
     fn settle(&mut self) -> Result<()>;
+}
+
+/// Where the records of a query go that it cannot use, or could not use any more.
+pub struct Refused<'a> {
+    /// What keeps them; without it they are told of only.
+    keeper: Option<Box<dyn DeadLetters + 'a>>,
+    fail_fast: bool,
+    /// Whether one of this batch was told of.
+    told: bool,
+}
+
+impl<'a> Refused<'a> {
+    /// With `fail_fast` the first record that cannot be used is an error.
+    pub fn new(keeper: Option<Box<dyn DeadLetters + 'a>>, fail_fast: bool) -> Self {
+        Self { keeper, fail_fast, told: false }
+    }
+
+    /// Keeps a record, and tells of the first of a batch. A late one is no fault of anybody, and is kept
+    /// without a word.
+    ///
+    /// # Errors
+    /// When it cannot be kept; a data error where the first one is to end the query.
+    pub fn take(&mut self, letter: &DeadLetter<'_>) -> Result<()> {
+        self.keeper.as_mut().map_or(Ok(()), |keeper| keeper.put(letter))?;
+        if letter.reject.code == Code::Late {
+            return Ok(());
+        }
+        if self.fail_fast {
+            return Err(Error::data(letter.to_string()).hint("--fail-fast stops here"));
+        }
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!("refused a record: {letter}");
+        }
+        Ok(())
+    }
+
+    /// A batch is done: all that were taken are safe.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::settle`].
+    pub fn settle(&mut self) -> Result<()> {
+        self.told = false;
+        self.keeper.as_mut().map_or(Ok(()), |keeper| keeper.settle())
+    }
 }

@@ -24,7 +24,7 @@ use arrow::array::RecordBatch;
 use graph::Graph;
 use intake::Decoded;
 use lane::Topics;
-use letters::{DeadLetter, DeadLetters, Stage};
+use letters::{DeadLetter, DeadLetters, Refused, Stage};
 use options::{Options, OutputMode, Trigger};
 use progress::{Durations, Progress};
 use source::Source;
@@ -59,12 +59,10 @@ pub struct Engine<'a> {
     options: Options,
     topics: Topics<'a>,
     sink: Box<dyn Sink + 'a>,
-    letters: Option<Box<dyn DeadLetters + 'a>>,
+    refused: Refused<'a>,
     listener: Listener<'a>,
     clock: Arc<dyn Clock>,
     watermark: Watermark,
-    /// Whether a refused record of this batch was told of.
-    told: bool,
     totals: Totals,
     last_trigger: Micros,
     looked_ahead: Micros,
@@ -133,14 +131,13 @@ impl<'a> Engine<'a> {
         let totals = Totals::default();
         Ok(Self {
             graph,
+            refused: Refused::new(letters, options.fail_fast),
             options,
             topics,
             sink,
-            letters,
             listener,
             clock,
             watermark,
-            told: false,
             totals,
             last_trigger,
             looked_ahead: Micros::MIN,
@@ -248,11 +245,9 @@ impl<'a> Engine<'a> {
     /// Reads and decodes a chunk of a topic.
     fn read(&mut self, topic: usize, patience: Duration, now: Micros) -> Result<Vec<Decoded>> {
         let name = &self.graph.plan().scans[topic].topic.name;
-        let (letters, told, fail_fast) = (&mut self.letters, &mut self.told, self.options.fail_fast);
+        let refused = &mut self.refused;
         self.topics.read(topic, patience, now, &mut |record, reject| {
-            let letter = DeadLetter { topic: name, record: *record, stage: Stage::Decode, reject };
-            letters.as_mut().map_or(Ok(()), |letters| letters.put(&letter))?;
-            admit::tell(&letter, fail_fast, told)
+            refused.take(&DeadLetter { topic: name, record: *record, stage: Stage::Decode, reject })
         })
     }
 
@@ -312,8 +307,7 @@ impl<'a> Engine<'a> {
                 total_records: self.totals.read,
             })?;
         }
-        self.letters.as_mut().map_or(Ok(()), |letters| letters.settle())?;
-        self.told = false;
+        self.refused.settle()?;
         self.topics.mirror()?;
         let now = self.clock.now();
         running.durations.add_batch = millis(giving, now);
