@@ -178,6 +178,9 @@ fn roles_and_rules_are_the_documented_ones() {
         let found = [found.amount, found.customer, found.category].map(Option::unwrap_or_default);
         assert_eq!(found, roles, "{topic}");
     }
+    let critical = |topic: &str| record(topic).critical.join(" ");
+    assert_eq!(critical("transactions"), "transaction_id user_id product_id price quantity timestamp");
+    assert_eq!(critical("user-events"), "event_id session_id event_type timestamp");
     let rules = |topic: &str| -> BTreeMap<String, String> {
         record(topic).rules.into_iter().map(|rule| (rule.column, rule.bound.to_string())).collect()
     };

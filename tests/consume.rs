@@ -7,6 +7,7 @@ mod inputs;
 mod joins;
 mod letters;
 mod output;
+mod quality;
 mod reading;
 mod shipped;
 mod triggers;

@@ -66,6 +66,8 @@ struct Entry {
     #[serde(default)]
     rules: BTreeMap<String, Limit>,
     #[serde(default)]
+    critical: Vec<String>,
+    #[serde(default)]
     derived: BTreeMap<String, String>,
     #[serde(default)]
     windowed: Vec<String>,
@@ -159,6 +161,7 @@ impl Entry {
             watermark: parse_duration(&self.watermark).map_err(|error: Error| error.at("watermark"))?,
             roles: self.roles,
             rules: rules.collect(),
+            critical: self.critical,
             derived: self.derived.into_iter().collect(),
             windowed: self.windowed,
         };

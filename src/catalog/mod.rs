@@ -53,10 +53,12 @@ pub struct Record {
     pub time: String,
     /// How long a window waits for late records.
     pub watermark: Duration,
-    /// Which columns are the amount, the customer and the category.
+    /// Which columns are the id, the amount, the customer and the category.
     pub roles: Roles,
     /// What must hold of a column's value.
     pub rules: Vec<Rule>,
+    /// The columns whose nulls lower the quality of the topic.
+    pub critical: Vec<String>,
     /// Columns that reading adds: name and SQL over the record's own columns.
     pub derived: Vec<(String, String)>,
     /// What a window shows when the query does not say: aggregates as SQL.
@@ -67,6 +69,8 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roles {
+    /// What no two records share.
+    pub id: Option<String>,
     /// What was paid.
     pub amount: Option<String>,
     /// Who paid.
@@ -126,7 +130,9 @@ impl Topic {
     pub fn undeclared(name: &str, schema: Schema) -> Self {
         let is_time = |field: &&crate::record::schema::Field| field.kind == Type::Timestamp;
         let time = schema.fields.iter().find(is_time).map_or(RECORD_TIME, |field| &field.name).to_string();
+        let critical = schema.fields.iter().filter(|field| !field.nullable).map(|field| field.name.clone());
         let record = Record {
+            critical: critical.collect(),
             schema,
             added: Schema::default(),
             key: String::new(),
@@ -256,10 +262,11 @@ impl Record {
         };
         let named = [Some(&self.key), self.roles.amount.as_ref(), self.roles.customer.as_ref()];
         let rules = self.rules.iter().map(|rule| &rule.column);
-        for name in named.into_iter().flatten().chain(&self.roles.category).chain(rules) {
-            if !known(name) {
-                return Err(Error::usage(format!("column '{name}' is not in the schema")));
-            }
+        let named = named.into_iter().flatten().chain(&self.roles.category).chain(rules);
+        let measured = self.roles.id.iter().chain(&self.critical);
+        let unmeasured = measured.filter(|name| columns.field(name).is_none());
+        if let Some(name) = named.filter(|name| !known(name)).chain(unmeasured).next() {
+            return Err(Error::usage(format!("column '{name}' is not in the schema")));
         }
         let time = columns.field(&self.time).map(|field| &field.kind);
         if self.time != RECORD_TIME && time != Some(&Type::Timestamp) {

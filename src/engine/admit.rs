@@ -2,12 +2,14 @@
 
 use super::intake::Decoded;
 use super::letters::{DeadLetter, Stage};
-use super::{Engine, Running, widest};
+use super::span::Span;
+use super::stopwatch::Phase;
+use super::{Engine, Running};
+use crate::Result;
 use crate::clock::Micros;
 use crate::query::error::of_running;
 use crate::record::reject::{Code, Reject};
 use crate::units::{format_duration, format_rfc3339};
-use crate::Result;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
@@ -28,18 +30,25 @@ impl Engine<'_> {
         now: Micros,
         running: &mut Running,
     ) -> Result<()> {
+        if let Some(quality) = self.quality.get_mut(topic) {
+            self.graph.watch.enter(Phase::Quality);
+            let measured = quality.measure(decoded, now, self.watermark.current());
+            measured.map_err(|error| of_running(&error))?;
+            self.graph.watch.enter(Phase::Other);
+        }
         let lane = (topic, decoded.partition);
         let mut admitted = None;
         let mut span = decoded.span();
         if span.is_some_and(|span| self.is_odd(topic, span, now)) {
             let kept = self.without_odd_times(topic, decoded, now, running)?;
             let times = decoded.times.as_ref().map(|times| times.as_primitive::<TimestampMicrosecondType>());
-            let kept_times = kept.records.iter().filter_map(|row| times.map(|times| times.value(*row)));
-            span = kept_times.fold(None, |span, time| widest(span, Some((time, time))));
+            let time =
+                |row: &usize| times.filter(|times| times.is_valid(*row)).map(|times| times.value(*row));
+            span = Span::of(kept.records.iter().filter_map(time));
             admitted = Some(kept);
         }
-        running.times = widest(running.times, span);
-        self.watermark.observe(lane, span.map(|(_, newest)| newest), now);
+        running.times = Span::widest(running.times, span);
+        self.watermark.observe(lane, span.map(|span| span.newest), now);
         let late = match admitted {
             None => self.pass(topic, decoded, &decoded.rows, &|row| row)?,
             Some(kept) => self.pass(topic, decoded, &kept.rows, &|row| kept.records[row])?,
@@ -51,7 +60,7 @@ impl Engine<'_> {
     }
 
     /// Whether some time between the oldest and the newest has to be looked at.
-    fn is_odd(&self, topic: usize, (oldest, newest): (Micros, Micros), now: Micros) -> bool {
+    fn is_odd(&self, topic: usize, Span { oldest, newest, .. }: Span, now: Micros) -> bool {
         let ahead = self.options.max_future.is_some_and(|most| newest > now.saturating_add(micros(most)));
         let stale = self.options.max_age.is_some_and(|most| oldest < now.saturating_sub(micros(most)));
         ahead || stale || (self.options.keep_late && oldest < self.graph.late_before(topic))

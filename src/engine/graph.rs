@@ -2,7 +2,8 @@
 
 use super::operator::{self, Operator, Snapshot};
 use super::options::OutputMode;
-use crate::clock::Micros;
+use super::stopwatch::{Phase, Stopwatch};
+use crate::clock::{Micros, SystemClock};
 use crate::query::cut::OperatorSpec;
 use crate::query::error::of_running;
 use crate::query::plan::StreamPlan;
@@ -12,6 +13,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, internal_err};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The plan of a query with its operators.
@@ -21,6 +23,8 @@ pub struct Graph {
     results: Vec<RecordBatch>,
     /// Late rows since they were last asked for, by operator.
     late: Vec<u64>,
+    /// Where the time goes.
+    pub watch: Stopwatch,
 }
 
 impl Graph {
@@ -32,7 +36,8 @@ impl Graph {
         let operators = plan.stages.operators.iter().map(|spec| operator::of(spec, delay));
         let operators = operators.collect::<datafusion::common::Result<_>>().map_err(|e| of_running(&e))?;
         let late = vec![0; plan.stages.operators.len()];
-        Ok(Self { plan, operators, results: Vec::new(), late })
+        let watch = Stopwatch::new(Arc::new(SystemClock));
+        Ok(Self { plan, operators, results: Vec::new(), late, watch })
     }
 
     /// The plan.
@@ -48,6 +53,7 @@ impl Graph {
     pub fn push(&mut self, scan: usize, rows: &RecordBatch) -> std::result::Result<u64, Failed> {
         let before: u64 = self.late.iter().sum();
         let mut ready = Vec::new();
+        self.watch.enter(Phase::Plan);
         for feed in &self.plan.scans[scan].feeds {
             let own = rows.project(&feed.columns).map_err(|error| Failed::before(error.into()))?;
             let stage = &self.plan.stages.stages[feed.stage];
@@ -76,6 +82,7 @@ impl Graph {
             self.results.push(rows);
             return Ok(());
         };
+        self.watch.enter(Phase::State);
         // An operator evaluates its expressions before it changes anything.
         let pushed = self.operators[operator].push(input, &rows).map_err(Failed::before)?;
         self.late[operator] += pushed.late;
@@ -87,6 +94,7 @@ impl Graph {
 
     /// Runs a stage on what is in its slots, and takes the rows on.
     fn run(&mut self, stage: usize) -> datafusion::common::Result<()> {
+        self.watch.enter(Phase::Result);
         let stage = &self.plan.stages.stages[stage];
         let rows = self.plan.run(stage).and_then(|rows| whole(stage.plan.schema(), rows))?;
         self.take(stage.target, rows).map_err(|failed| failed.error)
@@ -115,6 +123,7 @@ impl Graph {
             for leaf in &stage.leaves {
                 let Feed::Operator(operator) = leaf.feed else { continue };
                 let mode = self.mode_behind(stage.target, mode);
+                self.watch.enter(Phase::State);
                 let ready = self.operators[operator].advance(watermark, mode);
                 let ready = ready.map_err(|error| of_running(&error))?;
                 any |= ready.iter().any(|rows| rows.num_rows() > 0);

@@ -1,17 +1,18 @@
 //! Records to columns: what was read is decoded at once, partition by partition.
 
 use super::source::{InFile, SourceRecord};
+use super::span::Span;
 use crate::catalog::{ARRIVAL_TIME, RECORD_TIME, Record, Topic};
 use crate::clock::Micros;
 use crate::query::table::KAFKA_COLUMNS;
 use crate::record::decode::Decoder;
+use crate::record::observed::Observed;
 use crate::record::reject::{Code, Reject};
 use crate::{Error, Result};
 use arrow::array::{
     ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
     TimestampMicrosecondArray,
 };
-use arrow::compute;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,10 +82,9 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    /// The smallest and the largest event time, if any row has one.
-    pub fn span(&self) -> Option<(Micros, Micros)> {
-        let times = self.times.as_ref()?.as_primitive_opt::<TimestampMicrosecondType>()?;
-        Some((compute::min(times)?, compute::max(times)?))
+    /// The event times, if any row has one.
+    pub fn span(&self) -> Option<Span> {
+        Span::of_column(self.times.as_ref()?.as_primitive_opt::<TimestampMicrosecondType>()?)
     }
 
     /// The record that a row was made from; without key and value where they are not kept.
@@ -187,6 +187,13 @@ impl Intake {
     /// What happened since the last call.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
+    }
+
+    /// What all records so far had that the schema does not say.
+    pub fn observed(&self) -> Observed {
+        let mut observed = Observed::default();
+        self.partitions.values().for_each(|open| observed.add(&open.decoder.observed()));
+        observed
     }
 
     /// The accepted records since the last call, by partition, which arrived at `now`.

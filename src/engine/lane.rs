@@ -2,9 +2,10 @@
 
 use super::intake::{Counts, Decoded, Intake};
 use super::source::{Allowance, Position, Source, SourceRecord};
+use super::stopwatch::{Phase, Stopwatch};
 use super::watermark::Lane;
-use crate::clock::Micros;
 use crate::query::plan::StreamPlan;
+use crate::record::observed::Observed;
 use crate::record::reject::{Code, Reject};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -117,7 +118,7 @@ impl<'a> Topics<'a> {
         self.each.iter_mut().for_each(|(_, intake)| intake.keep_originals());
     }
 
-    /// Reads and decodes a chunk of a topic at `now`; waits up to `patience` for its first record. What
+    /// Reads and decodes a chunk of a topic; waits up to `patience` for its first record. What
     /// cannot be used goes to `refused`.
     ///
     /// # Errors
@@ -126,10 +127,11 @@ impl<'a> Topics<'a> {
         &mut self,
         topic: usize,
         patience: Duration,
-        now: Micros,
+        watch: &mut Stopwatch,
         refused: &mut dyn FnMut(&SourceRecord<'_>, &Reject) -> Result<()>,
     ) -> Result<Vec<Decoded>> {
         let (source, intake) = &mut self.each[topic];
+        let (fetching, now) = (source.fetching(), watch.enter(Phase::Decode));
         let mut failed = Ok(());
         source.read(CHUNK, patience, &mut |record| {
             if let Err(reject) = intake.take(&record)
@@ -138,8 +140,14 @@ impl<'a> Topics<'a> {
                 failed = refused(&record, &reject);
             }
         })?;
+        watch.was_spent_on(Phase::Fetch, source.fetching().saturating_sub(fetching));
         failed?;
         intake.take_rows(now)
+    }
+
+    /// What a topic's records had since the start that their schema does not say.
+    pub fn observed(&self, topic: usize) -> Observed {
+        self.each[topic].1.observed()
     }
 
     /// Counts a record of a topic that was refused after it was decoded.

@@ -5,14 +5,18 @@
 
 mod admit;
 pub mod graph;
+pub mod history;
 pub mod intake;
 mod lane;
 pub mod letters;
 pub mod operator;
 pub mod options;
 pub mod progress;
+pub mod quality;
 mod report;
 pub mod source;
+mod span;
+mod stopwatch;
 mod trigger;
 pub mod watermark;
 
@@ -22,15 +26,19 @@ use crate::query::plan::StreamPlan;
 use crate::sink::{Batch, Sink};
 use arrow::array::RecordBatch;
 use graph::Graph;
+use history::History;
 use intake::Decoded;
 use lane::Topics;
 use letters::{DeadLetter, DeadLetters, Refused, Stage};
 use options::{Options, OutputMode, Trigger};
-use progress::{Durations, Progress};
+use progress::Progress;
+use quality::Quality;
 use source::Source;
+use span::Span;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use stopwatch::{Phase, Stopwatch};
 use watermark::Watermark;
 
 /// So long a read waits for records where none are there.
@@ -63,7 +71,10 @@ pub struct Engine<'a> {
     listener: Listener<'a>,
     clock: Arc<dyn Clock>,
     watermark: Watermark,
+    /// The quality of each topic's records, where it is measured.
+    quality: Vec<Quality>,
     totals: Totals,
+    history: History,
     last_trigger: Micros,
     looked_ahead: Micros,
 }
@@ -102,10 +113,9 @@ struct Running {
     began: Micros,
     /// Records read, and what became of them, by topic.
     counts: Vec<intake::Counts>,
-    times: Option<(Micros, Micros)>,
+    times: Option<Span>,
     /// Late records by topic and partition.
     late: BTreeMap<watermark::Lane, u64>,
-    durations: Durations,
     /// Rows that were given out before the batch was done.
     given: u64,
     start: Vec<BTreeMap<i32, i64>>,
@@ -116,18 +126,20 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// A usage error when the plan and the options do not go together.
-    pub fn new(plan: StreamPlan, options: Options, around: Surroundings<'a>) -> Result<Self> {
+    pub fn new(mut plan: StreamPlan, options: Options, around: Surroundings<'a>) -> Result<Self> {
         options.check(&plan)?;
         let Surroundings { sources, sink, letters, listener, clock } = around;
         let delays: Vec<_> = plan.scans.iter().map(|scan| options.delay_of(&scan.topic)).collect();
         let mut watermark = Watermark::new(&delays, options.idle_timeout, options.policy);
+        let quality = if options.quality { report::measure(&mut plan, &options) } else { vec![] };
         let mut topics = Topics::new(&plan, sources)?;
         if letters.is_some() {
             topics.keep_originals();
         }
         topics.lanes().for_each(|lane| watermark.expect(lane));
         let last_trigger = clock.now();
-        let graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
+        let mut graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
+        graph.watch = Stopwatch::new(clock.clone());
         let totals = Totals::default();
         Ok(Self {
             graph,
@@ -138,7 +150,9 @@ impl<'a> Engine<'a> {
             listener,
             clock,
             watermark,
+            quality,
             totals,
+            history: History::default(),
             last_trigger,
             looked_ahead: Micros::MIN,
         })
@@ -186,7 +200,7 @@ impl<'a> Engine<'a> {
 
     /// One batch: chunks are read and processed while `more` says so.
     fn batch(&mut self, stop: &Stop, more: impl Fn(&Topics) -> bool) -> Result<()> {
-        let began = self.clock.now();
+        let began = self.graph.watch.begin();
         self.graph.plan().begin(began);
         let counts = vec![intake::Counts::default(); self.topics.len()];
         let start = self.topics.next_offsets();
@@ -215,6 +229,7 @@ impl<'a> Engine<'a> {
         }
         let given: u64 = rows.iter().map(|rows| rows.num_rows() as u64).sum();
         running.given += given;
+        self.graph.watch.enter(Phase::Sink);
         self.sink.write(&Batch {
             id: self.totals.batches,
             columns: self.graph.plan().result_columns(),
@@ -227,43 +242,39 @@ impl<'a> Engine<'a> {
     /// Reads a chunk of each topic and takes it through the query up to its state.
     fn chunk(&mut self, running: &mut Running) -> Result<()> {
         for topic in 0..self.topics.len() {
-            let began = self.clock.now();
-            let patience = PATIENCE / self.topics.len() as u32;
-            let decoded = self.read(topic, patience, began)?;
-            running.counts[topic].add(self.topics.take_counts(topic));
-            let processing = self.clock.now();
-            running.durations.get_batch += millis(began, processing);
+            let decoded = self.read(topic, PATIENCE / self.topics.len() as u32)?;
+            let read_at = self.graph.watch.enter(Phase::Other);
             for partition in &decoded {
-                self.admit(topic, partition, processing, running)?;
+                self.admit(topic, partition, read_at, running)?;
             }
             running.counts[topic].add(self.topics.take_counts(topic));
-            running.durations.process += millis(processing, self.clock.now());
         }
         Ok(())
     }
 
     /// Reads and decodes a chunk of a topic.
-    fn read(&mut self, topic: usize, patience: Duration, now: Micros) -> Result<Vec<Decoded>> {
-        let name = &self.graph.plan().scans[topic].topic.name;
-        let refused = &mut self.refused;
-        self.topics.read(topic, patience, now, &mut |record, reject| {
-            refused.take(&DeadLetter { topic: name, record: *record, stage: Stage::Decode, reject })
+    fn read(&mut self, topic: usize, patience: Duration) -> Result<Vec<Decoded>> {
+        let name = self.graph.plan().scans[topic].topic.name.clone();
+        let (refused, mut quality) = (&mut self.refused, self.quality.get_mut(topic));
+        self.topics.read(topic, patience, &mut self.graph.watch, &mut |record, reject| {
+            quality.iter_mut().for_each(|quality| quality.refused(reject));
+            refused.take(&DeadLetter { topic: &name, record: *record, stage: Stage::Decode, reject })
         })
     }
 
     /// Moves the watermark, gives out what the output mode says, and tells about the batch.
     fn finish(&mut self, running: Running) -> Result<()> {
-        let giving = self.clock.now();
+        let now = self.graph.watch.enter(Phase::Other);
         for (lane, caught_up) in self.topics.caught_up() {
             self.watermark.caught_up(lane, caught_up);
         }
-        let watermark = self.watermark.advance(giving);
+        let watermark = self.watermark.advance(now);
         self.graph.advance(watermark.unwrap_or(Micros::MIN), self.options.mode)?;
         let rows = self.graph.take_results();
         if rows.is_empty() && running.counts.iter().all(|counts| counts.read == 0) {
             return Ok(());
         }
-        self.give_out(running, &rows, giving, watermark)
+        self.give_out(running, &rows, watermark)
     }
 
     /// Closes what is still open at the end of a bounded run.
@@ -271,7 +282,7 @@ impl<'a> Engine<'a> {
         if self.options.mode != OutputMode::Append {
             return Ok(());
         }
-        let began = self.clock.now();
+        let began = self.graph.watch.begin();
         self.graph.advance(Micros::MAX, OutputMode::Append)?;
         let rows = self.graph.take_results();
         if rows.is_empty() {
@@ -279,16 +290,10 @@ impl<'a> Engine<'a> {
         }
         let counts = vec![intake::Counts::default(); self.topics.len()];
         let running = Running { began, counts, start: self.topics.next_offsets(), ..Running::default() };
-        self.give_out(running, &rows, began, self.watermark.current())
+        self.give_out(running, &rows, self.watermark.current())
     }
 
-    fn give_out(
-        &mut self,
-        mut running: Running,
-        rows: &[RecordBatch],
-        giving: Micros,
-        watermark: Option<Micros>,
-    ) -> Result<()> {
+    fn give_out(&mut self, running: Running, rows: &[RecordBatch], watermark: Option<Micros>) -> Result<()> {
         let batch_id = self.totals.batches;
         let records: u64 = running.counts.iter().map(|counts| counts.read).sum();
         let given = running.given + rows.iter().map(|rows| rows.num_rows() as u64).sum::<u64>();
@@ -298,6 +303,7 @@ impl<'a> Engine<'a> {
             running.counts.iter().flat_map(|counts| counts.rejected.values()).sum::<u64>();
         self.totals.late += running.late.values().sum::<u64>();
         self.totals.rows += given;
+        self.graph.watch.enter(Phase::Sink);
         if !self.is_continuous() {
             self.sink.write(&Batch {
                 id: batch_id,
@@ -308,23 +314,12 @@ impl<'a> Engine<'a> {
             })?;
         }
         self.refused.settle()?;
+        self.graph.watch.enter(Phase::Other);
         self.topics.mirror()?;
-        let now = self.clock.now();
-        running.durations.add_batch = millis(giving, now);
-        running.durations.trigger_execution = millis(running.began, now);
-        let report = self.report(batch_id, &running, watermark, given);
+        let ended = self.graph.watch.enter(Phase::Other);
+        let report = Arc::new(self.report(batch_id, &running, watermark, given, ended));
         self.last_trigger = running.began;
+        self.history.add(report.clone());
         (self.listener)(&report)
     }
-}
-
-fn widest(one: Option<(Micros, Micros)>, other: Option<(Micros, Micros)>) -> Option<(Micros, Micros)> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
-        (one, other) => one.or(other),
-    }
-}
-
-fn millis(from: Micros, to: Micros) -> u64 {
-    (to - from).max(0) as u64 / 1_000
 }

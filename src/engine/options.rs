@@ -99,6 +99,8 @@ pub struct Options {
     pub keep_late: bool,
     /// Whether the first refused record ends the query.
     pub fail_fast: bool,
+    /// Whether the quality of records is measured, for which more columns are read.
+    pub quality: bool,
 }
 
 impl Default for Options {
@@ -117,6 +119,7 @@ impl Default for Options {
             max_age: None,
             keep_late: false,
             fail_fast: false,
+            quality: false,
         }
     }
 }

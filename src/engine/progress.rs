@@ -1,6 +1,9 @@
 //! What a batch did, in the names and units of Spark's progress reports.
 
+use super::quality;
+use super::span::Span;
 use crate::clock::Micros;
+use crate::record::observed::Observed;
 use crate::record::reject::Code;
 use crate::units::format_rfc3339;
 use serde::Serialize;
@@ -42,16 +45,26 @@ pub struct Progress {
     pub total_late: u64,
 }
 
-/// Milliseconds by phase of a batch.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+/// Milliseconds by phase of a batch. What is left of the whole is the watermark, and the positions that lag
+/// tools see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Durations {
-    /// Reading and decoding.
-    pub get_batch: u64,
-    /// The query below and in the operator.
-    pub process: u64,
-    /// The query above, and the sinks.
-    pub add_batch: u64,
+    /// Waiting for records, and taking them from the client; of a folder this is a part of `decode`.
+    pub fetch: u64,
+    /// Bytes to columns.
+    pub decode: u64,
+    /// The query on records, below what keeps state.
+    pub plan: u64,
+    /// The operators that keep state.
+    pub state: u64,
+    /// The query on what operators give.
+    pub result: u64,
+    /// Giving rows out, and making dead letters safe.
+    pub sink: u64,
+    /// Measuring the quality of records, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u64>,
     /// All of it.
     pub trigger_execution: u64,
 }
@@ -62,6 +75,9 @@ pub struct EventTime {
     /// The smallest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<String>,
+    /// The mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avg: Option<String>,
     /// The largest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<String>,
@@ -72,10 +88,11 @@ pub struct EventTime {
 
 impl EventTime {
     /// From microseconds since the epoch.
-    pub fn new(times: Option<(Micros, Micros)>, watermark: Option<Micros>) -> Self {
+    pub fn new(times: Option<Span>, watermark: Option<Micros>) -> Self {
         Self {
-            min: times.map(|(min, _)| format_rfc3339(min)),
-            max: times.map(|(_, max)| format_rfc3339(max)),
+            min: times.map(|times| format_rfc3339(times.oldest)),
+            avg: times.map(|times| format_rfc3339(times.mean())),
+            max: times.map(|times| format_rfc3339(times.newest)),
             watermark: watermark.map(format_rfc3339),
         }
     }
@@ -109,6 +126,12 @@ pub struct SourceProgress {
     pub lost_records: u64,
     /// Late records in this batch by partition.
     pub late_by_partition: BTreeMap<i32, u64>,
+    /// What records had since the query began that their schema does not say: the most frequent of it.
+    #[serde(skip_serializing_if = "Observed::is_empty")]
+    pub schema_report: Observed,
+    /// What the records of the batch are worth, where that is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<quality::Report>,
 }
 
 /// What a batch gave to the sinks.

@@ -1,25 +1,63 @@
 //! What a batch did, put together from what is known at its end.
 
+use super::history::History;
+use super::options::Options;
 use super::progress::{self, EventTime, Progress, SinkProgress, SourceProgress, StateOperator};
+use super::quality::{self, Quality};
 use super::{Engine, Running};
+use crate::catalog::Topic;
 use crate::clock::Micros;
+use crate::query::plan::{Scan, StreamPlan};
+use crate::record::observed::Observed;
 use crate::record::reject::Code;
 use crate::units::format_rfc3339;
 use std::collections::BTreeMap;
 
+/// So many unknown fields and columns of another type a report names.
+const SHOWN: usize = 20;
+
+/// What measures the quality of each topic's records; the plan reads what that needs.
+pub(super) fn measure(plan: &mut StreamPlan, options: &Options) -> Vec<Quality> {
+    let of = |scan: &mut Scan| {
+        let record = scan.topic.record.clone()?;
+        scan.deliver(&quality::columns(&record));
+        Some(Quality::new(&record, options.delay_of(&scan.topic), options.max_age))
+    };
+    plan.scans.iter_mut().filter_map(of).collect()
+}
+
 impl Engine<'_> {
+    /// The last batches; it can be looked at while the query runs.
+    pub fn history(&self) -> History {
+        self.history.clone()
+    }
+
+    /// What the records of each topic had so far that their schema does not say.
+    pub fn observed(&self) -> impl Iterator<Item = (&Topic, Observed)> + '_ {
+        let scans = self.graph.plan().scans.iter().enumerate();
+        scans.map(|(topic, scan)| (&scan.topic, self.topics.observed(topic)))
+    }
+
+    /// What the records of each topic were worth so far, where that is measured and there were any.
+    pub fn quality(&self) -> impl Iterator<Item = (&Topic, quality::Report)> + '_ {
+        let scans = self.graph.plan().scans.iter().zip(&self.quality);
+        scans.filter_map(|(scan, quality)| Some((&scan.topic, quality.total()?)))
+    }
+
     pub(super) fn report(
         &mut self,
         batch_id: u64,
         running: &Running,
         watermark: Option<Micros>,
         given: u64,
+        ended: Micros,
     ) -> Progress {
         let read = running.counts.iter().map(|counts| counts.read).sum();
         let mut rejected: BTreeMap<Code, u64> = BTreeMap::new();
         for (code, count) in running.counts.iter().flat_map(|counts| &counts.rejected) {
             *rejected.entry(*code).or_default() += count;
         }
+        let sources = (0..self.topics.len()).map(|topic| self.source(topic, running)).collect();
         let dropped = self.graph.take_late();
         let state_operators = self.graph.kept().zip(dropped);
         let state_operators = state_operators
@@ -33,11 +71,11 @@ impl Engine<'_> {
             timestamp: format_rfc3339(running.began),
             num_input_rows: read,
             input_rows_per_second: rate(read, running.began - self.last_trigger),
-            processed_rows_per_second: rate(read, running.durations.trigger_execution as Micros * 1_000),
-            duration_ms: running.durations,
+            processed_rows_per_second: rate(read, ended - running.began),
+            duration_ms: self.graph.watch.durations(),
             event_time: EventTime::new(running.times, watermark),
             state_operators,
-            sources: (0..self.topics.len()).map(|topic| self.source(topic, running)).collect(),
+            sources,
             sink: SinkProgress { num_output_rows: given },
             rejected: progress::by_name(&rejected),
             tombstones: running.counts.iter().map(|counts| counts.tombstones).sum(),
@@ -46,7 +84,8 @@ impl Engine<'_> {
         }
     }
 
-    fn source(&self, topic: usize, running: &Running) -> SourceProgress {
+    fn source(&mut self, topic: usize, running: &Running) -> SourceProgress {
+        let quality = self.quality.get_mut(topic).and_then(|quality| quality.finish(&running.counts[topic]));
         let positions = self.topics.positions(topic);
         let own = running.late.iter().filter(|((of, _), _)| *of == topic);
         SourceProgress {
@@ -57,6 +96,8 @@ impl Engine<'_> {
             num_input_rows: running.counts[topic].read,
             lost_records: self.topics.lost_records(topic),
             late_by_partition: own.map(|((_, partition), late)| (*partition, *late)).collect(),
+            schema_report: self.topics.observed(topic).most_frequent(SHOWN),
+            quality,
         }
     }
 }

@@ -108,6 +108,12 @@ pub trait Source {
         false
     }
 
+    /// How long [`Self::read`] waited for records and took them from the client, since the start. A source that
+    /// makes each record when it is asked for cannot tell that from what becomes of the record, and says nothing.
+    fn fetching(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// How many records were deleted before they were read, since the start.
     fn lost_records(&self) -> u64 {
         0

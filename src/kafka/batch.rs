@@ -10,13 +10,15 @@ use std::ffi::CString;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the messages of some partitions wait, and what the client has to say of these partitions.
 /// Everything else stays in the consumer's own queue, which has to be polled as ever.
 pub struct Queue {
     native: NonNull<sys::rd_kafka_queue_t>,
     taken: Vec<*mut sys::rd_kafka_message_t>,
+    /// How long messages were waited for and taken.
+    pub fetching: Duration,
     /// The native queue belongs to this client, so the client outlives it.
     consumer: Arc<BaseConsumer<Context>>,
 }
@@ -42,7 +44,7 @@ impl Queue {
         #[expect(unsafe_code, reason = "rdkafka does not offer queues of one's own")]
         let native = unsafe { sys::rd_kafka_queue_new(client) };
         let native = NonNull::new(native).ok_or_else(refused)?;
-        let queue = Self { native, taken: Vec::new(), consumer };
+        let queue = Self { native, taken: Vec::new(), fetching: Duration::ZERO, consumer };
         partitions.into_iter().try_for_each(|partition| queue.add(topic, partition))?;
         Ok(queue)
     }
@@ -70,11 +72,13 @@ impl Queue {
     /// Hands over up to `most` messages that are there now; where none is, waits up to `patience` for one.
     /// Gives how many there were.
     pub fn take(&mut self, most: usize, patience: Duration, mut hand_over: impl FnMut(&Message)) -> usize {
+        let began = Instant::now();
         self.fill(most, Duration::ZERO);
         if self.taken.is_empty() && !patience.is_zero() {
             // The call waits until it has all that was asked for, so one is asked for.
             self.fill(1, patience);
         }
+        self.fetching += began.elapsed();
         for message in &self.taken {
             // Should this panic, the messages behind are lost memory and nothing worse.
             if let Some(message) = NonNull::new(*message) {

@@ -345,6 +345,10 @@ impl Source for Reader {
             || !self.held.is_empty() && self.positions.iter().all(waits)
     }
 
+    fn fetching(&self) -> Duration {
+        self.queue.fetching
+    }
+
     fn lost_records(&self) -> u64 {
         self.lost
     }

@@ -56,6 +56,18 @@ pub struct ScanFeed {
     pub columns: Vec<usize>,
 }
 
+impl Scan {
+    /// Delivers these columns of the topic's records too, behind the others; no leaf takes them.
+    pub fn deliver(&mut self, names: &[String]) {
+        let Some(record) = &self.topic.record else { return };
+        let own = record.columns().to_arrow();
+        let wanted = own.fields().iter().filter(|field| names.contains(field.name()));
+        let new = wanted.filter(|field| self.columns.field_with_name(field.name()).is_err());
+        let fields: Vec<_> = self.columns.fields().iter().chain(new).cloned().collect();
+        self.columns = Arc::new(Schema::new(fields));
+    }
+}
+
 impl StreamPlan {
     /// Plans a query over topics of the catalog. Event time is the column `time` where it is given, the
     /// one that the query's windows are of, or the topic's own.

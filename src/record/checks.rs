@@ -67,7 +67,8 @@ impl Checks {
             }
         }
         if let Some(customer) = self.customer.map(|index| &columns[index]).filter(|column| column.is_null()) {
-            return Err(Reject::new(Code::NullCustomer, format!("{} is null", customer.field().name)));
+            let name = &customer.field().name;
+            return Err(Reject::new(Code::NullCustomer, format!("{name} is null")).missing(name));
         }
         let fits_all = |column: &Column| column.state() == State::Set;
         if !columns.iter().all(fits_all) {
@@ -90,8 +91,10 @@ fn bad_amount(name: &str, formula: &Formula, amount: Option<f64>, columns: &[Col
     let missing = columns.iter().enumerate().find(|(at, column)| {
         column.is_null() && column.field().name != name && formula.any(&|index| index == *at)
     });
-    let because = missing.map_or(String::new(), |(_, column)| format!(", as {} is", column.field().name));
-    Err(Reject::new(Code::NullAmount, format!("{name} is null{because}")))
+    let missing = missing.map(|(_, column)| &column.field().name);
+    let because = missing.map_or(String::new(), |column| format!(", as {column} is"));
+    let reject = Reject::new(Code::NullAmount, format!("{name} is null{because}"));
+    Err(reject.missing(missing.map_or(name, String::as_str)))
 }
 
 fn fits(column: &Column) -> Result<(), Reject> {
@@ -102,7 +105,8 @@ fn fits(column: &Column) -> Result<(), Reject> {
         return Err(Reject::new(Code::TypeMismatch, reason));
     }
     if !field.nullable && column.is_null() {
-        return Err(Reject::new(Code::MissingField, format!("{} is missing or null", field.name)));
+        let reason = format!("{} is missing or null", field.name);
+        return Err(Reject::new(Code::MissingField, reason).missing(&field.name));
     }
     Ok(())
 }

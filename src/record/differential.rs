@@ -25,6 +25,7 @@ fn record() -> Record {
         watermark: Duration::ZERO,
         roles: Roles::default(),
         rules: vec![],
+        critical: vec![],
         derived: vec![],
         windowed: vec![],
     }

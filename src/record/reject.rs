@@ -67,12 +67,20 @@ pub struct Reject {
     pub code: Code,
     /// A sentence with the column, the value or the position.
     pub reason: String,
+    /// The column that is absent or null, where that is why.
+    pub missing: Option<Box<str>>,
 }
 
 impl Reject {
     /// A refusal with its reason.
     pub fn new(code: Code, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), missing: None }
+    }
+
+    /// The same, where it is because this column is absent or null.
+    #[must_use]
+    pub fn missing(self, column: &str) -> Self {
+        Self { missing: Some(column.into()), ..self }
     }
 }
 

@@ -8,6 +8,7 @@ mod run;
 mod show;
 mod sink;
 mod source;
+mod told;
 
 use super::common::{CommonArgs, Settings};
 use super::{Cli, output};

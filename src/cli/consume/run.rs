@@ -1,6 +1,6 @@
 //! The flags that say how a query runs, and running it.
 
-use super::{letters, show, sink, source};
+use super::{letters, show, sink, source, told};
 use crate::catalog::ARRIVAL_TIME;
 use crate::cli::common::{CommonArgs, Settings};
 use crate::cli::{interrupt, output};
@@ -8,12 +8,12 @@ use crate::clock::SystemClock;
 use crate::engine::options::{Limits, Options, OutputMode, Trigger};
 use crate::engine::source::Source;
 use crate::engine::watermark::Policy;
-use crate::engine::{Engine, Surroundings, Totals};
+use crate::engine::{Engine, Surroundings};
 use crate::kafka::reader::Reader;
 use crate::kafka::start::From;
 use crate::query::plan::StreamPlan;
 use crate::tables::Table;
-use crate::units::{format_count, parse_duration, parse_size};
+use crate::units::{parse_duration, parse_size};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +74,10 @@ pub struct RunArgs {
     /// At the end of a bounded run, close the windows that are still open
     #[arg(long)]
     flush_at_end: bool,
+    /// Measure the records (nulls, age, duplicates, anomalies; a score of 0 to 100), for which more of their columns
+    /// are read
+    #[arg(long)]
+    quality: bool,
     /// Stop at the first record that cannot be used (exit 5)
     #[arg(long)]
     fail_fast: bool,
@@ -219,6 +223,7 @@ impl RunArgs {
             max_age: self.max_age.0,
             keep_late: self.late == letters::Late::DeadLetter,
             fail_fast: self.fail_fast,
+            quality: self.quality,
         }
     }
 }
@@ -294,20 +299,14 @@ pub fn run(
     let letters = args.dead_letters.open(args.late, &plan, settings)?;
     let around =
         Surroundings { sources, sink, letters, listener: shown.listener(), clock: Arc::new(SystemClock) };
-    let totals = Engine::new(plan, options, around)?.run(&stop)?;
+    let mut engine = Engine::new(plan, options, around)?;
+    let totals = engine.run(&stop)?;
     shown.end();
-    tell(&topics.join(", "), totals);
+    output::note(&told::totals(&topics.join(", "), totals, engine.history().trends()));
+    for (topic, observed) in engine.observed() {
+        let lines = told::schema(&topic.name, topic.record.as_ref(), observed);
+        lines.iter().for_each(|line| output::note(line));
+    }
+    engine.quality().for_each(|(topic, report)| output::note(&told::quality(&topic.name, &report)));
     Ok(())
-}
-
-fn tell(topic: &str, totals: Totals) {
-    output::note(&format!(
-        "{topic}: {} records read in {} batch{}, {} refused, {} late, {} rows given out",
-        format_count(totals.read),
-        format_count(totals.batches),
-        if totals.batches == 1 { "" } else { "es" },
-        format_count(totals.rejected),
-        format_count(totals.late),
-        format_count(totals.rows)
-    ));
 }

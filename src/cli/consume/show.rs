@@ -79,15 +79,19 @@ impl Shown {
 
 fn line(report: &Progress) -> String {
     let behind: i64 = report.sources.iter().map(behind).sum();
+    let scores =
+        report.sources.iter().filter_map(|source| source.quality.as_ref()).map(|quality| quality.score);
+    let quality = scores.min_by(f64::total_cmp).map(|score| format!(", quality {}", score.floor()));
     format!(
-        "batch {}: {} records, {:.0}/s, watermark {}, {} behind, {} late, {} refused",
+        "batch {}: {} records, {:.0}/s, watermark {}, {} behind, {} late, {} refused{}",
         report.batch_id,
         format_count(report.num_input_rows),
         report.processed_rows_per_second,
         report.event_time.watermark.as_deref().unwrap_or("none"),
         format_count(behind.max(0) as u64),
         format_count(report.total_late),
-        format_count(report.total_rejected)
+        format_count(report.total_rejected),
+        quality.unwrap_or_default()
     )
 }
 

@@ -11,6 +11,7 @@ mod join_bucket;
 mod join_index;
 mod join_side;
 mod pane;
+pub mod remembered;
 pub mod session;
 mod state_rows;
 pub mod window_aggregate;
