@@ -104,6 +104,8 @@ impl EventTime {
 pub struct StateOperator {
     /// Groups or rows that are kept.
     pub num_rows_total: usize,
+    /// About how many bytes it takes.
+    pub memory_used_bytes: usize,
     /// Late rows that it dropped in this batch.
     pub num_rows_dropped_by_watermark: u64,
 }

@@ -97,8 +97,8 @@ impl Operator for Dedup {
     }
 
     fn memory(&self) -> usize {
-        let key = self.seen.keys().next().map_or(0, |key| key.len());
-        self.seen.capacity() * (key + size_of::<(Arc<[u8]>, Micros, Arc<[u8]>)>())
+        let key = self.seen.first().map_or(0, |key| key.len());
+        self.seen.memory() + self.seen.len() * key
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {

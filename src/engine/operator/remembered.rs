@@ -57,4 +57,14 @@ impl<K: Hash + Eq + Clone> Remembered<K> {
     pub fn len(&self) -> usize {
         self.until.len()
     }
+
+    /// Some key.
+    pub fn first(&self) -> Option<&K> {
+        self.until.keys().next()
+    }
+
+    /// About what they take, in bytes, without what a key points to.
+    pub fn memory(&self) -> usize {
+        self.until.capacity() * size_of::<(K, Micros, K)>()
+    }
 }
