@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::collections::BTreeMap;
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer before it counts as not there.
@@ -17,7 +18,13 @@ pub struct Connection {
     servers: String,
     properties: BTreeMap<String, String>,
     token: Option<TokenSource>,
+    /// Made for the first question, and the same for all: a connection takes a tenth of a second.
+    questioner: Arc<Mutex<Option<Questioner>>>,
 }
+
+/// A client for questions about the cluster; it belongs to no group and fetches nothing, so that no answer waits
+/// behind a fetch.
+pub type Questioner = Arc<BaseConsumer<Context>>;
 
 impl std::fmt::Debug for Connection {
     // Properties may hold secrets, so only their names are shown.
@@ -30,7 +37,7 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// A cluster at `servers` (`host:port`, comma separated), without further settings.
     pub fn new(servers: impl Into<String>) -> Self {
-        Self { servers: servers.into(), properties: BTreeMap::new(), token: None }
+        Self { servers: servers.into(), properties: BTreeMap::new(), token: None, questioner: Arc::default() }
     }
 
     /// Adds client settings by librdkafka's names.
@@ -80,14 +87,18 @@ impl Connection {
         Context::new(self.token.clone())
     }
 
-    /// A client for questions about the cluster; it belongs to no group.
+    /// The client for questions about the cluster.
     ///
     /// # Errors
     /// A usage error where a setting is wrong.
-    pub fn questioner(&self) -> Result<BaseConsumer<Context>> {
-        let mut config = self.client();
-        config.set("group.id", "ecap-questions").set("enable.auto.commit", "false");
-        config.create_with_context(self.context()).map_err(|error| wrong_setting(&error))
+    pub fn questioner(&self) -> Result<Questioner> {
+        let mut own = self.questioner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(questioner) = &*own {
+            return Ok(questioner.clone());
+        }
+        let made: BaseConsumer<Context> =
+            self.client().create_with_context(self.context()).map_err(|error| wrong_setting(&error))?;
+        Ok(own.insert(Arc::new(made)).clone())
     }
 
     /// Sees to it that a broker answers, so that everything after it may assume one.

@@ -6,6 +6,7 @@ mod batch;
 pub mod config;
 pub mod context;
 pub mod groups;
+mod mirror;
 pub mod offsets;
 pub mod producer;
 pub mod properties;

@@ -1,11 +1,10 @@
 //! Where partitions begin and end, and where a time stands in them.
 
 use super::admin::{PATIENCE, TopicState, failed};
-use super::config::Connection;
-use super::context::Context;
+use super::config::{Connection, Questioner};
 use crate::Result;
 use crate::clock::Micros;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
@@ -32,7 +31,7 @@ impl Span {
 }
 
 /// Asks a cluster about offsets.
-pub struct Offsets(BaseConsumer<Context>);
+pub struct Offsets(Questioner);
 
 impl Offsets {
     /// A client for the cluster.

@@ -2,18 +2,19 @@
 //! half a second before the first record.
 
 use super::batch::{Message, Queue};
-use super::config::{Connection, wrong_setting};
+use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
+use super::mirror::Mirror;
 use super::start::{self, From};
 use crate::engine::source::{Allowance, Position, Source, SourceRecord};
 use crate::{Error, Result};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long more records are waited for once some are there.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -24,16 +25,19 @@ const LARGE: usize = 64 << 10;
 /// So many messages are taken from the client at once, at most; fewer where they are large.
 const MANY: usize = 4_096;
 
+/// How long the client may take to commit what lag tools are shown last.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+
 /// Reads all partitions of one topic.
 pub struct Reader {
     queue: Queue,
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     /// Asks for the bounds of partitions: behind a fetch that waits, each answer would take as long.
-    questioner: BaseConsumer<Context>,
+    questioner: Questioner,
     pub(super) topic: String,
     pub(super) positions: BTreeMap<i32, Position>,
     stops_at_ends: bool,
-    mirrored: BTreeMap<i32, i64>,
+    mirror: Mirror,
     /// The size of the largest record that was taken last, in bytes.
     largest: usize,
     pause: Duration,
@@ -95,7 +99,7 @@ impl Reader {
             topic: topic.into(),
             positions,
             stops_at_ends: false,
-            mirrored: BTreeMap::new(),
+            mirror: Mirror::default(),
             largest: LARGE,
             pause: PAUSE,
             allowance: Allowance::default(),
@@ -150,6 +154,15 @@ impl Reader {
             );
         }
         Ok(())
+    }
+
+    fn caught_up(&self) -> bool {
+        self.positions.values().all(|at| at.caught_up)
+    }
+
+    /// Whether nothing is left that may be handed over.
+    fn is_done(&self) -> bool {
+        self.stops_at_ends && self.caught_up()
     }
 
     /// Lets the client say what is not about a partition: errors, log lines, tokens to be renewed.
@@ -275,6 +288,10 @@ impl Source for Reader {
         take: &mut dyn FnMut(SourceRecord<'_>),
     ) -> Result<()> {
         self.serve()?;
+        self.mirror.show_when_due(&self.consumer, &self.topic);
+        if self.is_done() {
+            return Ok(());
+        }
         let (mut bytes, mut wait) = (0, patience);
         let limit = limit.min(self.allowance.bytes.unwrap_or(usize::MAX));
         while bytes < limit {
@@ -314,10 +331,10 @@ impl Source for Reader {
             if self.allowance.per_partition.is_some() {
                 self.hold(self.sated())?;
             }
-            let caught_up = self.positions.values().all(|at| at.caught_up);
-            if taken == 0 || self.stops_at_ends && caught_up {
+            if taken == 0 || self.is_done() {
                 break;
             }
+            let caught_up = self.caught_up();
             // The end was reported when the client got there, perhaps seconds ago: what it fetched since
             // then is behind the report in its queue, and is still read.
             wait = match bytes > 0 {
@@ -358,28 +375,21 @@ impl Source for Reader {
     }
 
     fn mirror(&mut self) -> Result<()> {
-        let now: BTreeMap<_, _> =
-            self.positions.iter().map(|(partition, at)| (*partition, at.next)).collect();
-        if now == self.mirrored {
-            return Ok(());
-        }
-        let list = self.list(|position| position.next)?;
-        for partition in self.positions.keys() {
-            if let Some(mut element) = list.find_partition(&self.topic, *partition) {
-                element.set_metadata(owner());
-            }
-        }
-        match self.consumer.commit(&list, CommitMode::Async) {
-            Ok(()) => self.mirrored = now,
-            // Only lag tools look at it, so the query goes on.
-            Err(error) => tracing::warn!("the positions could not be shown to lag tools: {error}"),
-        }
+        self.mirror.done(self.positions.iter().map(|(partition, at)| (*partition, at.next)).collect());
+        self.mirror.show_when_due(&self.consumer, &self.topic);
         Ok(())
     }
 }
 
-/// Who mirrors: for people who look at the group.
-fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("ecap-consume on {}, process {}", host.trim(), std::process::id())
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.mirror.show(&self.consumer, &self.topic);
+        // By itself the client looks every tenth of a second whether it is closed.
+        if self.consumer.close_queue().is_ok() {
+            let began = Instant::now();
+            while !self.consumer.closed() && began.elapsed() < CLOSED_WITHIN {
+                self.consumer.poll(Duration::from_millis(1));
+            }
+        }
+    }
 }
