@@ -1,13 +1,15 @@
 //! Rows as lines for machines.
 
 use crate::{Error, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// How an instant is written.
 const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
+
+const OPTIONS: FormatOptions<'_> = FormatOptions::new().with_timestamp_format(Some(RFC_3339));
 
 /// One JSON object a row; nulls are written.
 ///
@@ -33,13 +35,44 @@ pub fn csv(columns: &SchemaRef, rows: &[RecordBatch], heading: bool) -> Result<V
     if heading {
         writer.write_record(columns.fields().iter().map(|field| field.name())).map_err(wrong)?;
     }
-    let options = FormatOptions::default().with_timestamp_format(Some(RFC_3339));
     for rows in rows {
-        let columns = rows.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let columns = rows.columns().iter().map(|column| Texts::new(column));
+        let mut columns = columns.collect::<Result<Vec<_>>>()?;
         for row in 0..rows.num_rows() {
-            writer.write_record(columns.iter().map(|column| column.value(row).to_string())).map_err(wrong)?;
+            for column in &mut columns {
+                writer.write_field(column.at(row)?).map_err(wrong)?;
+            }
+            writer.write_record(None::<&[u8]>).map_err(wrong)?;
         }
     }
     writer.into_inner().map_err(|error| Error::failed(error.to_string()))
+}
+
+/// A column as text, row by row.
+struct Texts<'a> {
+    formatter: ArrayFormatter<'a>,
+    times: Option<&'a TimestampMicrosecondArray>,
+    /// The row that was asked for last, and its text.
+    last: Option<usize>,
+    text: String,
+}
+
+impl<'a> Texts<'a> {
+    fn new(column: &'a ArrayRef) -> Result<Self> {
+        let formatter = ArrayFormatter::try_new(column, &OPTIONS)?;
+        Ok(Self { formatter, times: column.as_primitive_opt(), last: None, text: String::new() })
+    }
+
+    fn at(&mut self, row: usize) -> Result<&str> {
+        // Many rows have the same window, and an instant is slow to write.
+        let same = |(times, last): (&TimestampMicrosecondArray, usize)| {
+            times.is_valid(row) && times.is_valid(last) && times.value(row) == times.value(last)
+        };
+        if !self.times.zip(self.last).is_some_and(same) {
+            self.text.clear();
+            self.formatter.value(row).write(&mut self.text)?;
+        }
+        self.last = Some(row);
+        Ok(&self.text)
+    }
 }
