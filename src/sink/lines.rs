@@ -36,7 +36,7 @@ pub fn csv(columns: &SchemaRef, rows: &[RecordBatch], heading: bool) -> Result<V
         writer.write_record(columns.fields().iter().map(|field| field.name())).map_err(wrong)?;
     }
     for rows in rows {
-        let columns = rows.columns().iter().map(|column| Texts::new(column));
+        let columns = rows.columns().iter().map(Texts::new);
         let mut columns = columns.collect::<Result<Vec<_>>>()?;
         for row in 0..rows.num_rows() {
             for column in &mut columns {
