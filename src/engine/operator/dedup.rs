@@ -1,7 +1,6 @@
 //! Deduplication: the first row of each key passes, the others do not, until the watermark has passed the
 //! time for which a key is remembered.
 
-use super::remembered::Remembered;
 use super::{Operator, Part, Pushed, Snapshot};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
@@ -13,6 +12,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, internal_datafusion_err};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,9 @@ pub struct Dedup {
     /// How long a key is remembered behind its row's time, in microseconds.
     delay: Micros,
     rows: RowConverter,
-    seen: Remembered<Arc<[u8]>>,
+    seen: HashMap<Arc<[u8]>, Micros>,
+    /// The same keys by the time at which they are forgotten.
+    expiring: BTreeMap<Micros, Vec<Arc<[u8]>>>,
     /// Keys that no snapshot gave yet.
     unsaved: Vec<Arc<[u8]>>,
     watermark: Micros,
@@ -39,10 +41,17 @@ impl Dedup {
             delay: if spec.time_is_key { 0 } else { delay.as_micros() as Micros },
             spec,
             rows: RowConverter::new(fields)?,
-            seen: Remembered::default(),
+            seen: HashMap::new(),
+            expiring: BTreeMap::new(),
             unsaved: Vec::new(),
             watermark: Micros::MIN,
         })
+    }
+
+    fn remember(&mut self, key: &[u8], until: Micros) {
+        let key: Arc<[u8]> = key.into();
+        self.seen.insert(key.clone(), until);
+        self.expiring.entry(until).or_default().push(key);
     }
 
     fn restore_keys(&mut self, rows: &RecordBatch) -> Result<()> {
@@ -52,10 +61,20 @@ impl Dedup {
         let until = until.as_primitive::<TimestampMicrosecondType>();
         for (key, until) in keys.as_binary::<i32>().iter().zip(until.iter()) {
             if let (Some(key), Some(until)) = (key, until) {
-                self.seen.remember(key.into(), until);
+                self.remember(key, until);
             }
         }
         Ok(())
+    }
+
+    fn forget(&mut self) {
+        while let Some(first) = self.expiring.first_entry()
+            && *first.key() <= self.watermark
+        {
+            for key in first.remove() {
+                self.seen.remove(&key);
+            }
+        }
     }
 }
 
@@ -70,12 +89,11 @@ impl Operator for Dedup {
             let time = if times.is_valid(row) { times.value(row) } else { self.watermark.saturating_add(1) };
             let is_late = time <= self.watermark;
             late += u64::from(is_late);
-            let passes = !is_late && !self.seen.contains(key.as_ref());
+            let passes = !is_late && !self.seen.contains_key(key.as_ref());
             first.push(passes);
             if passes {
-                let key: Arc<[u8]> = key.as_ref().into();
-                self.seen.remember(key.clone(), time.saturating_add(self.delay));
-                self.unsaved.push(key);
+                self.remember(key.as_ref(), time.saturating_add(self.delay));
+                self.unsaved.push(key.as_ref().into());
             }
         }
         let rows = filter_record_batch(rows, &BooleanArray::from(first))?;
@@ -84,7 +102,7 @@ impl Operator for Dedup {
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {
         self.watermark = self.watermark.max(watermark.saturating_sub(self.spec.lag));
-        self.seen.forget(self.watermark);
+        self.forget();
         Ok(vec![])
     }
 
@@ -97,17 +115,17 @@ impl Operator for Dedup {
     }
 
     fn memory(&self) -> usize {
-        let key = self.seen.first().map_or(0, |key| key.len());
-        self.seen.memory() + self.seen.len() * key
+        let key = self.seen.keys().next().map_or(0, |key| key.len());
+        self.seen.capacity() * (key + size_of::<(Arc<[u8]>, Micros, Arc<[u8]>)>())
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut keys = BinaryBuilder::new();
         let mut until = Vec::new();
         for key in self.unsaved.drain(..) {
-            if let Some(time) = self.seen.until(&key) {
+            if let Some(time) = self.seen.get(&key) {
                 keys.append_value(&key);
-                until.push(time);
+                until.push(*time);
             }
         }
         let columns: Vec<ArrayRef> =
@@ -127,7 +145,7 @@ impl Operator for Dedup {
             }
             self.watermark = snapshot.mark;
         }
-        self.seen.forget(self.watermark);
+        self.forget();
         Ok(())
     }
 }

@@ -11,7 +11,6 @@ mod join_bucket;
 mod join_index;
 mod join_side;
 mod pane;
-pub mod remembered;
 pub mod session;
 mod state_rows;
 pub mod window_aggregate;

@@ -1,10 +1,10 @@
 //! Ids that come again while the watermark lets them.
 
 use crate::clock::Micros;
-use crate::engine::operator::remembered::Remembered;
 use arrow::array::{Array, ArrayRef, TimestampMicrosecondArray};
 use datafusion::common::Result;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// So many ids are remembered at most; beyond, those that would be forgotten first are.
@@ -16,7 +16,9 @@ const SECOND: Micros = 1_000_000;
 /// The ids inside the watermark, as hashes of 64 bits: two of a million ids are taken for one with a chance of
 /// one in thirty million.
 pub struct Duplicates {
-    seen: Remembered<u64>,
+    seen: HashSet<u64>,
+    /// The same ids by the time at which they are forgotten.
+    expiring: BTreeMap<Micros, Vec<u64>>,
     delay: Micros,
     most: usize,
 }
@@ -26,7 +28,7 @@ impl Duplicates {
     /// rows come once.
     pub fn new(delay: Duration) -> Self {
         let delay = Micros::try_from(delay.as_micros()).unwrap_or(Micros::MAX);
-        Self { seen: Remembered::default(), delay, most: MOST }
+        Self { seen: HashSet::new(), expiring: BTreeMap::new(), delay, most: MOST }
     }
 
     /// How many of these ids are there again, in the first place, and how many there are. Records without an id
@@ -40,24 +42,37 @@ impl Duplicates {
         times: Option<&TimestampMicrosecondArray>,
         watermark: Micros,
     ) -> Result<(u64, u64)> {
-        self.seen.forget(watermark);
+        self.forget(watermark);
         let mut hashes = vec![0; ids.len()];
         create_hashes([ids], &RandomState::default(), &mut hashes)?;
         let (mut again, mut all) = (0, 0);
         for (row, hash) in hashes.into_iter().enumerate().filter(|(row, _)| ids.is_valid(*row)) {
             all += 1;
-            if self.seen.contains(&hash) {
+            if !self.seen.insert(hash) {
                 again += 1;
                 continue;
             }
             let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
             let until = time.unwrap_or(watermark).saturating_add(self.delay);
-            self.seen.remember(hash, until.div_euclid(SECOND).saturating_add(1).saturating_mul(SECOND));
+            let until = until.div_euclid(SECOND).saturating_add(1).saturating_mul(SECOND);
+            self.expiring.entry(until).or_default().push(hash);
         }
         while self.seen.len() > self.most {
-            self.seen.forget_first();
+            self.forget_first();
         }
         Ok((again, all))
+    }
+
+    fn forget(&mut self, watermark: Micros) {
+        while self.expiring.first_key_value().is_some_and(|(until, _)| *until <= watermark) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        for hash in self.expiring.pop_first().into_iter().flat_map(|(_, hashes)| hashes) {
+            self.seen.remove(&hash);
+        }
     }
 }
 
