@@ -7,7 +7,6 @@ pub mod engine;
 pub mod oracle;
 pub mod records;
 pub mod rows;
-pub mod source;
 pub mod ways;
 
 use case::{Case, Expected, Spark};

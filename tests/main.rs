@@ -5,6 +5,7 @@ mod services;
 mod support;
 
 mod aggregates;
+mod alignment;
 mod broker;
 mod catalog;
 mod cli;

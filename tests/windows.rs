@@ -1,5 +1,6 @@
 //! Each record is in exactly the windows that contain it, and streaming equals a plain batch query.
 
+use crate::support::listed::{Listed, Stored};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use ecap::catalog::Catalog;
@@ -7,7 +8,7 @@ use ecap::clock::{ManualClock, Stop};
 use ecap::engine::graph::Graph;
 use ecap::engine::intake::Intake;
 use ecap::engine::options::{Options, OutputMode, Trigger};
-use ecap::engine::source::{Position, Source, SourceRecord};
+use ecap::engine::source::SourceRecord;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
 use ecap::sink::memory::Memory;
@@ -37,60 +38,15 @@ impl Sale {
     }
 }
 
-/// A topic in memory that hands over a given number of records a read.
-struct Listed {
-    values: Vec<(i32, i64, String)>,
-    at: usize,
-    per_read: usize,
-    positions: BTreeMap<i32, Position>,
-}
-
-impl Listed {
-    fn new(sales: &[Sale], per_read: usize) -> Self {
-        let values: Vec<_> = sales.iter().map(|sale| (sale.partition, sale.millis, sale.json())).collect();
-        let mut positions: BTreeMap<i32, Position> = BTreeMap::new();
-        for (partition, ..) in &values {
-            positions.entry(*partition).or_default().end += 1;
-        }
-        Self { values, at: 0, per_read, positions }
-    }
-}
-
-impl Source for Listed {
-    fn positions(&self) -> &BTreeMap<i32, Position> {
-        &self.positions
-    }
-
-    fn look_ahead(&mut self) -> ecap::Result<()> {
-        Ok(())
-    }
-
-    fn stop_at_ends(&mut self) -> ecap::Result<()> {
-        Ok(())
-    }
-
-    fn read(&mut self, _: usize, _: Duration, take: &mut dyn FnMut(SourceRecord<'_>)) -> ecap::Result<()> {
-        for (partition, millis, value) in self.values.iter().skip(self.at).take(self.per_read) {
-            let position = self.positions.get_mut(partition).expect("known");
-            let (offset, timestamp) = (position.next, millis * 1_000);
-            position.next += 1;
-            position.caught_up = position.next == position.end;
-            take(SourceRecord {
-                partition: *partition,
-                offset,
-                timestamp,
-                key: None,
-                value: Some(value.as_bytes()),
-                in_file: None,
-            });
-        }
-        self.at += self.per_read;
-        Ok(())
-    }
-
-    fn mirror(&mut self) -> ecap::Result<()> {
-        Ok(())
-    }
+/// The sales as a topic that hands over so many of them a read.
+fn listed(sales: &[Sale], per_read: usize) -> Listed {
+    let stored = |sale: &Sale| Stored {
+        partition: sale.partition,
+        timestamp: sale.millis * 1_000,
+        value: Some(sale.json()),
+        ..Stored::default()
+    };
+    Listed::all(sales.iter().map(stored), per_read)
 }
 
 /// What a window shows of a group: count, sum in cents, distinct customers, count of large sales.
@@ -126,7 +82,7 @@ fn stream(
     };
     let memory = Memory::default();
     let around = Surroundings {
-        sources: vec![Box::new(Listed::new(sales, per_read))],
+        sources: vec![Box::new(listed(sales, per_read))],
         sink: Box::new(memory.clone()),
         letters: None,
         listener: Box::new(|_| Ok(())),

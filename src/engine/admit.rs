@@ -49,6 +49,7 @@ impl Engine<'_> {
         }
         running.times = Span::widest(running.times, span);
         self.watermark.observe(lane, span.map(|span| span.newest), now);
+        self.watermark.passed(lane, decoded.rows.num_rows(), span.map(|span| span.oldest));
         let late = match admitted {
             None => self.pass(topic, decoded, &decoded.rows, &|row| row)?,
             Some(kept) => self.pass(topic, decoded, &kept.rows, &|row| kept.records[row])?,

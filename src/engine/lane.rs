@@ -8,7 +8,7 @@ use crate::query::plan::StreamPlan;
 use crate::record::observed::Observed;
 use crate::record::reject::{Code, Reject};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// So many bytes of records are read and processed at once.
@@ -90,6 +90,17 @@ impl<'a> Topics<'a> {
     /// As [`Source::allow`].
     pub fn allow(&mut self, allowance: Allowance) -> Result<()> {
         self.each.iter_mut().try_for_each(|(source, _)| source.allow(allowance))
+    }
+
+    /// Lets these partitions wait, and the others go on.
+    ///
+    /// # Errors
+    /// As [`Source::wait`].
+    pub fn wait(&mut self, lanes: &BTreeSet<Lane>) -> Result<()> {
+        self.each.iter_mut().enumerate().try_for_each(|(topic, (source, _))| {
+            let own = lanes.iter().filter(|(of, _)| *of == topic);
+            source.wait(&own.map(|(_, partition)| *partition).collect())
+        })
     }
 
     /// Whether every topic has handed over all that it may.

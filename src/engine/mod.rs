@@ -4,6 +4,7 @@
 //! chunk that is read at once and by the state, whatever the backlog.
 
 mod admit;
+mod align;
 pub mod graph;
 pub mod history;
 pub mod intake;
@@ -249,7 +250,7 @@ impl<'a> Engine<'a> {
             }
             running.counts[topic].add(self.topics.take_counts(topic));
         }
-        Ok(())
+        self.align()
     }
 
     /// Reads and decodes a chunk of a topic.

@@ -85,6 +85,8 @@ pub struct Options {
     pub idle_timeout: Option<Duration>,
     /// Over what the watermark is taken.
     pub policy: Policy,
+    /// How far a partition may be ahead of the slowest in event time before it waits; `None` is however far.
+    pub max_skew: Option<Duration>,
     /// The most that a batch reads.
     pub limits: Limits,
     /// Whether a batch ends where the next one is due, although there is more to read.
@@ -112,6 +114,7 @@ impl Default for Options {
             delay: None,
             idle_timeout: Some(Duration::from_secs(30)),
             policy: Policy::default(),
+            max_skew: Some(Duration::from_secs(600)),
             limits: Limits::default(),
             backpressure: true,
             flush_at_end: false,

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::clock::Micros;
 use crate::record::reject::Reject;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +100,15 @@ pub trait Source {
     /// # Errors
     /// When the client refuses, which is its fault.
     fn allow(&mut self, _allowance: Allowance) -> Result<()> {
+        Ok(())
+    }
+
+    /// Lets these partitions wait, and the others go on, until it is said anew; what was read ahead of them may
+    /// still be handed over. A source without partitions of its own passes over it.
+    ///
+    /// # Errors
+    /// When the client refuses, which is its fault.
+    fn wait(&mut self, _partitions: &BTreeSet<i32>) -> Result<()> {
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The watermark: how far event time is known to have come. A small pure struct; it never goes back.
 
 use crate::clock::Micros;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Over what the watermark is taken.
@@ -16,6 +16,12 @@ pub enum Policy {
     Processing,
 }
 
+/// A partition that has more to give and gave nothing for so long, in microseconds, is not waited for.
+const SILENCE: Micros = 30_000_000;
+
+/// So many records say where a partition stands in event time.
+const MANY: usize = 100;
+
 /// What is known of one partition.
 #[derive(Debug, Clone, Copy, Default)]
 struct Partition {
@@ -25,6 +31,11 @@ struct Partition {
     read_at: Micros,
     /// Whether everything that it holds was read.
     caught_up: bool,
+    /// The oldest of the last [`MANY`] records.
+    stands: Option<Micros>,
+    /// Records since then, and the oldest of them.
+    records: usize,
+    oldest: Option<Micros>,
 }
 
 /// A partition of a query's topics: the number of the topic in the query, and the partition's own.
@@ -104,9 +115,40 @@ impl Watermark {
         self.current
     }
 
+    /// Says that so many records of a partition were read, none of them older than `oldest`.
+    pub fn passed(&mut self, lane: Lane, records: usize, oldest: Option<Micros>) {
+        let known = self.partitions.entry(lane).or_default();
+        known.records += records;
+        known.oldest = known.oldest.into_iter().chain(oldest).min();
+        if known.records >= MANY {
+            known.stands = known.oldest.take();
+            known.records = 0;
+        }
+    }
+
+    /// The partitions that stand more than `most` behind what the slowest of those that give records has come to.
+    ///
+    /// Where one stands is the oldest of many records, so that no single time from a wrong clock makes it wait. One
+    /// that was read to its end has nothing to be waited for, nor has one that gave nothing for a while, though it
+    /// has more: its broker is away.
+    pub fn ahead(&self, most: Micros, now: Micros) -> BTreeSet<Lane> {
+        let gives = |known: &Partition| !known.caught_up && now.saturating_sub(known.read_at) < SILENCE;
+        let giving = self.partitions.iter().filter(|(_, known)| gives(known));
+        let slowest = giving.filter_map(|(lane, known)| self.reached(*lane, known)).min();
+        let Some(most) = slowest.map(|slowest| slowest.saturating_add(most)) else { return BTreeSet::new() };
+        let is_ahead = |(lane, known): &(&Lane, &Partition)| {
+            known.stands.is_some_and(|stands| stands.saturating_sub(self.delay_of(**lane)) > most)
+        };
+        self.partitions.iter().filter(is_ahead).map(|(lane, _)| *lane).collect()
+    }
+
+    fn delay_of(&self, lane: Lane) -> Micros {
+        self.delays.get(lane.0).copied().unwrap_or(0)
+    }
+
     /// How far a partition has come: its newest time minus the topic's delay.
     fn reached(&self, lane: Lane, known: &Partition) -> Option<Micros> {
-        Some(known.newest?.saturating_sub(self.delays.get(lane.0).copied().unwrap_or(0)))
+        Some(known.newest?.saturating_sub(self.delay_of(lane)))
     }
 
     /// The minimum over the partitions that are not idle; `None` while one of them said nothing yet.
@@ -219,6 +261,27 @@ mod tests {
         let mut watermark = watermark(Policy::Spark);
         watermark.observe((0, 0), Some(100 * SECOND), 0);
         assert_eq!(watermark.advance(0), Some(90 * SECOND));
+    }
+
+    #[test]
+    fn who_is_far_ahead_of_those_that_give_records_waits() {
+        let mut watermark = watermark(Policy::Partitions);
+        let ahead =
+            |watermark: &Watermark, now| watermark.ahead(60 * SECOND, now).into_iter().collect::<Vec<_>>();
+        watermark.observe((0, 0), Some(200 * SECOND), 0);
+        watermark.passed((0, 0), 100, Some(100 * SECOND));
+        assert_eq!(ahead(&watermark, 0), [], "nothing is known of the other one yet");
+        watermark.observe((0, 1), Some(40 * SECOND), 0);
+        assert_eq!(ahead(&watermark, 0), []);
+        watermark.passed((0, 0), 99, Some(101 * SECOND));
+        assert_eq!(ahead(&watermark, 0), [], "that is not enough to say where it stands");
+        watermark.passed((0, 0), 1, None);
+        assert_eq!(ahead(&watermark, 0), [(0, 0)]);
+        assert_eq!(ahead(&watermark, 30 * SECOND), [], "the other one gave nothing for too long");
+        watermark.observe((0, 1), Some(40 * SECOND), 30 * SECOND);
+        assert_eq!(ahead(&watermark, 31 * SECOND), [(0, 0)], "who waits gives nothing either");
+        watermark.caught_up((0, 1), true);
+        assert_eq!(ahead(&watermark, 31 * SECOND), []);
     }
 
     proptest! {

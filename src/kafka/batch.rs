@@ -54,6 +54,20 @@ impl Queue {
     /// # Errors
     /// When the client does not give its queue.
     pub fn add(&self, topic: &str, partition: i32) -> Result<()> {
+        self.forward(topic, partition, true)
+    }
+
+    /// Lets a partition wait, or go on. While it waits the client fetches on until it holds as much as it may; then
+    /// that is there at once.
+    ///
+    /// # Errors
+    /// When the client does not give its queue.
+    pub fn wait(&self, topic: &str, partition: i32, waits: bool) -> Result<()> {
+        self.forward(topic, partition, !waits)
+    }
+
+    /// Sends what comes of a partition, and what waits in its own queue, here; or leaves it there.
+    fn forward(&self, topic: &str, partition: i32, here: bool) -> Result<()> {
         let refused = || Error::failed(format!("topic '{topic}': the client gives no queue for it"));
         let name = CString::new(topic).map_err(|_| refused())?;
         let client = self.consumer.client().native_ptr();
@@ -63,7 +77,7 @@ impl Queue {
         unsafe {
             let own = sys::rd_kafka_queue_get_partition(client, name.as_ptr(), partition);
             let own = NonNull::new(own).ok_or_else(refused)?.as_ptr();
-            sys::rd_kafka_queue_forward(own, self.native.as_ptr());
+            sys::rd_kafka_queue_forward(own, if here { self.native.as_ptr() } else { ptr::null_mut() });
             sys::rd_kafka_queue_destroy(own);
         }
         Ok(())

@@ -46,6 +46,8 @@ pub struct Reader {
     pub(super) taken: BTreeMap<i32, u64>,
     /// Partitions that have handed over what they may.
     pub(super) held: BTreeSet<i32>,
+    /// Partitions that are too far ahead in event time.
+    waiting: BTreeSet<i32>,
     fails_on_data_loss: bool,
     /// Where each partition began when it was last asked: what was before is deleted.
     begins: BTreeMap<i32, i64>,
@@ -105,6 +107,7 @@ impl Reader {
             allowance: Allowance::default(),
             taken: BTreeMap::new(),
             held: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             fails_on_data_loss: false,
             begins,
             lost: 0,
@@ -355,8 +358,18 @@ impl Source for Reader {
         self.hold(BTreeSet::new())
     }
 
+    fn wait(&mut self, partitions: &BTreeSet<i32>) -> Result<()> {
+        for partition in self.waiting.symmetric_difference(partitions) {
+            self.queue.wait(&self.topic, *partition, partitions.contains(partition))?;
+        }
+        self.waiting.clone_from(partitions);
+        Ok(())
+    }
+
     fn is_exhausted(&self) -> bool {
-        let waits = |(partition, at): (&i32, &Position)| at.caught_up || self.held.contains(partition);
+        let waits = |(partition, at): (&i32, &Position)| {
+            at.caught_up || self.held.contains(partition) || self.waiting.contains(partition)
+        };
         self.allowance.bytes == Some(0)
             || self.room(1) == 0
             || !self.held.is_empty() && self.positions.iter().all(waits)

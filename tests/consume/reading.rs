@@ -73,6 +73,65 @@ fn no_partition_is_read_faster_than_it_may() {
     query.end().ok();
 }
 
+/// Sales on two partitions from the same moment on, those of the first a minute apart, of the second a second.
+fn side_by_side(count: i64, size: usize) -> Stage {
+    let stage = Stage::new(&["transactions"]);
+    let rest = "x".repeat(size);
+    let sale = |partition: i64, apart: i64| {
+        for number in 0..count {
+            let time = stage.base - count * 60_000 + number * apart;
+            let value = format!(
+                r#"{{"transaction_id":"t","user_id":"u","product_id":"p{rest}","price":1,"quantity":1,"timestamp":{time}}}"#
+            );
+            stage.put("transactions", partition as i32, 0, Some(value.as_bytes()));
+        }
+    };
+    sale(0, 60_000);
+    sale(1, 1_000);
+    stage.flush();
+    stage
+}
+
+const BY_MINUTE: [&str; 11] = [
+    "--topic",
+    "transactions",
+    "--window",
+    "1m",
+    "--watermark",
+    "0s",
+    "--idle-timeout",
+    "0s",
+    "--progress",
+    "json",
+    "--no-truncate",
+];
+
+#[test]
+fn a_partition_that_is_far_ahead_waits_for_the_others() {
+    let stage = side_by_side(8_000, 3_000);
+    let kept = |skew: &str| {
+        let ended = stage.consume(&[&BY_MINUTE[..], &ALL, &["--max-skew", skew, "--format", "csv"]].concat());
+        assert!(ended.err.contains("16,000 records read") && ended.err.contains(" 0 late"), "{}", ended.err);
+        let batches = ended.err.lines().filter(|line| line.starts_with('{'));
+        let kept = |line| {
+            integer(&serde_json::from_str::<Value>(line).unwrap()["stateOperators"][0], "numRowsTotal")
+        };
+        batches.map(kept).max().unwrap()
+    };
+    // What the client holds ready of the first partition, 4 MiB, and a chunk as large may still come.
+    let (aligned, free) = (kept("10m"), kept("off"));
+    assert!(aligned < 4_000 && free > 6_000, "{aligned} and {free} windows");
+}
+
+#[test]
+fn a_partition_that_waits_and_one_that_may_read_no_more_stop_nothing() {
+    let stage = side_by_side(300, 0);
+    for limit in [["--max-rate-per-partition", "150"], ["--max-offsets-per-trigger", "110"]] {
+        let ended = stage.consume(&[&BY_MINUTE[..], &ALL, &["--max-skew", "1s"], &limit].concat());
+        assert!(ended.err.contains("600 records read") && ended.err.contains(" 0 late"), "{}", ended.err);
+    }
+}
+
 #[test]
 fn a_load_sets_the_documented_limits() {
     let stage = Stage::with(&[at(1_000)]);

@@ -3,8 +3,8 @@
 use super::case::{self, Case};
 use super::records::{self, Topical};
 use super::rows;
-use super::source::Listed;
 use super::ways::Way;
+use crate::support::listed::{Listed, Stored};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use ecap::clock::{ManualClock, Stop};
@@ -81,7 +81,8 @@ impl Run<'_> {
             let known = |topic: &Topical| topic.topic.name == name;
             let number = self.topics.iter().position(known).expect("case.toml names the query's topics");
             let (topic, part) = (&self.topics[number], part(number));
-            Box::new(Listed::new(&self.way.arrivals(topic), part, &self.way.reads(topic, part.0)))
+            let stored = self.way.arrivals(topic).iter().map(Stored::from).collect();
+            Box::new(Listed::part(stored, part, &self.way.reads(topic, part.0)))
         };
         let sources = plan.scans.iter().map(|scan| source(&scan.topic.name) as Box<dyn Source>).collect();
         let around = Surroundings {

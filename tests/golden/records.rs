@@ -1,6 +1,7 @@
 //! Input files to records: a line is a record's value; `_key`, `_partition` and `_timestamp` in it are Kafka's.
 
 use super::case::Case;
+use crate::support::listed::Stored;
 use ecap::catalog::{Catalog, Topic};
 use ecap::units::{format_rfc3339, parse_time};
 use serde_json::{Map, Value, json};
@@ -22,6 +23,13 @@ pub struct Record {
     pub value: Option<String>,
     /// Its columns and Kafka's, for the other engines; nothing where the value is no JSON object.
     pub columns: Option<Value>,
+}
+
+impl From<&Record> for Stored {
+    fn from(record: &Record) -> Self {
+        let Record { partition, offset, timestamp, key, value, .. } = record.clone();
+        Self { partition, offset, timestamp, key, value }
+    }
 }
 
 /// The records of one topic, in the order of their file.

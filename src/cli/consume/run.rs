@@ -71,6 +71,9 @@ pub struct RunArgs {
     /// The slowest partition decides how far time is, or Spark's single maximum
     #[arg(long, value_enum, default_value_t)]
     watermark_policy: WatermarkPolicy,
+    /// How far a partition may be ahead of the slowest in event time before it waits for it; off is however far
+    #[arg(long, default_value = "10m", value_name = "DURATION", allow_hyphen_values = true)]
+    max_skew: Limit,
     /// At the end of a bounded run, close the windows that are still open
     #[arg(long)]
     flush_at_end: bool,
@@ -213,6 +216,7 @@ impl RunArgs {
                 (Time::Event, WatermarkPolicy::Spark) => Policy::Spark,
             },
             limits: Limits {
+            max_skew: self.max_skew.0,
                 offsets: self.max_offsets_per_trigger.or(self.load.map(Load::offsets)),
                 bytes: self.max_bytes_per_trigger.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
                 rate_per_partition: self.max_rate_per_partition,

@@ -1,23 +1,46 @@
 //! A topic in memory, handed over in reads of given sizes.
 
-use super::records::Record;
 use ecap::engine::source::{Position, Source, SourceRecord};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+
+/// A record as it stands in a topic.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    pub partition: i32,
+    pub offset: i64,
+    /// Kafka's time, in microseconds since the epoch.
+    pub timestamp: i64,
+    pub key: Option<String>,
+    pub value: Option<String>,
+}
 
 /// Records in the order in which they arrive.
 pub struct Listed {
-    records: Vec<Record>,
-    at: usize,
+    records: VecDeque<Stored>,
     /// The sizes of reads, in turn, again and again.
     reads: Vec<usize>,
     read: usize,
     positions: BTreeMap<i32, Position>,
+    waiting: BTreeSet<i32>,
 }
 
 impl Listed {
+    /// All these records, so many a read; offsets are by partition, in this order.
+    pub fn all(records: impl IntoIterator<Item = Stored>, per_read: usize) -> Self {
+        let mut ends = BTreeMap::<i32, i64>::new();
+        let number = |record: Stored| {
+            let end = ends.entry(record.partition).or_default();
+            *end += 1;
+            Stored { offset: *end - 1, ..record }
+        };
+        let records: Vec<_> = records.into_iter().map(number).collect();
+        let count = records.len();
+        Self::part(records, (0, count), &[per_read])
+    }
+
     /// The records from `from` up to `to`; those before were read earlier, those behind are not there yet.
-    pub fn new(records: &[Record], (from, to): (usize, usize), reads: &[usize]) -> Self {
+    pub fn part(mut records: Vec<Stored>, (from, to): (usize, usize), reads: &[usize]) -> Self {
         let mut positions: BTreeMap<i32, Position> = BTreeMap::new();
         for (number, record) in records.iter().enumerate() {
             let position = positions.entry(record.partition).or_default();
@@ -25,7 +48,9 @@ impl Listed {
             position.end += i64::from(number < to);
             position.start = position.next;
         }
-        Self { records: records[from..to].to_vec(), at: 0, reads: reads.to_vec(), read: 0, positions }
+        records.truncate(to);
+        let (records, reads, waiting) = (records.split_off(from).into(), reads.to_vec(), BTreeSet::new());
+        Self { records, reads, read: 0, positions, waiting }
     }
 }
 
@@ -43,9 +68,17 @@ impl Source for Listed {
     }
 
     fn read(&mut self, _: usize, _: Duration, take: &mut dyn FnMut(SourceRecord<'_>)) -> ecap::Result<()> {
-        let count = self.reads[self.read % self.reads.len()];
+        let mut count = self.reads[self.read % self.reads.len()];
         self.read += 1;
-        for record in self.records.iter().skip(self.at).take(count) {
+        let mut passed = Vec::new();
+        while count > 0
+            && let Some(record) = self.records.pop_front()
+        {
+            if self.waiting.contains(&record.partition) {
+                passed.push(record);
+                continue;
+            }
+            count -= 1;
             let position = self.positions.get_mut(&record.partition).expect("known");
             position.next = record.offset + 1;
             position.caught_up = position.next == position.end;
@@ -58,7 +91,12 @@ impl Source for Listed {
                 in_file: None,
             });
         }
-        self.at = self.records.len().min(self.at + count);
+        passed.into_iter().rev().for_each(|record| self.records.push_front(record));
+        Ok(())
+    }
+
+    fn wait(&mut self, partitions: &BTreeSet<i32>) -> ecap::Result<()> {
+        self.waiting.clone_from(partitions);
         Ok(())
     }
 
