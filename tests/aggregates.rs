@@ -1,16 +1,15 @@
 //! Every aggregate of docs/sql.md, through the window operator: the rows come in several batches, so that
 //! partial aggregates are kept and merged.
 
+use crate::support::listed::{Listed, Stored};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::options::{Options, OutputMode, Trigger};
-use ecap::engine::source::{Position, Source, SourceRecord};
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings};
 use ecap::query::plan::StreamPlan;
 use ecap::sink::memory::Memory;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,48 +20,6 @@ const SALES: [&str; 5] = [
     r#"{"customer_id":"c","quantity":4,"final_amount":40,"product_category":"c","is_premium_customer":true}"#,
     r#"{"customer_id":"c","final_amount":50,"product_category":"a","first_name":"z","is_premium_customer":true}"#,
 ];
-
-/// The sales of one partition, so many at once.
-struct Few {
-    positions: BTreeMap<i32, Position>,
-    at_once: usize,
-}
-
-impl Source for Few {
-    fn positions(&self) -> &BTreeMap<i32, Position> {
-        &self.positions
-    }
-
-    fn look_ahead(&mut self) -> ecap::Result<()> {
-        Ok(())
-    }
-
-    fn stop_at_ends(&mut self) -> ecap::Result<()> {
-        Ok(())
-    }
-
-    fn read(&mut self, _: usize, _: Duration, take: &mut dyn FnMut(SourceRecord<'_>)) -> ecap::Result<()> {
-        let position = self.positions.get_mut(&0).expect("known");
-        for value in SALES.iter().skip(position.next as usize).take(self.at_once) {
-            let value = Some(value.as_bytes());
-            take(SourceRecord {
-                partition: 0,
-                offset: position.next,
-                timestamp: 0,
-                key: None,
-                value,
-                in_file: None,
-            });
-            position.next += 1;
-        }
-        position.caught_up = position.next == position.end;
-        Ok(())
-    }
-
-    fn mirror(&mut self) -> ecap::Result<()> {
-        Ok(())
-    }
-}
 
 /// The value of an aggregate at the end, as text.
 fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
@@ -84,9 +41,9 @@ fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
         ..Options::default()
     };
     let memory = Memory::default();
-    let position = Position { end: SALES.len() as i64, ..Position::default() };
+    let sales = SALES.map(|value| Stored { value: Some(value.into()), ..Stored::default() });
     let around = Surroundings {
-        sources: vec![Box::new(Few { positions: [(0, position)].into(), at_once })],
+        sources: vec![Box::new(Listed::all(sales, at_once))],
         sink: Box::new(memory.clone()),
         letters: None,
         listener: Box::new(|_| Ok(())),
@@ -125,6 +82,14 @@ fn every_aggregate_gives_the_same_however_its_rows_come() {
             "[10.0, 50.0] List(Float64, field: 'element')",
         ),
         ("percentile(quantity, 0.5)", "2.5 Float64"),
+        ("percentile(quantity, 0.3)", "1.9 Float64"),
+        ("percentile(DISTINCT quantity div 2, 0.75)", "1.5 Float64"),
+        ("percentile(quantity, 1)", "4.0 Float64"),
+        ("percentile(quantity, 0.5) FILTER (WHERE quantity > 9)", "NULL Float64"),
+        ("round(skewness(quantity * quantity), 9)", "0.409512049 Float64"),
+        ("round(kurtosis(quantity * quantity), 9)", "-1.27888949 Float64"),
+        ("skewness(quantity) FILTER (WHERE quantity = 1)", "NULL Float64"),
+        ("kurtosis(quantity) FILTER (WHERE quantity > 9)", "NULL Float64"),
         ("median(quantity)", "2.5 Float64"),
         ("stddev(quantity)", "1.2909944487358056 Float64"),
         ("stddev_samp(quantity)", "1.2909944487358056 Float64"),

@@ -128,6 +128,11 @@ impl ScalarUDFImpl for Function {
     }
 }
 
+/// A column of what an aggregate keeps.
+pub fn float_state(name: &str) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Float64, true))
+}
+
 /// The same text of each row, made into something once for as long as it does not change.
 pub struct Prepared<T> {
     made: Option<(String, T)>,

@@ -4,13 +4,16 @@
 mod arithmetic;
 mod cast;
 mod collection;
+mod from_json;
 mod hash;
 mod json;
 mod kit;
 mod math;
 mod mode;
+mod moments;
 mod now;
 mod pattern;
+mod percentile;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -52,7 +55,8 @@ pub fn register(builder: SessionStateBuilder, now: &Now) -> Result<SessionState>
     let aggregates = all_default_aggregate_functions().into_iter();
     // Its avg passes over FILTER; DataFusion's own gives the same otherwise.
     let aggregates = aggregates.filter(|function| function.name() != "avg");
-    for function in aggregates.chain([Arc::new(mode::mode())]) {
+    let own = moments::functions().into_iter().chain([mode::mode(), percentile::percentile()]);
+    for function in aggregates.chain(own.map(Arc::new)) {
         state.register_udaf(function)?;
     }
     state.add_analyzer_rule(Arc::new(cast::SparkCasts));
@@ -64,6 +68,7 @@ fn functions(now: &Now) -> impl Iterator<Item = ScalarUDF> {
         .chain(window::functions())
         .chain(arithmetic::functions())
         .chain(collection::functions())
+        .chain([from_json::from_json()])
         .chain(hash::functions())
         .chain(json::functions())
         .chain(math::functions())

@@ -333,6 +333,51 @@ fn nested_values() {
         ("get_json_object('{\"a\":{\"b\":1}}', '$.a')", "{\"b\":1} STRING"),
         ("get_json_object('nothing', '$.a')", "NULL STRING"),
     ]);
+    let json =
+        |text: &str, schema: &str| format!("to_json(named_struct('v', from_json('{text}', '{schema}')))");
+    for (text, schema, expected) in [
+        (r#"{"a":1,"b":"x"}"#, "a INT, b STRING", r#"{"v":{"a":1,"b":"x"}}"#),
+        (r#"{"a":1"#, "a INT", r#"{"v":{}}"#),
+        ("[1]", "a INT", r#"{"v":{}}"#),
+        ("null", "a INT", r#"{"v":{}}"#),
+        ("  ", "a INT", "{}"),
+        (r#"{"a":1} and more"#, "a INT", r#"{"v":{"a":1}}"#),
+        (r#"{"a":"1","b":2}"#, "a INT, b STRING", r#"{"v":{"b":"2"}}"#),
+        (
+            r#"{"a":1.0,"b":{"x": 1, "y":[1, 2]}}"#,
+            "a INT, b STRING",
+            r#"{"v":{"b":"{\"x\":1,\"y\":[1,2]}"}}"#,
+        ),
+        (r#"{"a":3000000000,"b":true}"#, "a INT, b STRING", r#"{"v":{"b":"true"}}"#),
+        (r#"{"a":1,"a":2}"#, "a INT NOT NULL", r#"{"v":{"a":2}}"#),
+        (r#"{"a":1e2}"#, "a DOUBLE", r#"{"v":{"a":100.0}}"#),
+        (r#"{"a":"1.5"}"#, "a DOUBLE", r#"{"v":{}}"#),
+        (r#"{"a":"2025-07-27T10:08:09+02:00"}"#, "a TIMESTAMP", r#"{"v":{"a":"2025-07-27T08:08:09.000Z"}}"#),
+        (r#"{"a":1753610889}"#, "a TIMESTAMP", r#"{"v":{"a":"2025-07-27T10:08:09.000Z"}}"#),
+        (r#"{"a":"never"}"#, "a TIMESTAMP", r#"{"v":{}}"#),
+        (
+            r#"{"a":{"x":"bad","y":2},"b":true}"#,
+            "a STRUCT<x: INT, y: INT>, b BOOLEAN",
+            r#"{"v":{"a":{"y":2},"b":true}}"#,
+        ),
+        (r#"{"a":5}"#, "a STRUCT<x: INT>", r#"{"v":{}}"#),
+        (
+            r#"{"a":{"x":1,"y":"bad"},"b":{"z":null}}"#,
+            "a MAP<STRING, INT>, b MAP<STRING, INT>",
+            r#"{"v":{"b":{}}}"#,
+        ),
+        (r#"{"x":1,"y":2}"#, "MAP<STRING, INT>", r#"{"v":{"x":1,"y":2}}"#),
+        (r#"{"x":1,"y":2}"#, "struct<x: BIGINT>", r#"{"v":{"x":1}}"#),
+    ] {
+        assert_eq!(of(&json(text, schema)), format!("{expected} STRING"), "{text} as {schema}");
+    }
+    assert_eq!(of("from_json(to_json(st), 'x INT, y STRING').y"), "z STRING");
+    assert_eq!(of("from_json(none, 'a INT')"), "NULL Struct(\"a\": Int32)");
+    fails(&[
+        ("from_json(s, 'a TEXT')", "character 3: expected STRING, INT"),
+        ("from_json(s, s)", "from_json takes its schema as a text"),
+        ("from_json(s, 'a ARRAY<INT>')", "expected STRING"),
+    ]);
     fails(&[("l[3]", "no element 3"), ("element_at(l, 0)", "no element 0")]);
 }
 

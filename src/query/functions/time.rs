@@ -98,7 +98,7 @@ fn write(times: &TimestampMicrosecondArray, patterns: &ArrayRef) -> Result<Array
 ///
 /// # Errors
 /// When it is no time.
-fn time_of(text: &str) -> Result<Micros> {
+pub fn time_of(text: &str) -> Result<Micros> {
     let time = string_to_datetime(&Utc, text.trim());
     time.map(|time| time.timestamp_micros()).map_err(|_| {
         exec_datafusion_err!("'{text}' is no time: write it like 2025-07-27 10:08:09, or name its pattern")

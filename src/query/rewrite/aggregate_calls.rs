@@ -25,7 +25,7 @@ pub fn resolve(name: &str, function: &Function, arguments: &[Expr]) -> Option<Ex
         }
         ("percentile", [value, of]) => {
             let value = cast(value.clone(), double());
-            percentiles(of, |of| with(function, "percentile_cont", vec![value.clone(), of]))
+            percentiles(of, |of| with(function, "percentile", vec![value.clone(), of]))
         }
         ("median", [value]) => Some(with(function, "median", vec![cast(value.clone(), double())])),
         _ => None,

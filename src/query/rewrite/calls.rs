@@ -3,7 +3,7 @@
 use super::aggregate_calls;
 use super::scalar_calls::{self, field_name, int_literal};
 use super::syntax::{arguments, function, renamed, text};
-use datafusion::sql::sqlparser::ast::{Expr, UnaryOperator};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, UnaryOperator};
 
 /// Functions that have another name.
 const OTHER_NAMES: [(&str, &str); 15] = [
@@ -25,7 +25,7 @@ const OTHER_NAMES: [(&str, &str); 15] = [
 ];
 
 /// Functions that are something else in other words, and have no function of their name.
-const IN_OTHER_WORDS: [&str; 33] = [
+const IN_OTHER_WORDS: [&str; 32] = [
     "approx_count_distinct",
     "approx_percentile",
     "array_size",
@@ -53,7 +53,6 @@ const IN_OTHER_WORDS: [&str; 33] = [
     "median",
     "min_by",
     "mod",
-    "percentile",
     "percentile_approx",
     "sort_array",
     "string",
@@ -82,6 +81,15 @@ pub fn resolve(expression: &mut Expr) {
         Expr::RLike { negated, expr, pattern, .. } => {
             let test = function("rlike", vec![(**expr).clone(), (**pattern).clone()]);
             Some(if *negated { not(test) } else { test })
+        }
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            // `f(x).a` is `f(x)['a']`.
+            for access in access_chain {
+                if let AccessExpr::Dot(Expr::Identifier(name)) = access {
+                    *access = AccessExpr::Subscript(Subscript::Index { index: text(&name.value) });
+                }
+            }
+            None
         }
         Expr::UnaryOp { op: UnaryOperator::BangNot, expr } => Some(not((**expr).clone())),
         Expr::Struct { values, fields } if fields.is_empty() => {

@@ -35,9 +35,13 @@ pub fn renamed(function: &Function, name: &str) -> Function {
     Function { name: call(name, vec![]).name, ..function.clone() }
 }
 
-/// A call by another name with other arguments; its FILTER and the like stay.
+/// A call by another name with other arguments; its DISTINCT, FILTER and the like stay.
 pub fn with(function: &Function, name: &str, arguments: Vec<Expr>) -> Expr {
-    Expr::Function(Function { args: call("", arguments).args, ..renamed(function, name) })
+    let mut args = call("", arguments).args;
+    if let (FunctionArguments::List(new), FunctionArguments::List(old)) = (&mut args, &function.args) {
+        new.duplicate_treatment = old.duplicate_treatment;
+    }
+    Expr::Function(Function { args, ..renamed(function, name) })
 }
 
 /// The arguments of a call, where they are plain expressions.
