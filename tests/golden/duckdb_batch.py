@@ -1,29 +1,10 @@
 """Runs the batch queries of the golden pipelines on DuckDB: tasks (JSON) in, rows by case (JSON) out."""
 
-import datetime
-import decimal
 import json
-import math
 import sys
 
+import cells
 import duckdb
-
-
-def cell(value):
-    """A value as JSON: times as text in UTC, doubles that are no numbers as text."""
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(" ", "auto" if not value.microsecond or value.microsecond % 1000 else "milliseconds")
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, dict):
-        return {key: cell(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [cell(part) for part in value]
-    return value
 
 
 def kind(text):
@@ -45,7 +26,7 @@ def run(task):
         database.execute(f"CREATE TABLE \"{name}\" AS FROM read_csv('{file}', header = true)")
     result = database.execute(task["sql"])
     names = [column[0] for column in result.description]
-    return {"columns": names, "rows": [[cell(value) for value in row] for row in result.fetchall()]}
+    return {"columns": names, "rows": cells.rows(result.fetchall())}
 
 
 def answer(task):

@@ -18,7 +18,7 @@ fn spark_gives_the_same_rows() {
     assert!(agreeing >= AGREEING || chosen().is_some(), "only {agreeing} cases run on Spark");
     let tasks: Vec<_> = cases.iter().map(|case| Task::new(case, &case.sql, folder.path())).collect();
     let python = cache().join("spark-4.0.0/bin/python");
-    let answers = oracle::ask(&python, "spark/run.py", &tasks);
+    let answers = oracle::ask(&python, "golden/spark_stream.py", &tasks);
     each_case(|case| match (&case.settings.spark, &answers[&case.name]) {
         (Spark::Runs(_), Answer::Error { error }) => Err(format!("Spark: {error}")),
         (Spark::Runs(_), Answer::Rows(theirs)) => agrees(case, theirs),

@@ -1,9 +1,6 @@
 """Runs the golden pipelines on Spark Structured Streaming: tasks (JSON) in, rows by case (JSON) out."""
 
-import datetime
-import decimal
 import json
-import math
 import os
 import pathlib
 import sys
@@ -11,8 +8,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import cells
 from pyspark.errors import PySparkException
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 
 SETTINGS = {
     "spark.master": "local[2]",
@@ -24,25 +22,6 @@ SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
 }
-
-
-def cell(value):
-    """A value as JSON: times as text in UTC, doubles that are no numbers as text."""
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(" ", "auto" if not value.microsecond or value.microsecond % 1000 else "milliseconds")
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, Row):
-        return cell(value.asDict())
-    if isinstance(value, dict):
-        return {key: cell(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [cell(part) for part in value]
-    return value
 
 
 def schema(columns):
@@ -98,7 +77,7 @@ def run(spark, task, folder):
     query = sink.trigger(availableNow=True).start()
     query.awaitTermination()
     columns = result.columns
-    rows = [[cell(value) for value in row] for row in collect(spark.table("result"))]
+    rows = cells.rows(collect(spark.table("result")))
     return {"columns": columns, "rows": last_by(task["key"], columns, rows) if task["key"] else rows}
 
 
