@@ -85,6 +85,29 @@ impl DeadLetters for ToTopics {
     }
 }
 
+/// Late records in topics of their own, other dead letters elsewhere or nowhere.
+pub struct LateApart {
+    /// Where late records go.
+    pub late: ToTopics,
+    /// Where the others go; without a place they are counted only.
+    pub others: Option<Box<dyn DeadLetters>>,
+}
+
+impl DeadLetters for LateApart {
+    fn put(&mut self, letter: &DeadLetter<'_>) -> Result<()> {
+        match (&mut self.others, letter.reject.code) {
+            (_, Code::Late) => self.late.put(letter),
+            (Some(others), _) => others.put(letter),
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.late.settle()?;
+        self.others.as_mut().map_or(Ok(()), |others| others.settle())
+    }
+}
+
 /// Dead letters in a file.
 pub struct ToFile {
     path: PathBuf,

@@ -3,7 +3,7 @@
 use super::{ALL, SALES, Stage, at, integer};
 use crate::support::wait_for;
 use rdkafka::consumer::Consumer;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +24,26 @@ fn codes(letters: &[Value]) -> Vec<(&str, &str, i64)> {
             (letter["stage"].as_str().unwrap(), letter["code"].as_str().unwrap(), integer(letter, "offset"))
         })
         .collect()
+}
+
+/// The records of a topic with so many partitions, once there are so many.
+fn letters_in(stage: &Stage, (topic, partitions): (&str, i32), count: usize) -> Vec<OwnedMessage> {
+    let consumer = stage.consumer("letters");
+    let topic = stage.cluster.name(topic);
+    let mut from = TopicPartitionList::new();
+    (0..partitions).for_each(|number| from.add_partition_offset(&topic, number, Offset::Beginning).unwrap());
+    consumer.assign(&from).unwrap();
+    let mut letters = Vec::new();
+    wait_for("the dead letters", || {
+        letters.extend(consumer.poll(Duration::from_millis(50)).map(|letter| letter.unwrap().detach()));
+        (letters.len() == count).then_some(())
+    });
+    letters
+}
+
+fn headers(letter: &OwnedMessage) -> BTreeMap<String, String> {
+    let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+    letter.headers().unwrap().iter().map(|header| (header.key.to_string(), text(header.value))).collect()
 }
 
 #[test]
@@ -65,19 +85,9 @@ fn they_go_to_the_topic_of_dead_letters_as_they_were() {
     stage.put(SALES, 1, 2_000, Some(b"{oops"));
     stage.flush();
     stage.rows(&["--window", "10s", "--dead-letters", "topic"]);
-    let consumer = stage.consumer("letters");
-    let topic = stage.cluster.name("customer-transactions.dlq");
-    let mut from = TopicPartitionList::new();
-    (0..3).for_each(|partition| from.add_partition_offset(&topic, partition, Offset::Beginning).unwrap());
-    consumer.assign(&from).unwrap();
-    let letter = wait_for("the dead letter", || consumer.poll(Duration::from_millis(50))).unwrap();
+    let letter = &letters_in(&stage, ("customer-transactions.dlq", 3), 1)[0];
     assert_eq!((letter.key(), letter.payload()), (Some(&b"key"[..]), Some(&b"{oops"[..])));
-    let headers: BTreeMap<_, _> = letter
-        .headers()
-        .unwrap()
-        .iter()
-        .map(|header| (header.key.to_string(), String::from_utf8(header.value.unwrap().to_vec()).unwrap()))
-        .collect();
+    let headers = headers(letter);
     assert_eq!((headers["ecap.partition"].as_str(), headers["ecap.offset"].as_str()), ("1", "0"));
     assert_eq!((headers["ecap.code"].as_str(), headers["ecap.stage"].as_str()), ("MALFORMED_JSON", "decode"));
     assert_eq!(headers["ecap.topic"], stage.cluster.name(SALES));
@@ -129,6 +139,39 @@ fn late_records_are_kept_where_that_is_asked_for() {
     assert!(ended.err.contains("0 refused, 2 late"), "{ended:?}");
     assert_eq!(codes(&letters(&path)), [("window", "LATE", 3), ("window", "LATE", 5)]);
     stage.consume(&["--window", "10s", "--late", "dead-letter"]).fails(2, &["--dead-letters topic"]);
+}
+
+#[test]
+fn late_records_go_to_a_topic_of_their_own() {
+    let stage = Stage::with(&[at(1_000), at(21_000)]);
+    // Any topic that is there will do.
+    stage.cluster.create_topics(&["fraud-alerts"]);
+    let flags = ["--window", "10s", "--watermark", "5s", "--trigger", "0s", "--output-mode", "append"];
+    let mut query = stage.start(&[&flags[..], &["--late", "fraud-alerts"]].concat());
+    query.batches(2);
+    stage.put(SALES, 0, 22_000, Some(b"{oops"));
+    let late = [at(2_000), at(9_999)];
+    stage.sell(&late);
+    query.batches(3);
+    let letters = letters_in(&stage, ("fraud-alerts", 2), 2);
+    let ended = query.interrupt();
+    assert!(ended.err.contains("1 refused, 2 late"), "{ended:?}");
+    for letter in &letters {
+        let headers = headers(letter);
+        assert_eq!((headers["ecap.code"].as_str(), headers["ecap.stage"].as_str()), ("LATE", "window"));
+        let sale = &late[headers["ecap.offset"].parse::<usize>().unwrap() - 3];
+        assert_eq!((letter.key(), letter.payload()), (Some(&b"key"[..]), Some(sale.json().as_bytes())));
+        assert_eq!(letter.timestamp().to_millis(), Some(stage.base + sale.millis));
+    }
+}
+
+#[test]
+fn a_topic_for_late_records_has_to_be_there_and_be_another_one() {
+    let stage = Stage::with(&[at(1_000)]);
+    let late = |place: &str| stage.consume(&["--window", "10s", "--late", place]);
+    late("late-sales").fails(2, &["--late late-sales: the cluster has no such topic", "dead-letter"]);
+    late("fraud-alerts").fails(1, &["is not there", "ecap-topics create-topics"]);
+    late(SALES).fails(2, &["late records would come again", "another topic"]);
 }
 
 #[test]

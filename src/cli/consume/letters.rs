@@ -1,10 +1,13 @@
 //! The flags that say what becomes of records which cannot be used.
 
+use crate::catalog::Topic;
 use crate::cli::common::Settings;
 use crate::clock::SystemClock;
 use crate::engine::letters::DeadLetters;
+use crate::error::Fault;
 use crate::query::plan::StreamPlan;
-use crate::sink::letters::{ToFile, ToTopics};
+use crate::record::schema::Schema;
+use crate::sink::letters::{LateApart, ToFile, ToTopics};
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,39 +38,83 @@ impl std::str::FromStr for Where {
 }
 
 /// What becomes of late records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Late {
     /// They are counted.
-    #[default]
     Drop,
     /// They go where dead letters go.
     DeadLetter,
+    /// They go to a topic of their own.
+    Topic(String),
+}
+
+impl std::str::FromStr for Late {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "drop" => Self::Drop,
+            "dead-letter" => Self::DeadLetter,
+            "" => return Err(Error::usage("a topic has a name").hint("drop, dead-letter, or a topic")),
+            topic => Self::Topic(topic.into()),
+        })
+    }
+}
+
+impl Late {
+    /// Opens the topic of late records, if they have one of their own.
+    fn open(&self, read: &[&str], consumer: &str, settings: &Settings) -> Result<Option<ToTopics>> {
+        let Self::Topic(name) = self else { return Ok(None) };
+        let full = format!("{}{}", settings.prefix, settings.bare(name));
+        if read.contains(&full.as_str()) {
+            let message =
+                format!("--late {name}: the query reads this topic, and late records would come again");
+            return Err(Error::usage(message).hint("name another topic"));
+        }
+        // A topic need not be in the catalog: it takes any bytes.
+        let declared = settings.topic(name).ok().cloned();
+        let topic = declared.clone().unwrap_or_else(|| Topic::undeclared(&full, Schema::default()));
+        let topics = read.iter().map(|from| (*from, &topic));
+        match ToTopics::new(&settings.connection, topics, consumer) {
+            Err(error) if declared.is_none() && error.fault() == Fault::Failed => {
+                let error = Error::usage(format!("--late {name}: the cluster has no such topic"));
+                Err(error.hint("drop, dead-letter, or a topic that is there"))
+            }
+            opened => opened.map(Some),
+        }
+    }
 }
 
 impl Where {
-    /// Opens the place for the dead letters of a query.
+    /// Opens the places for the dead letters of a query and its late records.
     ///
     /// # Errors
-    /// A usage error when late records are to be kept nowhere; when the place cannot be opened.
+    /// A usage error when late records are to be kept nowhere; when a place cannot be opened.
     pub fn open(
         &self,
-        late: Late,
+        late: &Late,
         plan: &StreamPlan,
         settings: &Settings,
     ) -> Result<Option<Box<dyn DeadLetters>>> {
         let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.as_str()).collect();
         let consumer = format!("ecap-{}", settings.bare(topics.first().copied().unwrap_or_default()));
-        match self {
-            Self::Off if late == Late::DeadLetter => Err(Error::usage("--late dead-letter needs a place")
-                .hint("add --dead-letters topic, or --dead-letters ./dead-letters.ndjson")),
-            Self::Off => Ok(None),
-            Self::File(path) => Ok(Some(Box::new(ToFile::new(path, Arc::new(SystemClock), &consumer)?))),
+        let letters: Option<Box<dyn DeadLetters>> = match self {
+            Self::Off if *late == Late::DeadLetter => {
+                return Err(Error::usage("--late dead-letter needs a place")
+                    .hint("add --dead-letters topic, or --dead-letters ./dead-letters.ndjson"));
+            }
+            Self::Off => None,
+            Self::File(path) => Some(Box::new(ToFile::new(path, Arc::new(SystemClock), &consumer)?)),
             Self::Topic => {
                 let own = |topic: &&str| settings.topic(&format!("{topic}.dlq"));
                 let own: Vec<_> = topics.iter().map(own).collect::<Result<_>>()?;
                 let pairs = topics.iter().copied().zip(own);
-                Ok(Some(Box::new(ToTopics::new(&settings.connection, pairs, &consumer)?)))
+                Some(Box::new(ToTopics::new(&settings.connection, pairs, &consumer)?))
             }
-        }
+        };
+        Ok(match late.open(&topics, &consumer, settings)? {
+            Some(late) => Some(Box::new(LateApart { late, others: letters })),
+            None => letters,
+        })
     }
 }

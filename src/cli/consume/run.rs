@@ -93,8 +93,9 @@ pub struct RunArgs {
     /// Where records that cannot be used go: off (they are counted), topic (each topic's own .dlq), or a file
     #[arg(long, default_value = "off", value_name = "WHERE")]
     dead_letters: letters::Where,
-    /// What becomes of late records: drop (they are counted), or dead-letter
-    #[arg(long, value_enum, default_value_t)]
+    /// What becomes of late records: drop (they are counted), dead-letter (they go where those go), or the topic
+    /// that they go to
+    #[arg(long, default_value = "drop", value_name = "WHERE", add = crate::cli::topics::complete::topics())]
     late: letters::Late,
     /// The group under which lag tools see the positions [default: ecap- and the topic's name]
     #[arg(long, value_name = "GROUP")]
@@ -215,8 +216,8 @@ impl RunArgs {
                 (Time::Event, WatermarkPolicy::Partitions) => Policy::Partitions,
                 (Time::Event, WatermarkPolicy::Spark) => Policy::Spark,
             },
-            limits: Limits {
             max_skew: self.max_skew.0,
+            limits: Limits {
                 offsets: self.max_offsets_per_trigger.or(self.load.map(Load::offsets)),
                 bytes: self.max_bytes_per_trigger.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
                 rate_per_partition: self.max_rate_per_partition,
@@ -225,7 +226,7 @@ impl RunArgs {
             flush_at_end: self.flush_at_end,
             max_future: self.max_future.0,
             max_age: self.max_age.0,
-            keep_late: self.late == letters::Late::DeadLetter,
+            keep_late: self.late != letters::Late::Drop,
             fail_fast: self.fail_fast,
             quality: self.quality,
         }
@@ -235,7 +236,7 @@ impl RunArgs {
 impl RunArgs {
     /// Where each topic of the plan is read: its folder, or the broker.
     fn sources(&self, plan: &StreamPlan, settings: &Settings) -> Result<Vec<Box<dyn Source>>> {
-        let keys = self.dead_letters != letters::Where::Off;
+        let keys = self.dead_letters != letters::Where::Off || self.late != letters::Late::Drop;
         let bare = |topic: &str| settings.bare(topic).to_string();
         let folders = self.folders.open(plan, bare, self.fail_fast, keys)?;
         if folders.iter().any(Option::is_none) {
@@ -300,7 +301,7 @@ pub fn run(
     let sink = args.results.open(&shown, args.folders.folders(), is_continuous)?;
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
     let sources = args.sources(&plan, settings)?;
-    let letters = args.dead_letters.open(args.late, &plan, settings)?;
+    let letters = args.dead_letters.open(&args.late, &plan, settings)?;
     let around =
         Surroundings { sources, sink, letters, listener: shown.listener(), clock: Arc::new(SystemClock) };
     let mut engine = Engine::new(plan, options, around)?;
