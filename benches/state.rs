@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --profile dev --bench state [-- FILTER]` prints medians in milliseconds and their ratios.
 //! The "same" rows touch the same 1,000 groups batch after batch; the "any" rows touch 1,000 of all groups,
-//! so that memory which is in no cache is paid as well. The "whole" ratios are of a batch with its decoding.
+//! so that memory which is in no cache is paid as well. The "whole" ratios are of a batch with its decoding;
+//! "longest" is the longest of the batches with much state, "bytes" what the state takes for a group.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -54,12 +55,22 @@ fn sales(customers: impl Iterator<Item = usize>, salt: usize) -> Vec<String> {
     customers.map(sale).collect()
 }
 
-/// The sales as rows, with the columns that the query needs.
-fn decode(query: &Graph, sales: &[String]) -> RecordBatch {
-    let scan = &query.plan().scans[0];
+/// Events of these customers.
+fn events(customers: impl Iterator<Item = usize>, salt: usize) -> Vec<String> {
+    let event = |customer: usize| {
+        format!(
+            r#"{{"event_id":"{salt}","user_id":"customer_{customer:08}","session_id":"s","event_type":"view","timestamp":"1970-01-01T00:00:01Z"}}"#,
+        )
+    };
+    customers.map(event).collect()
+}
+
+/// The records as rows, with the columns that the query needs of its topic number `scan`.
+fn decode(query: &Graph, scan: usize, records: &[String]) -> RecordBatch {
+    let scan = &query.plan().scans[scan];
     let mut intake = Intake::new(&scan.topic, scan.columns.clone(), &scan.time).expect("has columns");
-    for (offset, sale) in (0i64..).zip(sales) {
-        let value = Some(sale.as_bytes());
+    for (offset, record) in (0i64..).zip(records) {
+        let value = Some(record.as_bytes());
         let record =
             SourceRecord { partition: 0, offset, timestamp: 1_000_000, key: None, value, in_file: None };
         intake.take(&record).expect("valid");
@@ -69,6 +80,18 @@ fn decode(query: &Graph, sales: &[String]) -> RecordBatch {
     decoded.remove(0).rows
 }
 
+/// Opens a group for each of these customers.
+fn fill(query: &mut Graph, mode: OutputMode, customers: impl Iterator<Item = usize>) {
+    let customers: Vec<usize> = customers.collect();
+    for customers in customers.chunks(50_000) {
+        let batch = decode(query, 0, &sales(customers.iter().copied(), 0));
+        query.push(0, &batch).expect("aggregates");
+        query.advance(0, mode).expect("shows");
+        query.take_results();
+    }
+    assert_eq!(query.kept().sum::<usize>(), customers.len(), "all are open");
+}
+
 /// Milliseconds of a batch: for decoding it, and for the rest. Medians, and the longest of the rest.
 struct Cost {
     decoding: f64,
@@ -76,13 +99,16 @@ struct Cost {
     longest: f64,
 }
 
-fn run(query: &mut Graph, mode: OutputMode, batches: impl Iterator<Item = Vec<String>>) -> Cost {
+/// Batches of the query's last topic: of a join, the one whose rows meet those that are kept.
+fn run(query: &mut Graph, mode: OutputMode, batches: impl Iterator<Item = Vec<usize>>) -> Cost {
+    let scan = query.plan().scans.len() - 1;
     let (mut decoding, mut rest) = (Vec::new(), Vec::new());
-    for sales in batches {
+    for (customers, salt) in batches.zip(1..) {
+        let records = if scan == 0 { sales } else { events }(customers.into_iter(), salt);
         let start = Instant::now();
-        let batch = decode(query, &sales);
+        let batch = decode(query, scan, &records);
         let decoded = start.elapsed().as_secs_f64() * 1e3;
-        query.push(0, &batch).expect("aggregates");
+        query.push(scan, &batch).expect("aggregates");
         query.advance(0, mode).expect("shows");
         query.take_results();
         decoding.push(decoded);
@@ -95,31 +121,31 @@ fn run(query: &mut Graph, mode: OutputMode, batches: impl Iterator<Item = Vec<St
 }
 
 fn measure(name: &str, sql: &str, mode: OutputMode) {
-    let same = || (1..=BATCHES).map(|salt| sales((0..ROWS).map(|row| row * 997), salt));
-    let alone = run(&mut graph(sql), mode, same());
+    let own = || (0..ROWS).map(|row| row * 997);
+    let same = || (0..BATCHES).map(|_| own().collect());
+    let mut alone = graph(sql);
+    fill(&mut alone, mode, own());
+    let alone = run(&mut alone, mode, same());
 
     let mut many = graph(sql);
-    for part in 0..GROUPS / 50_000 {
-        let batch = decode(&many, &sales(part * 50_000..(part + 1) * 50_000, 0));
-        many.push(0, &batch).expect("aggregates");
-        many.advance(0, mode).expect("shows");
-        many.take_results();
-    }
-    assert_eq!(many.kept().sum::<usize>(), GROUPS, "all are open");
+    fill(&mut many, mode, 0..GROUPS);
+    let memory = many.memory().sum::<usize>() / GROUPS;
     let same = run(&mut many, mode, same());
-    let any = |salt: usize| (0..ROWS).map(move |row| (row * 7_919 + salt * 104_729) % GROUPS);
-    let any = run(&mut many, mode, (1..=BATCHES).map(|salt| sales(any(salt), salt + BATCHES)));
+    let any = |batch: usize| (0..ROWS).map(move |row| (row * 7_919 + batch * 104_729) % GROUPS);
+    let any = run(&mut many, mode, (1..=BATCHES).map(|batch| any(batch).collect()));
     let mode = format!("{mode:?}").to_lowercase();
     print!("{name:<22} {mode:<7} {:>8.2} {:>8.2} {:>8.2}", alone.decoding, alone.rest, same.rest);
     print!(" {:>6.2} {:>8.2} {:>6.2}", same.rest / alone.rest, any.rest, any.rest / alone.rest);
     let whole = |cost: &Cost| (alone.decoding + cost.rest) / (alone.decoding + alone.rest);
-    println!(" {:>10.2} {:>10.2} {:>9.1}", whole(&same), whole(&any), any.longest);
+    print!(" {:>10.2} {:>10.2}", whole(&same), whole(&any));
+    println!(" {:>9.1} {memory:>6}", same.longest.max(any.longest));
 }
 
 fn main() {
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     print!("{:<22} {:<7} {:>8} {:>8} {:>8} {:>6}", "", "mode", "decoding", "alone", "same", "×");
-    println!(" {:>8} {:>6} {:>10} {:>10} {:>9}", "any", "×", "whole same", "whole any", "longest");
+    print!(" {:>8} {:>6} {:>10} {:>10}", "any", "×", "whole same", "whole any");
+    println!(" {:>9} {:>6}", "longest", "bytes");
     let windows =
         [("", "window(_timestamp, '1 hour')"), ("sessions: ", "session_window(_timestamp, '1 hour')")];
     for (kind, window) in windows {
@@ -138,5 +164,16 @@ fn main() {
     if "deduplication".contains(&filter) {
         let sql = "SELECT DISTINCT ON (customer_id) customer_id, _timestamp FROM `customer-transactions`";
         measure("deduplication", sql, OutputMode::Append);
+    }
+    for kind in ["INNER", "LEFT"] {
+        let name = format!("{} join", kind.to_lowercase());
+        let sql = format!(
+            "SELECT s.customer_id, s.final_amount, e.event_type FROM `customer-transactions` s {kind} JOIN \
+             `user-events` e ON s.customer_id = e.user_id AND e.timestamp BETWEEN \
+             s._timestamp - INTERVAL 1 HOUR AND s._timestamp + INTERVAL 1 HOUR"
+        );
+        if name.contains(&filter) {
+            measure(&name, &sql, OutputMode::Append);
+        }
     }
 }
