@@ -153,6 +153,24 @@ proptest! {
     }
 
     #[test]
+    fn first_and_last_without_an_order_go_by_the_order_in_which_visits_came(
+        visits in visits(), course in course(), updates in any::<bool>(),
+    ) {
+        let sql = "SELECT session_window.start AS s, session_window.end AS e, customer_id, \
+                   first_value(_timestamp) AS f, last_value(_timestamp) AS l FROM `customer-transactions` \
+                   GROUP BY session_window(_timestamp, '2 seconds'), customer_id";
+        let mode = if updates { OutputMode::Update } else { OutputMode::Append };
+        let mut visits = visits;
+        visits.sort_unstable();
+        for batch in run(sql, &visits, Course { mode, ..course }) {
+            for row in 0..batch.num_rows() {
+                prop_assert_eq!(millis(&batch, 3, row), millis(&batch, 0, row));
+                prop_assert_eq!(millis(&batch, 4, row), millis(&batch, 1, row) - 2_000);
+            }
+        }
+    }
+
+    #[test]
     fn each_key_comes_once(visits in visits(), course in course()) {
         let sql = "SELECT DISTINCT ON (customer_id, final_amount) customer_id, final_amount, _timestamp \
                    FROM `customer-transactions`";

@@ -149,6 +149,41 @@ proptest! {
     }
 
     #[test]
+    fn first_and_last_without_an_order_go_by_the_order_in_which_rows_came(
+        sales in sales(10), per_batch in 1usize..12,
+        courses in prop::collection::vec((0u8..3, any::<bool>()), 200),
+    ) {
+        let sql = "SELECT window.start AS s, product_category AS k, first_value(quantity) AS f, \
+                   last_value(quantity) AS l FROM `customer-transactions` \
+                   GROUP BY window(_timestamp, '5 seconds'), product_category";
+        let new = || Graph::new(
+            StreamPlan::new(sql, &Catalog::built_in().expect("valid"), "", None).expect("plans"), Duration::ZERO,
+        ).expect("fits");
+        let (mut query, mut snapshots, mut wanted) = (new(), vec![], BTreeMap::new());
+        for (batch, (mode, restarts)) in sales.chunks(per_batch).zip(courses) {
+            push(&mut query, batch);
+            for sale in batch {
+                let group = groups_of(sale, 5_000, 5_000).next().expect("one");
+                wanted.entry(group).or_insert((sale.3, sale.3)).1 = sale.3;
+            }
+            let mode = [OutputMode::Append, OutputMode::Update, OutputMode::Complete][usize::from(mode)];
+            query.advance(i64::MIN, mode).expect("shows");
+            for (group, values) in shown(&query.take_results()) {
+                let (first, last) = wanted[&group];
+                prop_assert_eq!(values, format!("{first} {last}"));
+            }
+            if restarts {
+                snapshots.push(query.snapshot().expect("saves"));
+                query = new();
+                query.restore(snapshots.clone()).expect("its own state");
+            }
+        }
+        query.advance(i64::MAX, OutputMode::Append).expect("closes");
+        let wanted = wanted.into_iter().map(|(group, (first, last))| (group, format!("{first} {last}")));
+        prop_assert_eq!(shown(&query.take_results()), wanted.collect());
+    }
+
+    #[test]
     fn state_outlives_a_change_of_mode(
         sales in sales(10), (size, slide) in size_and_slide(), per_batch in 1usize..12,
         courses in prop::collection::vec((0u8..3, any::<bool>(), any::<bool>()), 200),
@@ -182,6 +217,21 @@ proptest! {
         query.advance(i64::MAX, OutputMode::Append).expect("closes");
         prop_assert_eq!(shown(&query.take_results()), expected(&sales, size, slide));
         prop_assert_eq!(query.kept().sum::<usize>(), 0, "nothing is kept of what is over");
+    }
+}
+
+#[test]
+fn state_takes_memory_while_it_is_kept() {
+    let sales: Vec<Sale> = (0..20_000).map(|n| (n % 1_000, (n % 200) as u8, 1, n)).collect();
+    for mode in [OutputMode::Append, OutputMode::Update] {
+        let mut query = graph(10_000, 10_000);
+        let memory = |query: &Graph| query.memory().sum::<usize>();
+        let before = memory(&query);
+        push(&mut query, &sales);
+        query.advance(i64::MIN, mode).expect("shows");
+        assert!((before + 10_000..1_000_000).contains(&memory(&query)), "{mode:?} {}", memory(&query));
+        query.advance(i64::MAX, mode).expect("closes");
+        assert!(memory(&query) <= before + 1_000, "{mode:?} {}", memory(&query));
     }
 }
 

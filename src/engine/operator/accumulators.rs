@@ -2,6 +2,7 @@
 
 use super::by_group::ByGroup;
 use super::distinct::DistinctCount;
+use super::first_last::FirstLast;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
@@ -19,6 +20,9 @@ pub struct Accumulators {
 fn accumulator(aggregate: &Arc<AggregateFunctionExpr>, lasting: bool) -> Result<Box<dyn GroupsAccumulator>> {
     if DistinctCount::serves(aggregate) {
         return Ok(Box::new(DistinctCount::new(aggregate)?));
+    }
+    if FirstLast::serves(aggregate) {
+        return Ok(Box::new(FirstLast::new(aggregate)?));
     }
     if !aggregate.groups_accumulator_supported() || lasting && ByGroup::serves_lasting(aggregate) {
         return Ok(Box::new(ByGroup::new(aggregate.clone())));

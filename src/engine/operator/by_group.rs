@@ -22,11 +22,7 @@ impl ByGroup {
     /// Whether the accumulator for all groups of `aggregate` looks at all of them in each call: then this
     /// one is better for groups that last. For a few groups it is the slower one.
     pub fn serves_lasting(aggregate: &AggregateFunctionExpr) -> bool {
-        match aggregate.fun().name() {
-            "first_value" | "last_value" => true,
-            "min" | "max" => aggregate.field().data_type().is_nested(),
-            _ => false,
-        }
+        matches!(aggregate.fun().name(), "min" | "max") && aggregate.field().data_type().is_nested()
     }
 
     /// No groups yet.

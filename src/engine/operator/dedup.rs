@@ -1,6 +1,8 @@
 //! Deduplication: the first row of each key passes, the others do not, until the watermark has passed the
 //! time for which a key is remembered.
 
+use super::key_map::KeyMap;
+use super::keys::{Key, KeyMaker};
 use super::{Operator, Part, Pushed, Snapshot};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
@@ -10,24 +12,33 @@ use arrow::array::{
 };
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
-use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, internal_datafusion_err};
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// So many notes are kept in any case.
+const FEW: usize = 1_024;
 
 /// The keys that were seen, and until when each is remembered.
 pub struct Dedup {
     spec: Arc<DedupSpec>,
     /// How long a key is remembered behind its row's time, in microseconds.
     delay: Micros,
-    rows: RowConverter,
-    seen: HashMap<Arc<[u8]>, Micros>,
-    /// The same keys by the time at which they are forgotten.
-    expiring: BTreeMap<Micros, Vec<Arc<[u8]>>>,
-    /// Keys that no snapshot gave yet.
-    unsaved: Vec<Arc<[u8]>>,
+    maker: KeyMaker,
+    seen: KeyMap<Seen>,
+    /// When keys with a hash are forgotten.
+    expiring: BinaryHeap<Reverse<(Micros, u64)>>,
+    /// The hashes of keys that no snapshot gave yet.
+    unsaved: Vec<u64>,
     watermark: Micros,
+}
+
+/// What is known of a key.
+struct Seen {
+    until: Micros,
+    saved: bool,
 }
 
 impl Dedup {
@@ -36,22 +47,30 @@ impl Dedup {
     /// # Errors
     /// When keys are of a type that cannot be compared.
     pub fn new(spec: Arc<DedupSpec>, delay: Duration) -> Result<Self> {
-        let fields = spec.key_types()?.into_iter().map(SortField::new).collect();
+        let maker = KeyMaker::new(spec.key_types()?)?;
         Ok(Self {
             delay: if spec.time_is_key { 0 } else { delay.as_micros() as Micros },
             spec,
-            rows: RowConverter::new(fields)?,
-            seen: HashMap::new(),
-            expiring: BTreeMap::new(),
+            maker,
+            seen: KeyMap::default(),
+            expiring: BinaryHeap::new(),
             unsaved: Vec::new(),
             watermark: Micros::MIN,
         })
     }
 
-    fn remember(&mut self, key: &[u8], until: Micros) {
-        let key: Arc<[u8]> = key.into();
-        self.seen.insert(key.clone(), until);
-        self.expiring.entry(until).or_default().push(key);
+    fn remember(&mut self, key: Key<'_>, seen: Seen) {
+        self.expiring.push(Reverse((seen.until, key.hash)));
+        self.seen.set(key, seen);
+    }
+
+    /// Notes that no snapshot gave a key yet. Without snapshots the notes do not outgrow the keys.
+    fn note_unsaved(&mut self, hash: u64) {
+        self.unsaved.push(hash);
+        if self.unsaved.len() > 2 * self.seen.len() + FEW {
+            let seen = &mut self.seen;
+            self.unsaved.retain(|hash| seen.find_mut(*hash, |seen| !seen.saved).is_some());
+        }
     }
 
     fn restore_keys(&mut self, rows: &RecordBatch) -> Result<()> {
@@ -59,21 +78,20 @@ impl Dedup {
             return Err(internal_datafusion_err!("the keys of a snapshot have another form"));
         };
         let until = until.as_primitive::<TimestampMicrosecondType>();
-        for (key, until) in keys.as_binary::<i32>().iter().zip(until.iter()) {
-            if let (Some(key), Some(until)) = (key, until) {
-                self.remember(key, until);
+        for (bytes, until) in keys.as_binary::<i32>().iter().zip(until.iter()) {
+            if let (Some(bytes), Some(until)) = (bytes, until) {
+                self.remember(Key::of(bytes), Seen { until, saved: true });
             }
         }
         Ok(())
     }
 
     fn forget(&mut self) {
-        while let Some(first) = self.expiring.first_entry()
-            && *first.key() <= self.watermark
+        while let Some(Reverse((until, hash))) = self.expiring.peek().copied()
+            && until <= self.watermark
         {
-            for key in first.remove() {
-                self.seen.remove(&key);
-            }
+            self.expiring.pop();
+            self.seen.take_hashed(hash, |seen| seen.until == until);
         }
     }
 }
@@ -81,19 +99,22 @@ impl Dedup {
 impl Operator for Dedup {
     fn push(&mut self, _: usize, rows: &RecordBatch) -> Result<Pushed> {
         let (keys, times) = self.spec.evaluate(rows)?;
-        let keys = self.rows.convert_columns(&keys)?;
+        let keys = self.maker.keys(&keys)?;
+        let known = self.seen.get_all((0..rows.num_rows()).map(|row| keys.key(row)));
+        let known: Vec<bool> = known.iter().map(Option::is_some).collect();
         let times = times.as_primitive::<TimestampMicrosecondType>();
         let (mut late, mut first) = (0, Vec::with_capacity(rows.num_rows()));
-        for (row, key) in keys.iter().enumerate() {
+        for (row, known) in known.into_iter().enumerate() {
             // A row without a time is remembered from where event time stands.
             let time = if times.is_valid(row) { times.value(row) } else { self.watermark.saturating_add(1) };
             let is_late = time <= self.watermark;
             late += u64::from(is_late);
-            let passes = !is_late && !self.seen.contains_key(key.as_ref());
+            let passes = !is_late && !known && self.seen.get(keys.key(row)).is_none();
             first.push(passes);
             if passes {
-                self.remember(key.as_ref(), time.saturating_add(self.delay));
-                self.unsaved.push(key.as_ref().into());
+                let until = time.saturating_add(self.delay);
+                self.remember(keys.key(row), Seen { until, saved: false });
+                self.note_unsaved(keys.key(row).hash);
             }
         }
         let rows = filter_record_batch(rows, &BooleanArray::from(first))?;
@@ -115,17 +136,18 @@ impl Operator for Dedup {
     }
 
     fn memory(&self) -> usize {
-        let key = self.seen.keys().next().map_or(0, |key| key.len());
-        self.seen.capacity() * (key + size_of::<(Arc<[u8]>, Micros, Arc<[u8]>)>())
+        let expiring = self.expiring.capacity() * size_of::<Reverse<(Micros, u64)>>();
+        self.seen.memory() + expiring + self.unsaved.capacity() * size_of::<u64>()
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut keys = BinaryBuilder::new();
         let mut until = Vec::new();
-        for key in self.unsaved.drain(..) {
-            if let Some(time) = self.seen.get(&key) {
-                keys.append_value(&key);
-                until.push(*time);
+        for hash in self.unsaved.drain(..) {
+            while let Some(entry) = self.seen.find_entry_mut(hash, |seen| !seen.saved) {
+                entry.value.saved = true;
+                keys.append_value(entry.key());
+                until.push(entry.value.until);
             }
         }
         let columns: Vec<ArrayRef> =

@@ -3,14 +3,13 @@
 use super::Snapshot;
 use super::accumulators::Accumulators;
 use super::groups::Groups;
-use super::session::Keys;
+use super::keys::{KeyMaker, Keys};
 use super::state_rows::{Place, StateRows};
 use crate::clock::Micros;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::functions::time_type;
-use arrow::array::{AsArray, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
-use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +20,8 @@ pub struct Frozen {
     pub spec: Arc<AggregateSpec>,
     /// The rows.
     pub rows: StateRows,
-    converter: RowConverter,
+    /// Makes bytes of the groups' keys.
+    pub maker: KeyMaker,
 }
 
 impl Frozen {
@@ -30,39 +30,44 @@ impl Frozen {
     /// # Errors
     /// When keys are of a type that cannot be compared.
     pub fn new(spec: Arc<AggregateSpec>) -> Result<Self> {
-        let keys = spec.keys.fields().iter();
-        let converter =
-            RowConverter::new(keys.map(|field| SortField::new(field.data_type().clone())).collect())?;
+        let maker = KeyMaker::new(spec.keys.fields().iter().map(|field| field.data_type().clone()))?;
         let pane = Arc::new(Field::new("pane", time_type(), false));
         let fields: Vec<_> = spec.state.fields().iter().cloned().chain([pane]).collect();
-        Ok(Self { spec, rows: StateRows::new(Arc::new(Schema::new(fields))), converter })
+        Ok(Self { spec, rows: StateRows::new(Arc::new(Schema::new(fields))), maker })
     }
 
-    /// Adds groups of a pane; gives the number of their batch.
-    pub fn add(&mut self, pane: Micros, state: &RecordBatch) -> Result<u32> {
+    /// Adds groups of a pane; gives their batch, and its number.
+    pub fn add(&mut self, pane: Micros, state: &RecordBatch) -> Result<(u32, RecordBatch)> {
         let mut columns = state.columns().to_vec();
         columns.push(Arc::new(TimestampMicrosecondArray::from_value(pane, state.num_rows())));
-        Ok(self.rows.add(RecordBatch::try_new(self.rows.schema().clone(), columns)?))
+        let rows = RecordBatch::try_new(self.rows.schema().clone(), columns)?;
+        Ok((self.rows.add(rows.clone()), rows))
     }
 
     /// The keys of groups, to be compared.
-    pub fn keys(&self, state: &RecordBatch) -> Result<Keys> {
-        let width = self.spec.keys.fields().len();
-        let keys = (width > 0).then(|| self.converter.convert_columns(&state.columns()[..width]));
-        Ok(Keys(keys.transpose()?))
+    pub fn keys(&self, groups: &RecordBatch) -> Result<Keys> {
+        self.maker.keys(&groups.columns()[..self.maker.width()])
     }
 
-    /// Merges groups with older rows of theirs, which go out of use: `of[n]` is the group of `older[n]`.
-    pub fn replace(&mut self, older: &[Place], of: &[usize], state: &RecordBatch) -> Result<RecordBatch> {
-        let (width, count) = (self.spec.keys.fields().len(), state.num_rows());
+    /// Groups merged with older rows of theirs: `of[n]` is the group of `older[n]`.
+    pub fn merge_older(&self, older: &[Place], of: &[usize], state: &RecordBatch) -> Result<RecordBatch> {
+        let (width, count) = (self.maker.width(), state.num_rows());
         let mut all = Accumulators::new(&self.spec)?;
-        all.merge(&self.rows.take(older)?.columns()[width..], of, count)?;
+        all.merge(self.rows.take_columns(older, width..state.num_columns())?.columns(), of, count)?;
         let each: Vec<usize> = (0..count).collect();
         all.merge(&state.columns()[width..], &each, count)?;
-        self.rows.drop_rows(older);
         let mut columns = state.columns()[..width].to_vec();
         columns.extend(all.take_state()?);
         Ok(RecordBatch::try_new(self.spec.state.clone(), columns)?)
+    }
+
+    /// The keys and values of groups that have one row each.
+    pub fn values(&self, groups: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+        let (keys, states) = groups.columns().split_at(self.maker.width());
+        let mut values = Accumulators::new(&self.spec)?;
+        let each: Vec<usize> = (0..groups.num_rows()).collect();
+        values.merge(&states[..states.len() - 1], &each, each.len())?;
+        Ok((keys.to_vec(), values.take_values()?))
     }
 
     /// Rows merged into one of each group.

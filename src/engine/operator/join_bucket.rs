@@ -2,14 +2,13 @@
 
 use super::join_index::Index;
 use super::join_side::Arrived;
+use super::state_rows::owned;
 use crate::clock::Micros;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute;
-use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
 /// Batches larger than this are not merged with later ones.
 const LARGE: usize = 4 << 20;
@@ -63,8 +62,7 @@ impl Bucket {
             }
         }
         let rows = compute::take_record_batch(&arrived.rows, &UInt32Array::from(positions))?;
-        let columns = rows.columns().iter().map(owned).collect();
-        self.append(RecordBatch::try_new(rows.schema(), columns)?)
+        self.append(owned(rows)?)
     }
 
     /// Appends a batch. Small ones are merged so that there are few, and each row is copied seldom.
@@ -173,14 +171,5 @@ impl Bucket {
     pub fn all_saved(&mut self) {
         self.saved = self.times.len();
         self.newly_matched.clear();
-    }
-}
-
-/// A view into buffers would keep a whole input batch alive.
-fn owned(column: &ArrayRef) -> ArrayRef {
-    match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
-        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
-        _ => column.clone(),
     }
 }

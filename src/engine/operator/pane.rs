@@ -2,12 +2,14 @@
 
 use super::frozen::Frozen;
 use super::groups::Groups;
+use super::keyed_rows::KeyedRows;
+use super::keys::Key;
 use super::state_rows::Place;
 use crate::clock::Micros;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::RecordBatch;
 use datafusion::common::Result;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many frozen batches are merged into one, where all of them are read again and again.
 const MANY: usize = 8;
@@ -16,22 +18,26 @@ const MANY: usize = 8;
 pub struct Pane {
     start: Micros,
     live: Option<Groups>,
-    /// The frozen batches.
-    batches: BTreeSet<u32>,
-    /// Where the one frozen row of each group is. Without it a group may have a row in each batch, and all
-    /// rows are in use.
-    index: Option<HashMap<Box<[u8]>, Place>>,
+    held: Held,
+}
+
+/// The frozen rows of a pane.
+enum Held {
+    /// The numbers of batches. A group may have a row in each, and all rows are in use.
+    Batches(BTreeSet<u32>),
+    /// Where the one row of each group stands.
+    Groups(KeyedRows<Place>),
 }
 
 impl Pane {
     /// The pane that begins at `start`.
     pub fn new(start: Micros) -> Self {
-        Self { start, live: None, batches: BTreeSet::new(), index: None }
+        Self { start, live: None, held: Held::Batches(BTreeSet::new()) }
     }
 
     /// Goes on with these frozen batches, and the rows of them that are in use.
     pub fn restore(&mut self, batches: &BTreeMap<u32, BTreeSet<u32>>, frozen: &mut Frozen) -> Result<()> {
-        self.batches.extend(batches.keys());
+        self.held = Held::Batches(batches.keys().copied().collect());
         if batches.iter().all(|(number, live)| frozen.places(*number).count() == live.len()) {
             return Ok(());
         }
@@ -41,11 +47,11 @@ impl Pane {
 
     /// Aggregates rows of this pane.
     pub fn update(&mut self, spec: &AggregateSpec, rows: &Evaluated) -> Result<()> {
-        let live = match &mut self.live {
-            Some(live) => live,
+        let live = match (&mut self.live, &self.held) {
+            (Some(live), _) => live,
             // With an index it is frozen after each batch.
-            none if self.index.is_some() => none.insert(Groups::new(spec)?),
-            none => none.insert(Groups::lasting(spec)?),
+            (none, Held::Groups(_)) => none.insert(Groups::new(spec)?),
+            (none, Held::Batches(_)) => none.insert(Groups::lasting(spec)?),
         };
         if !spec.sorted_input {
             return live.update(rows);
@@ -57,131 +63,131 @@ impl Pane {
 
     /// Makes sure that single groups can be found: O(groups) at the first call, and O(1) then.
     pub fn index(&mut self, frozen: &mut Frozen) -> Result<()> {
-        if self.index.is_some() {
-            return Ok(());
-        }
-        let places = self.batches.iter().flat_map(|number| frozen.places(*number)).collect();
+        let Held::Batches(batches) = &self.held else { return Ok(()) };
+        let places = batches.iter().flat_map(|number| frozen.places(*number)).collect();
         self.index_rows(places, frozen)
     }
 
     fn index_rows(&mut self, places: Vec<Place>, frozen: &mut Frozen) -> Result<()> {
         let rows = frozen.rows.take(&places)?;
         let keys = frozen.keys(&rows)?;
-        let own = |row: usize| Box::from(keys.of(row as u32));
-        let index: HashMap<_, _> = places.iter().enumerate().map(|(row, place)| (own(row), *place)).collect();
-        if index.len() == places.len() {
-            self.index = Some(index);
-            return Ok(());
+        let mut groups = KeyedRows::default();
+        for (row, place) in places.iter().enumerate() {
+            groups.by_key.set(keys.key(row), *place);
         }
-        // Some group has several rows.
-        let state = frozen.merged(&[rows])?.take_state(&frozen.spec)?;
-        self.forget(frozen);
-        self.index = Some(HashMap::new());
-        self.add(&state, frozen)
+        if groups.by_key.len() < places.len() {
+            // Some group has several rows.
+            let state = frozen.merged(&[rows])?.take_state(&frozen.spec)?;
+            self.forget(frozen);
+            self.held = Held::Groups(KeyedRows::default());
+            return self.add(&state, frozen).map(|_| ());
+        }
+        if let Held::Batches(batches) = &self.held {
+            batches.iter().for_each(|number| groups.added(*number, &frozen.rows));
+        }
+        self.held = Held::Groups(groups);
+        Ok(())
     }
 
-    /// Freezes the live part; gives what it was: what changed since the last freeze.
+    /// Freezes the live part; gives the rows that are frozen now for the groups that it had.
     pub fn freeze(&mut self, frozen: &mut Frozen) -> Result<Option<RecordBatch>> {
         let Some(mut live) = self.live.take().filter(|live| !live.is_empty()) else { return Ok(None) };
         let state = live.take_state(&frozen.spec)?;
-        self.add(&state, frozen)?;
-        Ok(Some(state))
+        self.add(&state, frozen).map(Some)
     }
 
     /// Adds frozen rows, one of each group. With an index they take the place of older ones. O(rows).
-    fn add(&mut self, state: &RecordBatch, frozen: &mut Frozen) -> Result<()> {
-        let Some(index) = &mut self.index else {
-            self.batches.insert(frozen.add(self.start, state)?);
-            return Ok(());
+    fn add(&mut self, state: &RecordBatch, frozen: &mut Frozen) -> Result<RecordBatch> {
+        let groups = match &mut self.held {
+            Held::Batches(batches) => {
+                let (number, rows) = frozen.add(self.start, state)?;
+                batches.insert(number);
+                return Ok(rows);
+            }
+            Held::Groups(groups) => groups,
         };
         let keys = frozen.keys(state)?;
-        let rows = 0..state.num_rows() as u32;
-        let known = rows.clone().filter_map(|row| Some((*index.get(keys.of(row))?, row as usize)));
+        let each = 0..state.num_rows();
+        let known = groups.by_key.get_all(each.clone().map(|row| keys.key(row)));
+        let known = known.into_iter().enumerate().filter_map(|(row, place)| Some((*place?, row)));
         let (older, of): (Vec<Place>, Vec<usize>) = known.unzip();
-        let number = match older.is_empty() {
+        let (number, rows) = match older.is_empty() {
             true => frozen.add(self.start, state)?,
-            false => {
-                let state = frozen.replace(&older, &of, state)?;
-                frozen.add(self.start, &state)?
-            }
+            false => frozen.add(self.start, &frozen.merge_older(&older, &of, state)?)?,
         };
-        for row in rows {
-            index.insert(keys.of(row).into(), (number, row));
+        for row in each {
+            groups.by_key.set(keys.key(row), (number, row as u32));
         }
-        self.batches.insert(number);
-        Ok(())
+        groups.drop_rows(&older, &mut frozen.rows);
+        groups.added(number, &frozen.rows);
+        Ok(rows)
     }
 
-    /// Writes the frozen rows anew, in one batch, when there are many batches, or few of their rows in use.
-    pub fn compact(&mut self, frozen: &mut Frozen) -> Result<()> {
-        let Some(index) = &mut self.index else {
-            if self.batches.len() < MANY {
-                return Ok(());
+    /// Writes frozen rows anew where there are many batches, or few of their rows in use; `changed` rows were
+    /// added since the last call.
+    pub fn compact(&mut self, frozen: &mut Frozen, changed: usize) -> Result<()> {
+        match &mut self.held {
+            Held::Groups(groups) => groups.tidy(&mut frozen.rows, &frozen.maker, changed),
+            Held::Batches(batches) if batches.len() < MANY => Ok(()),
+            Held::Batches(_) => {
+                let state = frozen.merged(&self.frozen_rows(frozen)?)?.take_state(&frozen.spec)?;
+                self.forget(frozen);
+                self.add(&state, frozen).map(|_| ())
             }
-            let state = frozen.merged(&self.frozen_rows(frozen)?)?.take_state(&frozen.spec)?;
-            self.forget(frozen);
-            return self.add(&state, frozen);
-        };
-        self.batches.retain(|number| frozen.rows.batch(*number).is_some());
-        if !frozen.rows.is_sparse(&self.batches) {
-            return Ok(());
         }
-        let mut places: Vec<&mut Place> = index.values_mut().collect();
-        places.sort_unstable();
-        let rows = frozen.rows.take(&places.iter().map(|place| **place).collect::<Vec<_>>())?;
-        for number in std::mem::take(&mut self.batches) {
-            frozen.rows.remove(number);
-        }
-        let number = frozen.rows.add(rows);
-        self.batches.insert(number);
-        places.into_iter().zip(0..).for_each(|(place, row)| *place = (number, row));
-        Ok(())
     }
 
     /// Drops what is frozen.
     pub fn forget(&mut self, frozen: &mut Frozen) {
-        self.index = None;
-        for number in std::mem::take(&mut self.batches) {
-            frozen.rows.remove(number);
+        self.batches().iter().for_each(|number| frozen.rows.remove(*number));
+        self.held = Held::Batches(BTreeSet::new());
+    }
+
+    fn batches(&self) -> &BTreeSet<u32> {
+        match &self.held {
+            Held::Batches(batches) => batches,
+            Held::Groups(groups) => groups.batches(),
         }
     }
 
     /// The live part itself, if nothing is frozen: then there is nothing to merge.
     pub fn take_live(&mut self) -> Option<Groups> {
-        if self.batches.is_empty() { self.live.take() } else { None }
+        if self.batches().is_empty() { self.live.take() } else { None }
     }
 
     /// All frozen rows, in the order in which they were frozen.
     pub fn frozen_rows(&self, frozen: &Frozen) -> Result<Vec<RecordBatch>> {
-        let Some(index) = &self.index else {
-            return Ok(self
-                .batches
-                .iter()
-                .filter_map(|number| frozen.rows.batch(*number))
-                .cloned()
-                .collect());
-        };
-        let mut places: Vec<Place> = index.values().copied().collect();
-        places.sort_unstable();
-        Ok(vec![frozen.rows.take(&places)?])
+        match &self.held {
+            Held::Batches(batches) => {
+                Ok(batches.iter().filter_map(|number| frozen.rows.batch(*number)).cloned().collect())
+            }
+            Held::Groups(groups) => {
+                let mut places: Vec<Place> = groups.by_key.iter().map(|entry| entry.value).collect();
+                places.sort_unstable();
+                Ok(vec![frozen.rows.take(&places)?])
+            }
+        }
     }
 
-    /// Where the frozen row of a group is, once there is an index.
-    pub fn place(&self, key: &[u8]) -> Option<Place> {
-        self.index.as_ref()?.get(key).copied()
+    /// Where the frozen rows of groups are, once there is an index.
+    pub fn places<'a>(&self, keys: impl Iterator<Item = Key<'a>>) -> Vec<Place> {
+        match &self.held {
+            Held::Batches(_) => vec![],
+            Held::Groups(groups) => groups.by_key.get_all(keys).into_iter().flatten().copied().collect(),
+        }
     }
 
     /// About what the live part and the index take, in bytes.
     pub fn memory(&self) -> usize {
-        let entry = |(key, _): (&Box<[u8]>, &Place)| size_of::<(Box<[u8]>, Place)>() + key.len();
-        let indexed =
-            self.index.as_ref().map_or(0, |index| index.capacity() * index.iter().next().map_or(0, entry));
-        indexed + self.live.as_ref().map_or(0, Groups::memory)
+        let index = match &self.held {
+            Held::Batches(_) => 0,
+            Held::Groups(groups) => groups.by_key.memory(),
+        };
+        index + self.live.as_ref().map_or(0, Groups::memory)
     }
 
-    /// How many groups there are, those that are live or in several batches counted once each.
-    pub fn groups(&self, frozen: &Frozen) -> usize {
-        let known = || self.batches.iter().map(|number| frozen.places(*number).count()).sum();
-        self.index.as_ref().map_or_else(known, HashMap::len) + self.live.as_ref().map_or(0, Groups::len)
+    /// How many groups are live.
+    pub fn live(&self) -> usize {
+        self.live.as_ref().map_or(0, Groups::len)
     }
 }

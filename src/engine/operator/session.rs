@@ -4,6 +4,11 @@
 //! open sessions that they touch, and no others are looked at.
 
 use super::accumulators::Accumulators;
+use super::key_map::Entry;
+use super::keyed_rows::Placed;
+use super::keys::{KeyMaker, Keys};
+use super::session_batch::{Local, sessions_of};
+use super::session_open::{Open, Session};
 use super::state_rows::{Place, StateRows};
 use super::{Operator, Pushed, Snapshot};
 use crate::clock::Micros;
@@ -12,42 +17,37 @@ use crate::query::aggregate::{AggregateSpec, Evaluated};
 use crate::query::functions::{time_type, window_fields};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray, TimestampMicrosecondArray, UInt32Array};
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
-use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Open sessions over one stream.
 pub struct SessionAggregate {
     spec: Arc<AggregateSpec>,
     gap: Micros,
-    converter: RowConverter,
+    maker: KeyMaker,
     /// Partial aggregates with the bounds of their session: keys, states, start, end.
     rows: StateRows,
-    open: HashMap<Key, Vec<Session>>,
-    /// The keys of open sessions by the end that they had when they were last touched.
-    ends: BTreeMap<Micros, BTreeSet<Key>>,
-    /// Keys whose sessions changed since they were last shown.
-    changed: BTreeSet<Key>,
+    open: Open,
     watermark: Micros,
 }
 
-type Key = Arc<[u8]>;
-
-/// One session: from its first record to the gap after its last, and where its partial aggregates stand.
-#[derive(Debug, Clone, Copy)]
-struct Session {
-    start: Micros,
-    end: Micros,
-    place: Place,
-    touched: bool,
+/// The sessions that come out of a batch.
+#[derive(Default)]
+struct Merged {
+    sessions: Vec<Joined>,
+    /// Which of them each session of the batch became.
+    numbers: Vec<usize>,
+    /// Where the partial aggregates of open sessions stand that became one of them, and which one.
+    places: Vec<Place>,
+    place_numbers: Vec<usize>,
 }
 
-/// Sessions of one batch, before they meet the open ones: bounds, and the row that has the key.
-struct Local {
+/// One of them: its bounds, a row with its key, and the first of the open sessions that it goes on from.
+struct Joined {
     start: Micros,
     end: Micros,
-    row: u32,
+    row: usize,
+    was: Option<Entry<Session>>,
 }
 
 impl SessionAggregate {
@@ -56,21 +56,11 @@ impl SessionAggregate {
     /// # Errors
     /// When keys are of a type that cannot be compared.
     pub fn new(spec: Arc<AggregateSpec>, gap: Micros) -> Result<Self> {
-        let keys = spec.keys.fields().iter();
-        let converter =
-            RowConverter::new(keys.map(|field| SortField::new(field.data_type().clone())).collect())?;
+        let maker = KeyMaker::new(spec.keys.fields().iter().map(|field| field.data_type().clone()))?;
         let bounds = ["start", "end"].map(|name| Arc::new(Field::new(name, time_type(), false)));
         let fields: Vec<_> = spec.state.fields().iter().cloned().chain(bounds).collect();
-        Ok(Self {
-            spec,
-            gap,
-            converter,
-            rows: StateRows::new(Arc::new(Schema::new(fields))),
-            open: HashMap::new(),
-            ends: BTreeMap::new(),
-            changed: BTreeSet::new(),
-            watermark: Micros::MIN,
-        })
+        let rows = StateRows::new(Arc::new(Schema::new(fields)));
+        Ok(Self { spec, gap, maker, rows, open: Open::new(), watermark: Micros::MIN })
     }
 
     /// The positions of the rows that are not late, and how many are.
@@ -89,65 +79,69 @@ impl SessionAggregate {
     /// Aggregates rows that are all in time, and puts the sessions that came out in the place of those
     /// that they touched.
     fn merge(&mut self, rows: &Evaluated) -> Result<()> {
-        let keys = Keys(match rows.keys.is_empty() {
-            true => None,
-            false => Some(self.converter.convert_columns(&rows.keys)?),
-        });
+        let keys = self.maker.keys(&rows.keys)?;
         let times = rows.panes.as_primitive::<TimestampMicrosecondType>().values();
         let (locals, session_of) = sessions_of(&keys, times, self.gap);
         let mut partial = Accumulators::new(&self.spec)?;
         partial.update(rows, &session_of, locals.len())?;
         let states = partial.take_state()?;
-
-        // Number the sessions that come out: each local one, or several with the open ones between them.
-        let (mut merged, mut numbers) = (Vec::new(), vec![0; locals.len()]);
-        let (mut places, mut place_numbers) = (Vec::new(), Vec::new());
-        let mut by_key = 0..0;
-        while by_key.end < locals.len() {
-            let key = keys.of(locals[by_key.end].row);
-            by_key.start = by_key.end;
-            while by_key.end < locals.len() && keys.of(locals[by_key.end].row) == key {
-                by_key.end += 1;
-            }
-            let mut open = self.open.remove(key).unwrap_or_default();
-            open.sort_unstable_by_key(|session| session.start);
-            for number in by_key.clone() {
-                let local = &locals[number];
-                let touching = |session: &Session| session.start <= local.end && local.start <= session.end;
-                let touched: Vec<Session> = open.extract_if(.., |session| touching(session)).collect();
-                // Two sessions of this batch may meet in one that was open.
-                let last: Option<&mut Joined> = merged.last_mut();
-                match last {
-                    Some(last) if *last.key == *key && local.start <= last.end => {
-                        last.end = last.end.max(local.end);
-                    }
-                    _ => merged.push(Joined::new(key, local)),
-                }
-                let to = merged.len() - 1;
-                for session in touched {
-                    merged[to].start = merged[to].start.min(session.start);
-                    merged[to].end = merged[to].end.max(session.end);
-                    places.push(session.place);
-                    place_numbers.push(to);
-                }
-                numbers[number] = to;
-            }
-            if !open.is_empty() {
-                self.open.insert(key.into(), open);
-            }
-        }
+        let merged = self.meet(&keys, &locals);
+        let count = merged.sessions.len();
         let mut all = Accumulators::new(&self.spec)?;
-        all.merge(&states, &numbers, merged.len())?;
-        let older = self.rows.take(&places)?;
-        let width = self.spec.keys.fields().len();
-        all.merge(&older.columns()[width..older.num_columns() - 2], &place_numbers, merged.len())?;
-        self.rows.drop_rows(&places);
-        self.keep(rows, merged, all.take_state()?)
+        let (width, end) = (self.maker.width(), self.spec.state.fields().len());
+        // The older first, for aggregates that go by the order in which rows came.
+        let older = self.rows.take_columns(&merged.places, width..end)?;
+        all.merge(older.columns(), &merged.place_numbers, count)?;
+        all.merge(&states, &merged.numbers, count)?;
+        self.open.rows.drop_rows(&merged.places, &mut self.rows);
+        self.keep(rows, &keys, merged.sessions, all.take_state()?)?;
+        self.open.rows.tidy(&mut self.rows, &self.maker, count)
+    }
+
+    /// Takes out the open sessions that sessions of a batch touch, and numbers those that come out: each one
+    /// of the batch, or several with the open ones between them.
+    fn meet(&mut self, keys: &Keys, locals: &[Local]) -> Merged {
+        let known = self.open.rows.by_key.get_all(locals.iter().map(|local| keys.key(local.row)));
+        let known: Vec<bool> = known.iter().map(Option::is_some).collect();
+        let mut merged = Merged::default();
+        for (local, is_known) in locals.iter().zip(known) {
+            let (key, bounds) = (keys.key(local.row), (local.start, local.end));
+            let touched = if is_known { self.open.take(key, bounds) } else { vec![] };
+            // Two sessions of this batch may meet in one that was open.
+            match merged.sessions.last_mut() {
+                Some(last) if keys.bytes(last.row) == key.bytes && local.start <= last.end => {
+                    last.end = last.end.max(local.end);
+                }
+                _ => merged.sessions.push(Joined {
+                    start: local.start,
+                    end: local.end,
+                    row: local.row,
+                    was: None,
+                }),
+            }
+            let number = merged.sessions.len() - 1;
+            let joined = &mut merged.sessions[number];
+            for mut entry in touched {
+                joined.start = joined.start.min(entry.value.start);
+                joined.end = joined.end.max(entry.value.end);
+                merged.places.push(*entry.value.place());
+                merged.place_numbers.push(number);
+                joined.was.get_or_insert(entry);
+            }
+            merged.numbers.push(number);
+        }
+        merged
     }
 
     /// Keeps the sessions that came out of a batch.
-    fn keep(&mut self, rows: &Evaluated, merged: Vec<Joined>, states: Vec<ArrayRef>) -> Result<()> {
-        let firsts = UInt32Array::from_iter_values(merged.iter().map(|session| session.row));
+    fn keep(
+        &mut self,
+        rows: &Evaluated,
+        keys: &Keys,
+        merged: Vec<Joined>,
+        states: Vec<ArrayRef>,
+    ) -> Result<()> {
+        let firsts = UInt32Array::from_iter_values(merged.iter().map(|session| session.row as u32));
         let mut columns = Vec::with_capacity(rows.keys.len() + states.len() + 2);
         for key in &rows.keys {
             columns.push(arrow::compute::take(key, &firsts, None)?);
@@ -157,47 +151,11 @@ impl SessionAggregate {
         columns.push(time(merged.iter().map(|session| session.start).collect()));
         columns.push(time(merged.iter().map(|session| session.end).collect()));
         let batch = self.rows.add(RecordBatch::try_new(self.rows.schema().clone(), columns)?);
-        for (row, Joined { key, start, end, .. }) in merged.into_iter().enumerate() {
-            let session = Session { start, end, place: (batch, row as u32), touched: true };
-            self.open.entry(key.clone()).or_default().push(session);
-            self.changed.insert(key.clone());
-            self.ends.entry(end).or_default().insert(key);
+        for (Joined { start, end, row, was }, at) in merged.into_iter().zip(0..) {
+            self.open.put(keys.key(row), (start, end), (batch, at), was);
         }
-        if self.rows.is_sparse(self.rows.numbers()) {
-            self.compact()?;
-        }
+        self.open.rows.added(batch, &self.rows);
         Ok(())
-    }
-
-    /// Writes the rows in use anew, in one batch.
-    fn compact(&mut self) -> Result<()> {
-        let sessions: Vec<&mut Session> = self.open.values_mut().flatten().collect();
-        let places: Vec<Place> = sessions.iter().map(|session| session.place).collect();
-        let rows = self.rows.take(&places)?;
-        self.rows.drop_rows(&places);
-        let batch = self.rows.add(rows);
-        for (row, session) in sessions.into_iter().enumerate() {
-            session.place = (batch, row as u32);
-        }
-        Ok(())
-    }
-
-    /// Takes out the sessions that ended before `watermark`, in the order of their ends. A record exactly
-    /// the gap after the last one still joins its session, so one that ends at the watermark stays.
-    fn take_ended(&mut self, watermark: Micros) -> Vec<Place> {
-        let mut ended = Vec::new();
-        while let Some(first) = self.ends.first_entry()
-            && *first.key() < watermark
-        {
-            for key in first.remove() {
-                let Some(sessions) = self.open.get_mut(&key) else { continue };
-                ended.extend(sessions.extract_if(.., |session| session.end < watermark).map(|s| s.place));
-                if sessions.is_empty() {
-                    self.open.remove(&key);
-                }
-            }
-        }
-        ended
     }
 
     /// The rows of the sessions at these places.
@@ -206,7 +164,7 @@ impl SessionAggregate {
             return Ok(vec![]);
         }
         let states = self.rows.take(places)?;
-        let (keys, rest) = states.columns().split_at(self.spec.keys.fields().len());
+        let (keys, rest) = states.columns().split_at(self.maker.width());
         let (states, bounds) = rest.split_at(rest.len() - 2);
         let mut values = Accumulators::new(&self.spec)?;
         let numbers: Vec<usize> = (0..places.len()).collect();
@@ -217,60 +175,6 @@ impl SessionAggregate {
         columns.extend(values.take_values()?);
         Ok(vec![RecordBatch::try_new(self.spec.result.clone(), columns)?])
     }
-
-    fn take_changed(&mut self) -> Vec<Place> {
-        let mut places = Vec::new();
-        for key in std::mem::take(&mut self.changed) {
-            for session in self.open.get_mut(&key).into_iter().flatten() {
-                if std::mem::take(&mut session.touched) {
-                    places.push(session.place);
-                }
-            }
-        }
-        places
-    }
-}
-
-/// A session that came out of a batch.
-struct Joined {
-    key: Key,
-    row: u32,
-    start: Micros,
-    end: Micros,
-}
-
-impl Joined {
-    fn new(key: &[u8], local: &Local) -> Self {
-        Self { key: key.into(), row: local.row, start: local.start, end: local.end }
-    }
-}
-
-/// The keys of a batch as bytes that can be compared; none where the session is the only group column.
-pub(super) struct Keys(pub(super) Option<Rows>);
-
-impl Keys {
-    pub(super) fn of(&self, row: u32) -> &[u8] {
-        self.0.as_ref().map_or(&[], |rows| rows.row(row as usize).data())
-    }
-}
-
-/// The sessions that rows make among themselves, by key and time, and the session of each row.
-fn sessions_of(keys: &Keys, times: &[Micros], gap: Micros) -> (Vec<Local>, Vec<usize>) {
-    let mut order: Vec<u32> = (0..times.len() as u32).collect();
-    order.sort_unstable_by(|a, b| {
-        keys.of(*a).cmp(keys.of(*b)).then(times[*a as usize].cmp(&times[*b as usize]))
-    });
-    let (mut locals, mut session_of): (Vec<Local>, _) = (Vec::new(), vec![0; times.len()]);
-    for row in order {
-        let (key, time) = (keys.of(row), times[row as usize]);
-        let end = time.saturating_add(gap);
-        match locals.last_mut() {
-            Some(last) if keys.of(last.row) == key && time <= last.end => last.end = end,
-            _ => locals.push(Local { start: time, end, row }),
-        }
-        session_of[row as usize] = locals.len() - 1;
-    }
-    (locals, session_of)
 }
 
 impl Operator for SessionAggregate {
@@ -290,18 +194,15 @@ impl Operator for SessionAggregate {
         let shown = match mode {
             OutputMode::Append => vec![],
             OutputMode::Update => {
-                let changed = self.take_changed();
+                let changed = self.open.take_changed();
                 self.results(&changed)?
             }
-            OutputMode::Complete => {
-                let all: Vec<Place> = self.open.values().flatten().map(|session| session.place).collect();
-                return self.results(&all);
-            }
+            OutputMode::Complete => return self.results(&self.open.places()),
         };
-        self.changed.clear();
-        let ended = self.take_ended(self.watermark);
+        self.open.begin_round();
+        let ended = self.open.take_ended(self.watermark);
         let rows = if mode == OutputMode::Append { self.results(&ended)? } else { shown };
-        self.rows.drop_rows(&ended);
+        self.open.rows.drop_rows(&ended, &mut self.rows);
         Ok(rows)
     }
 
@@ -310,12 +211,11 @@ impl Operator for SessionAggregate {
     }
 
     fn rows(&self) -> usize {
-        self.open.values().map(Vec::len).sum()
+        self.open.len()
     }
 
     fn memory(&self) -> usize {
-        let key = self.open.keys().next().map_or(0, |key| key.len());
-        self.rows.memory() + self.open.len() * (key + size_of::<(Key, Vec<Session>, Session, Key)>())
+        self.rows.memory() + self.open.memory()
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
@@ -327,22 +227,16 @@ impl Operator for SessionAggregate {
         let live = self.rows.restore(snapshots.into_iter().flat_map(|snapshot| snapshot.parts));
         for (number, rows) in live {
             let Some(batch) = self.rows.batch(number) else { continue };
-            let width = self.spec.keys.fields().len();
-            let keys = match width {
-                0 => None,
-                _ => Some(self.converter.convert_columns(&batch.columns()[..width])?),
-            };
+            let keys = self.maker.keys(&batch.columns()[..self.maker.width()])?;
             let bound = |back: usize| {
                 batch.column(batch.num_columns() - back).as_primitive::<TimestampMicrosecondType>()
             };
             for row in rows {
                 let at = row as usize;
-                let key: Key = keys.as_ref().map_or(Key::from([]), |keys| keys.row(at).as_ref().into());
-                let (start, end) = (bound(2).value(at), bound(1).value(at));
-                let session = Session { start, end, place: (number, row), touched: false };
-                self.open.entry(key.clone()).or_default().push(session);
-                self.ends.entry(end).or_default().insert(key);
+                let bounds = (bound(2).value(at), bound(1).value(at));
+                self.open.restore(keys.key(at), bounds, (number, row));
             }
+            self.open.rows.added(number, &self.rows);
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Rows of state that are replaced, never changed: batches, and which of their rows are still in use.
 
 use super::Part;
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
-use arrow::compute::interleave_record_batch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::common::{Result, internal_datafusion_err};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a row stands: the number of its batch, and its position there.
@@ -21,9 +22,23 @@ pub struct StateRows {
     fresh: BTreeSet<u32>,
     /// Batches that a snapshot gave and that are gone since.
     gone: BTreeSet<u32>,
+    /// How many rows are in use.
+    live: usize,
     /// What the batches take, in bytes.
     memory: usize,
 }
+
+/// The batches that rows were dropped from.
+#[derive(Debug, Default)]
+pub struct Dropped {
+    /// Those that became sparse.
+    pub sparse: Vec<u32>,
+    /// Those that had no other rows.
+    pub gone: Vec<u32>,
+}
+
+/// A batch with fewer rows is worth a place only for a while.
+const SMALL: usize = 256;
 
 #[derive(Debug)]
 struct Kept {
@@ -33,11 +48,17 @@ struct Kept {
     dead: Vec<u32>,
 }
 
+impl Kept {
+    fn is_sparse(&self) -> bool {
+        self.live < SMALL.max(self.rows.num_rows() / 2)
+    }
+}
+
 impl StateRows {
     /// No rows of `schema` yet.
     pub fn new(schema: SchemaRef) -> Self {
         let (fresh, gone) = (BTreeSet::new(), BTreeSet::new());
-        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone, memory: 0 }
+        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone, live: 0, memory: 0 }
     }
 
     /// Adds rows; gives the number of their batch.
@@ -47,12 +68,18 @@ impl StateRows {
         self.fresh.insert(number);
         self.memory += rows.get_array_memory_size();
         let live = rows.num_rows();
+        self.live += live;
         self.batches.insert(number, Kept { rows, live, dead: vec![] });
         number
     }
 
-    /// The rows at these places, in order. O(places), and O(batches) to begin with.
+    /// The rows at these places, in order. O(places).
     pub fn take(&self, places: &[Place]) -> Result<RecordBatch> {
+        self.take_columns(places, 0..self.schema.fields().len())
+    }
+
+    /// Some columns of the rows at these places, in order. O(places).
+    pub fn take_columns(&self, places: &[Place], columns: Range<usize>) -> Result<RecordBatch> {
         let mut numbers: Vec<u32> = places.iter().map(|(batch, _)| *batch).collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -61,49 +88,57 @@ impl StateRows {
         if batches.len() != numbers.len() {
             return Err(internal_datafusion_err!("a row of state is gone"));
         }
+        let schema = Arc::new(Schema::new(&self.schema.fields()[columns.clone()]));
         if batches.is_empty() {
-            return Ok(RecordBatch::new_empty(self.schema.clone()));
+            return Ok(RecordBatch::new_empty(schema));
         }
         let place = |(batch, row): &Place| (numbers.partition_point(|number| number < batch), *row as usize);
         let places: Vec<_> = places.iter().map(place).collect();
-        Ok(interleave_record_batch(&batches, &places)?)
+        let column = |column: usize| {
+            let sources: Vec<&dyn Array> =
+                batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+            interleave(&sources, &places)
+        };
+        Ok(RecordBatch::try_new(schema, columns.map(column).collect::<Result<_, _>>()?)?)
     }
 
     /// Says that rows are not in use any more.
-    pub fn drop_rows(&mut self, places: &[Place]) {
+    pub fn drop_rows(&mut self, places: &[Place]) -> Dropped {
+        let mut dropped = Dropped::default();
         for (number, row) in places {
             let Some(kept) = self.batches.get_mut(number) else { continue };
+            let was_sparse = kept.is_sparse();
             kept.live -= 1;
             kept.dead.push(*row);
+            self.live -= 1;
             if kept.live == 0 {
                 self.remove(*number);
+                dropped.gone.push(*number);
+            } else if !was_sparse && kept.is_sparse() {
+                dropped.sparse.push(*number);
             }
         }
+        dropped
     }
 
     /// Says that no row of a batch is in use any more.
     pub fn remove(&mut self, number: u32) {
         let Some(kept) = self.batches.remove(&number) else { return };
+        self.live -= kept.live;
         self.memory -= kept.rows.get_array_memory_size();
         if !self.fresh.remove(&number) {
             self.gone.insert(number);
         }
     }
 
-    /// Whether so many rows of these batches are out of use that it pays to write the others anew.
-    pub fn is_sparse<'a>(&self, numbers: impl IntoIterator<Item = &'a u32>) -> bool {
-        let (mut batches, mut all, mut live) = (0, 0, 0);
-        for kept in numbers.into_iter().filter_map(|number| self.batches.get(number)) {
-            batches += 1;
-            all += kept.rows.num_rows();
-            live += kept.live;
-        }
-        batches > 8 && all > 2 * live
+    /// Whether so few rows of a batch are in use that it pays to write them anew, with others.
+    pub fn is_sparse(&self, number: u32) -> bool {
+        self.batches.get(&number).is_some_and(Kept::is_sparse)
     }
 
-    /// The numbers of the batches.
-    pub fn numbers(&self) -> impl Iterator<Item = &u32> {
-        self.batches.keys()
+    /// How many rows are in use. O(1).
+    pub fn len(&self) -> usize {
+        self.live
     }
 
     /// What changed since the last snapshot.
@@ -159,6 +194,7 @@ impl StateRows {
                 }
             }
         }
+        self.live = self.batches.values().map(|kept| kept.live).sum();
         self.memory = self.batches.values().map(|kept| kept.rows.get_array_memory_size()).sum();
         live
     }
@@ -186,4 +222,16 @@ fn key_of(number: u32, dead: bool) -> i64 {
 fn positions(rows: Vec<u32>) -> Result<RecordBatch> {
     let schema = Schema::new(vec![Field::new("dead", DataType::UInt32, false)]);
     Ok(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(UInt32Array::from(rows))])?)
+}
+
+/// Rows with buffers of their own: a view into others would keep all of these alive.
+pub fn owned(rows: RecordBatch) -> Result<RecordBatch> {
+    let owned = |column: &ArrayRef| -> ArrayRef {
+        match column.data_type() {
+            DataType::Utf8View => Arc::new(column.as_string_view().gc()),
+            DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+            _ => column.clone(),
+        }
+    };
+    Ok(RecordBatch::try_new(rows.schema(), rows.columns().iter().map(owned).collect())?)
 }

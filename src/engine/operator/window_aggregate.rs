@@ -2,7 +2,6 @@
 
 use super::frozen::Frozen;
 use super::pane::Pane;
-use super::session::Keys;
 use super::{Operator, Pushed, Snapshot};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
@@ -104,17 +103,17 @@ impl WindowAggregate {
         let mut changed = BTreeMap::new();
         for (start, pane) in &mut self.panes {
             pane.index(&mut self.frozen)?;
-            if let Some(state) = pane.freeze(&mut self.frozen)? {
-                changed.insert(*start, (state.num_rows() as u32, self.frozen.keys(&state)?));
+            if let Some(rows) = pane.freeze(&mut self.frozen)? {
+                changed.insert(*start, rows);
             }
         }
         let mut rows = Vec::new();
         for start in self.starts_over(changed.keys().copied()) {
             rows.push(self.changed_groups(start, &changed)?);
         }
-        for start in changed.keys() {
-            if let Some(pane) = self.panes.get_mut(start) {
-                pane.compact(&mut self.frozen)?;
+        for (start, groups) in changed {
+            if let Some(pane) = self.panes.get_mut(&start) {
+                pane.compact(&mut self.frozen, groups.num_rows())?;
             }
         }
         Ok(rows)
@@ -127,7 +126,7 @@ impl WindowAggregate {
             rows.extend(self.window(start, Keep::Panes)?);
         }
         for pane in self.panes.values_mut() {
-            pane.compact(&mut self.frozen)?;
+            pane.compact(&mut self.frozen, 0)?;
         }
         Ok(rows)
     }
@@ -169,14 +168,21 @@ impl WindowAggregate {
 
     /// The rows of one window for the groups that changed in its panes: merged from their rows in all of
     /// its panes.
-    fn changed_groups(&self, start: Micros, changed: &BTreeMap<Micros, (u32, Keys)>) -> Result<RecordBatch> {
+    fn changed_groups(&self, start: Micros, changed: &BTreeMap<Micros, RecordBatch>) -> Result<RecordBatch> {
+        if self.window.pane == self.window.size
+            && let Some(groups) = changed.get(&start)
+        {
+            return self.rows_of(start, self.frozen.values(groups)?);
+        }
         let end = start.saturating_add(self.window.size);
+        let keys =
+            changed.range(start..end).map(|(_, groups)| Ok((groups.num_rows(), self.frozen.keys(groups)?)));
+        let keys: Vec<_> = keys.collect::<Result<_>>()?;
+        let keys = keys.iter().flat_map(|(rows, keys)| (0..*rows).map(|row| keys.key(row)));
         let mut seen = HashSet::new();
-        let keys = changed.range(start..end).flat_map(|(_, (rows, keys))| (0..*rows).map(|row| keys.of(row)));
-        let keys: Vec<&[u8]> = keys.filter(|key| seen.insert(*key)).collect();
+        let keys: Vec<_> = keys.filter(|key| seen.insert(key.bytes)).collect();
         let panes = self.panes.range(start..end);
-        let places: Vec<_> =
-            panes.flat_map(|(_, pane)| keys.iter().filter_map(|key| pane.place(key))).collect();
+        let places: Vec<_> = panes.flat_map(|(_, pane)| pane.places(keys.iter().copied())).collect();
         let rows = self.frozen.rows.take(&places)?;
         self.rows_of(start, self.frozen.merged(&[rows])?.take_result()?)
     }
@@ -229,7 +235,7 @@ impl Operator for WindowAggregate {
     }
 
     fn rows(&self) -> usize {
-        self.panes.values().map(|pane| pane.groups(&self.frozen)).sum()
+        self.frozen.rows.len() + self.panes.values().map(Pane::live).sum::<usize>()
     }
 
     fn memory(&self) -> usize {
