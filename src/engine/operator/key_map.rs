@@ -110,6 +110,30 @@ impl<V> KeyMap<V> {
         }
     }
 
+    /// A value of a key for which `is_it` holds.
+    pub fn get_mut(&mut self, key: Key<'_>, is_it: impl Fn(&V) -> bool) -> Option<&mut V> {
+        let at = self.shard_of(key.hash);
+        let found = self.shards[at].find_mut(key.hash, |entry| entry.is_of(key) && is_it(&entry.value));
+        found.map(|entry| &mut entry.value)
+    }
+
+    /// Drops all values for which `keep` does not hold. O(values).
+    pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        let (mut len, mut bytes) = (0, 0);
+        for shard in &mut self.shards {
+            shard.retain(|entry| {
+                let stays = keep(&entry.value);
+                len += usize::from(stays);
+                bytes += if stays { entry.key.len() + ALLOCATION } else { 0 };
+                stays
+            });
+        }
+        (self.len, self.bytes) = (len, bytes);
+        while self.shards.len() > 1 && self.len < self.shards.len() * FULL / 4 {
+            self.join();
+        }
+    }
+
     fn find_of(&mut self, key: Key<'_>) -> Option<&mut V> {
         let at = self.shard_of(key.hash);
         self.shards[at].find_mut(key.hash, |entry| entry.is_of(key)).map(|entry| &mut entry.value)

@@ -15,6 +15,7 @@ mod key_map;
 mod keyed_rows;
 mod keys;
 mod pane;
+mod rolling_distinct;
 pub mod session;
 mod session_batch;
 mod session_open;

@@ -143,6 +143,14 @@ impl Pane {
         self.held = Held::Batches(BTreeSet::new());
     }
 
+    /// The numbers of its frozen batches, whose rows are all in use; none where single rows are.
+    pub fn whole_batches(&self) -> Option<&BTreeSet<u32>> {
+        match &self.held {
+            Held::Batches(batches) => Some(batches),
+            Held::Groups(_) => None,
+        }
+    }
+
     fn batches(&self) -> &BTreeSet<u32> {
         match &self.held {
             Held::Batches(batches) => batches,

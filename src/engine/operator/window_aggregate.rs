@@ -2,6 +2,7 @@
 
 use super::frozen::Frozen;
 use super::pane::Pane;
+use super::rolling_distinct::RollingDistinct;
 use super::{Operator, Pushed, Snapshot};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
@@ -23,6 +24,8 @@ pub struct WindowAggregate {
     window: WindowSpec,
     panes: BTreeMap<Micros, Pane>,
     frozen: Frozen,
+    /// What need not be merged from panes when a window that slides is closed.
+    rolling: Vec<RollingDistinct>,
     /// The start of the first window that is not final. Rows of earlier windows only are late.
     open: Micros,
 }
@@ -34,7 +37,8 @@ impl WindowAggregate {
     /// When keys are of a type that cannot be compared.
     pub fn new(spec: Arc<AggregateSpec>, window: WindowSpec) -> Result<Self> {
         let frozen = Frozen::new(spec.clone())?;
-        Ok(Self { spec, window, panes: BTreeMap::new(), frozen, open: Micros::MIN })
+        let rolling = if window.pane < window.size { RollingDistinct::all(&spec)? } else { vec![] };
+        Ok(Self { spec, window, panes: BTreeMap::new(), frozen, rolling, open: Micros::MIN })
     }
 
     /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
@@ -95,6 +99,9 @@ impl WindowAggregate {
         let kept = self.panes.split_off(&self.open);
         for mut pane in std::mem::replace(&mut self.panes, kept).into_values() {
             pane.forget(&mut self.frozen);
+        }
+        for rolling in &mut self.rolling {
+            rolling.forget_before(self.open, |number| self.frozen.rows.batch(number).is_some());
         }
     }
 
@@ -159,11 +166,35 @@ impl WindowAggregate {
             return self.rows_of(start, groups.take_result()?).map(Some);
         }
         let mut batches = Vec::new();
-        for pane in panes {
+        for pane in &mut panes {
             pane.freeze(&mut self.frozen)?;
             batches.extend(pane.frozen_rows(&self.frozen)?);
         }
+        if keep == Keep::Nothing && panes.iter().all(|pane| pane.whole_batches().is_some()) {
+            return self.rolled(start, batches).map(Some);
+        }
         self.rows_of(start, self.frozen.merged(&batches)?.take_result()?).map(Some)
+    }
+
+    /// The rows of the window that is closed next, where what rolls on is not merged from its panes.
+    fn rolled(&mut self, start: Micros, mut batches: Vec<RecordBatch>) -> Result<RecordBatch> {
+        let end = start.saturating_add(self.window.size);
+        for rolling in &mut self.rolling {
+            for (pane, numbers) in
+                self.panes.range(start..end).filter_map(|(at, pane)| Some((at, pane.whole_batches()?)))
+            {
+                rolling.add(*pane, numbers, &self.frozen)?;
+            }
+            for rows in &mut batches {
+                *rows = rolling.without_lists(rows)?;
+            }
+        }
+        let (keys, mut values) = self.frozen.merged(&batches)?.take_result()?;
+        for rolling in &self.rolling {
+            let value = &mut values[rolling.aggregate];
+            *value = rolling.counts(start, &keys, value.len(), &self.frozen)?;
+        }
+        self.rows_of(start, (keys, values))
     }
 
     /// The rows of one window for the groups that changed in its panes: merged from their rows in all of
@@ -239,7 +270,8 @@ impl Operator for WindowAggregate {
     }
 
     fn memory(&self) -> usize {
-        self.frozen.rows.memory() + self.panes.values().map(Pane::memory).sum::<usize>()
+        let rolling = self.rolling.iter().map(RollingDistinct::memory).sum::<usize>();
+        self.frozen.rows.memory() + self.panes.values().map(Pane::memory).sum::<usize>() + rolling
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
