@@ -110,13 +110,6 @@ impl<V> KeyMap<V> {
         }
     }
 
-    /// A value of a key for which `is_it` holds.
-    pub fn get_mut(&mut self, key: Key<'_>, is_it: impl Fn(&V) -> bool) -> Option<&mut V> {
-        let at = self.shard_of(key.hash);
-        let found = self.shards[at].find_mut(key.hash, |entry| entry.is_of(key) && is_it(&entry.value));
-        found.map(|entry| &mut entry.value)
-    }
-
     /// Drops all values for which `keep` does not hold. O(values).
     pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
         let (mut len, mut bytes) = (0, 0);

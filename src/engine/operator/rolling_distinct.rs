@@ -14,6 +14,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch}
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
+use hashbrown::HashTable;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,15 +36,27 @@ pub struct RollingDistinct {
     /// Numbers of groups that are not in use.
     free: Vec<u32>,
     /// The values of all groups.
-    seen: KeyMap<Seen>,
-    /// How many there were when those that no window can have were dropped.
+    seen: HashTable<Seen>,
+    /// Their bytes, one behind the other.
+    bytes: Vec<u8>,
+    /// How many values there were when those that no window can have were dropped.
     kept: usize,
 }
 
 /// A value of a group, and the pane in which it was seen last.
+#[derive(Clone, Copy)]
 struct Seen {
-    group: u32,
+    hash: u64,
     pane: Micros,
+    start: usize,
+    length: u32,
+    group: u32,
+}
+
+impl Seen {
+    fn bytes(self, all: &[u8]) -> &[u8] {
+        &all[self.start..self.start + self.length as usize]
+    }
 }
 
 impl RollingDistinct {
@@ -74,7 +87,8 @@ impl RollingDistinct {
             groups: KeyMap::default(),
             seen_in: Vec::new(),
             free: Vec::new(),
-            seen: KeyMap::default(),
+            seen: HashTable::new(),
+            bytes: Vec::new(),
             kept: 0,
         })
     }
@@ -124,14 +138,17 @@ impl RollingDistinct {
 
     /// A value was seen in a pane; gives the one in which it was seen last before.
     fn see(&mut self, group: u32, pane: Micros, value: Key<'_>) -> Option<Micros> {
+        let (all, key) = (&self.bytes, value.bytes);
         let hash = value.hash ^ u64::from(group).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let key = Key { hash, bytes: value.bytes };
-        if let Some(seen) = self.seen.get_mut(key, |seen| seen.group == group) {
+        let is_it = |seen: &Seen| seen.hash == hash && seen.group == group && seen.bytes(all) == key;
+        if let Some(seen) = self.seen.find_mut(hash, is_it) {
             let before = seen.pane;
             seen.pane = pane.max(before);
             return Some(before);
         }
-        self.seen.add(key, Seen { group, pane });
+        let seen = Seen { hash, pane, start: self.bytes.len(), length: key.len() as u32, group };
+        self.bytes.extend_from_slice(key);
+        self.seen.insert_unique(hash, seen, |seen| seen.hash);
         None
     }
 
@@ -159,7 +176,7 @@ impl RollingDistinct {
         if self.seen.len() < MANY.max(2 * self.kept) {
             return;
         }
-        self.seen.retain(|seen| seen.pane >= open);
+        self.drop_values_before(open);
         self.kept = self.seen.len();
         for counts in &mut self.seen_in {
             counts.retain(|(pane, count)| *pane >= open && *count > 0);
@@ -174,11 +191,26 @@ impl RollingDistinct {
         });
     }
 
+    fn drop_values_before(&mut self, open: Micros) {
+        let all = std::mem::take(&mut self.bytes);
+        let mut kept = Vec::new();
+        self.seen.retain(|seen| {
+            if seen.pane < open {
+                return false;
+            }
+            let start = kept.len();
+            kept.extend_from_slice(seen.bytes(&all));
+            seen.start = start;
+            true
+        });
+        self.bytes = kept;
+    }
+
     /// What it takes, in bytes.
     pub fn memory(&self) -> usize {
         let counts =
             self.seen_in.iter().map(|counts| counts.capacity() * size_of::<(Micros, i64)>()).sum::<usize>();
-        self.seen.memory() + self.groups.memory() + counts
+        self.seen.allocation_size() + self.bytes.capacity() + self.groups.memory() + counts
     }
 
     /// The rows without the lists of values, which need not be merged.
