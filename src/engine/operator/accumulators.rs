@@ -5,6 +5,7 @@ use super::distinct::DistinctCount;
 use super::first_last::FirstLast;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::ArrayRef;
+use arrow::compute::concat;
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -63,6 +64,22 @@ impl Accumulators {
             states = rest;
         }
         Ok(())
+    }
+
+    /// Adds older partial aggregates and newer ones, in this order and at once: DataFusion takes it that every group
+    /// below `count` has a row in what is added first, and that its value is not null where no row says so.
+    pub fn merge_both(
+        &mut self,
+        (older, older_groups): (&[ArrayRef], &[usize]),
+        (newer, newer_groups): (&[ArrayRef], &[usize]),
+        count: usize,
+    ) -> Result<()> {
+        if older_groups.is_empty() {
+            return self.merge(newer, newer_groups, count);
+        }
+        let both = older.iter().zip(newer).map(|(older, newer)| concat(&[older, newer]));
+        let both = both.collect::<Result<Vec<_>, _>>()?;
+        self.merge(&both, &[older_groups, newer_groups].concat(), count)
     }
 
     /// About what they take, in bytes.

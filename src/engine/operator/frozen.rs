@@ -53,9 +53,9 @@ impl Frozen {
     pub fn merge_older(&self, older: &[Place], of: &[usize], state: &RecordBatch) -> Result<RecordBatch> {
         let (width, count) = (self.maker.width(), state.num_rows());
         let mut all = Accumulators::new(&self.spec)?;
-        all.merge(self.rows.take_columns(older, width..state.num_columns())?.columns(), of, count)?;
+        let older = self.rows.take_columns(older, width..state.num_columns())?;
         let each: Vec<usize> = (0..count).collect();
-        all.merge(&state.columns()[width..], &each, count)?;
+        all.merge_both((older.columns(), of), (&state.columns()[width..], &each), count)?;
         let mut columns = state.columns()[..width].to_vec();
         columns.extend(all.take_state()?);
         Ok(RecordBatch::try_new(self.spec.state.clone(), columns)?)

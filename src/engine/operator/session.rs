@@ -91,8 +91,7 @@ impl SessionAggregate {
         let (width, end) = (self.maker.width(), self.spec.state.fields().len());
         // The older first, for aggregates that go by the order in which rows came.
         let older = self.rows.take_columns(&merged.places, width..end)?;
-        all.merge(older.columns(), &merged.place_numbers, count)?;
-        all.merge(&states, &merged.numbers, count)?;
+        all.merge_both((older.columns(), &merged.place_numbers), (&states, &merged.numbers), count)?;
         self.open.rows.drop_rows(&merged.places, &mut self.rows);
         self.keep(rows, &keys, merged.sessions, all.take_state()?)?;
         self.open.rows.tidy(&mut self.rows, &self.maker, count)
