@@ -76,9 +76,15 @@ fn no_partition_is_read_faster_than_it_may() {
 /// Sales on two partitions from the same moment on, those of the first a minute apart, of the second a second.
 fn side_by_side(count: i64, size: usize) -> Stage {
     let stage = Stage::new(&["transactions"]);
-    let rest = "x".repeat(size);
-    let sale = |partition: i64, apart: i64| {
+    let mut state = 1u64;
+    // A broker may compress what it keeps, so that one fetch would bring thousands of records that are alike.
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'a' + (state >> 32) as u8 % 26)
+    };
+    let mut sale = |partition: i64, apart: i64| {
         for number in 0..count {
+            let rest: String = (0..size).map(|_| noise()).collect();
             let time = stage.base - count * 60_000 + number * apart;
             let value = format!(
                 r#"{{"transaction_id":"t","user_id":"u","product_id":"p{rest}","price":1,"quantity":1,"timestamp":{time}}}"#
