@@ -18,30 +18,10 @@ for tool in kcat perl /usr/bin/time; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/install-test-tools.sh services" >&2; exit 1; }
 done
 
-mkdir -p .ecap
-work=$(mktemp -d "$PWD/.ecap/bench.XXXXXX")
-export ECAP_HOME=$work
-broker=
-finish() {
-    [ ! -d "$work/kafka" ] || scripts/apache-kafka.sh stop --data-dir "$work/kafka" >/dev/null || true
-    [ -z "$broker" ] || kill "$broker" 2>/dev/null || true
-    wait
-    rm -rf "$work"
-}
-trap finish EXIT
-
-if [ "${BENCH_KAFKA:-0}" = 1 ]; then
-    port=$((20000 + RANDOM % 10000))
-    scripts/apache-kafka.sh start --port "$port" --data-dir "$work/kafka" >/dev/null
-    export ECAP_BOOTSTRAP_SERVERS=127.0.0.1:$port
-elif [ -z "${ECAP_BOOTSTRAP_SERVERS:-}" ]; then
-    ecap-broker --listen 127.0.0.1:0 --data-dir "$work/broker" >"$work/broker.log" 2>&1 &
-    broker=$!
-    until address=$(grep -osm1 '127\.0\.0\.1:[0-9]*' "$work/broker.log"); do sleep 0.05; done
-    export ECAP_BOOTSTRAP_SERVERS=$address
-else
-    ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
-fi
+# shellcheck source=bench/broker.sh
+. bench/broker.sh
+# Another broker may have it from the run before.
+ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
 ecap-topics create-topics transactions >/dev/null 2>&1
 
 echo "loading $records transactions (seed $seed) into $ECAP_BOOTSTRAP_SERVERS"
