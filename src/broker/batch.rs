@@ -1,5 +1,7 @@
 //! A record batch as producers send it: the header is read and patched, the records stay as they came.
 
+use super::pack::{Codec, Packer};
+use super::records::{Record, Records};
 use super::unpack;
 use bytes::{Buf, BufMut};
 use std::io::{self, Read};
@@ -108,10 +110,41 @@ impl Header {
     pub fn stamp(mut self, now_ms: i64, records: &[u8]) -> Self {
         self.attributes |= LOG_APPEND_TIME;
         self.max_timestamp = now_ms;
+        self.seal(records)
+    }
+
+    fn seal(mut self, records: &[u8]) -> Self {
         let head = self.bytes();
         let checked = head.get(CHECKED_FROM..).unwrap_or_default();
         self.crc = crc32c::crc32c_append(crc32c::crc32c(checked), records);
         self
+    }
+
+    /// The number of the codec that its records are packed by.
+    pub fn codec(&self) -> i16 {
+        self.attributes & COMPRESSION
+    }
+
+    /// Whether its time is the broker's, and not that of its records.
+    pub fn is_stamped(&self) -> bool {
+        self.attributes & LOG_APPEND_TIME != 0
+    }
+
+    /// The same records packed by `codec`, with the header that belongs to them.
+    ///
+    /// # Errors
+    /// Records that cannot be read.
+    pub fn repack(mut self, batch: &[u8], codec: Codec) -> io::Result<(Self, Vec<u8>)> {
+        let mut packer = Packer::new(codec)?;
+        let mut records = self.records(batch)?;
+        while let Some(record) = records.next()? {
+            record.write(&mut packer, record.time_delta)?;
+        }
+        let packed = packer.finish()?;
+        self.attributes = self.attributes & !COMPRESSION | codec.number;
+        self.length =
+            i32::try_from(HEADER_SIZE - LENGTH_STARTS_AT + packed.len()).map_err(io::Error::other)?;
+        Ok((self.seal(&packed), packed))
     }
 
     /// The header's bytes.
@@ -138,26 +171,42 @@ impl Header {
     /// (offset, time). Unpacks the batch as far as it must, so it is for searches by time, not for
     /// the hot path.
     pub fn first_record_since(&self, timestamp: i64, batch: &[u8]) -> Option<(i64, i64)> {
-        if self.attributes & LOG_APPEND_TIME != 0 {
+        if self.is_stamped() {
             return (self.max_timestamp >= timestamp).then_some((self.base_offset, self.max_timestamp));
         }
-        self.records(batch)?
-            .map(|record| {
-                let offset = self.base_offset.saturating_add(record.offset_delta);
-                (offset, self.base_timestamp.saturating_add(record.time_delta))
-            })
-            .find(|(_, time)| *time >= timestamp)
+        let mut records = self.records(batch).ok()?;
+        while let Some(record) = records.next().ok()? {
+            let time = self.time_of(&record);
+            if time >= timestamp {
+                return Some((self.base_offset.saturating_add(record.offset_delta), time));
+            }
+        }
+        None
     }
 
-    /// Whether every record has a key, as compaction needs it. Unpacks the batch.
-    pub fn has_keys(&self, batch: &[u8]) -> bool {
-        let keyed = |records: Records<_>| records.take_while(|record| record.has_key).count();
-        self.records(batch).map(keyed) == usize::try_from(self.count).ok()
+    /// Whether each of its records can be read and `holds`. Unpacks the batch.
+    pub fn all_records(&self, batch: &[u8], holds: impl Fn(&Record<'_>) -> bool) -> io::Result<bool> {
+        let mut records = self.records(batch)?;
+        while let Some(record) = records.next()? {
+            if !holds(&record) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    fn records<'a>(&self, batch: &'a [u8]) -> Option<Records<impl Read + use<'a>>> {
-        let packed = batch.get(HEADER_SIZE..)?;
-        unpack::reader(self.attributes & COMPRESSION, packed).ok().map(Records)
+    /// The time of one of its records, milliseconds.
+    pub fn time_of(&self, record: &Record<'_>) -> i64 {
+        self.base_timestamp.saturating_add(record.time_delta)
+    }
+
+    /// Its records, unpacked one by one.
+    ///
+    /// # Errors
+    /// Bytes that are not of its codec.
+    pub fn records<'a>(&self, batch: &'a [u8]) -> io::Result<Records<impl Read + use<'a>>> {
+        let packed = batch.get(HEADER_SIZE..).unwrap_or_default();
+        Ok(Records::new(unpack::reader(self.codec(), packed)?, self.count))
     }
 }
 
@@ -166,52 +215,11 @@ pub fn advance_sequence(sequence: i32, count: i32) -> i32 {
     ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
 }
 
-/// What is read of a record.
-struct Record {
-    offset_delta: i64,
-    time_delta: i64,
-    has_key: bool,
-}
-
-/// Walks unpacked records; ends at the first that is not one.
-struct Records<R>(R);
-
-impl<R: Read> Iterator for Records<R> {
-    type Item = Record;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let length = u64::try_from(varint(&mut self.0).ok()?).ok()?;
-        let mut rest = self.0.by_ref().take(length);
-        let record = record(&mut rest).ok()?;
-        io::copy(&mut rest, &mut io::sink()).ok()?;
-        (rest.limit() == 0).then_some(record)
-    }
-}
-
-fn record(bytes: &mut impl Read) -> io::Result<Record> {
-    bytes.read_exact(&mut [0])?;
-    let time_delta = varint(bytes)?;
-    let offset_delta = varint(bytes)?;
-    Ok(Record { offset_delta, time_delta, has_key: varint(bytes)? >= 0 })
-}
-
-fn varint(bytes: &mut impl Read) -> io::Result<i64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let mut byte = [0];
-        bytes.read_exact(&mut byte)?;
-        value |= u64::from(byte[0] & 0x7f) << shift;
-        if byte[0] & 0x80 == 0 {
-            return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
-        }
-    }
-    Err(io::ErrorKind::InvalidData.into())
-}
-
 /// Builds batches as a producer would, for the unit tests of this room.
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::broker::records::put_varint;
     use bytes::Bytes;
 
     /// A batch of `count` records of about `size` bytes, one millisecond apart from `time`.
@@ -224,10 +232,10 @@ pub mod tests {
         let mut records = Vec::new();
         for delta in 0..count {
             let mut record = vec![0, (delta * 2) as u8, (delta * 2) as u8, 1];
-            record.extend_from_slice(&zigzag(size as i64));
+            put_varint(&mut record, size as i64);
             record.resize(record.len() + size, b'x');
             record.push(0);
-            records.extend_from_slice(&zigzag(record.len() as i64));
+            put_varint(&mut records, record.len() as i64);
             records.extend_from_slice(&record);
         }
         let header = Header {
@@ -251,17 +259,6 @@ pub mod tests {
         Bytes::from(bytes)
     }
 
-    fn zigzag(value: i64) -> Vec<u8> {
-        let mut rest = (value << 1) as u64;
-        let mut bytes = Vec::new();
-        while rest > 0x7f {
-            bytes.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        bytes.push(rest as u8);
-        bytes
-    }
-
     #[test]
     fn a_header_reads_back_and_its_checksum_holds() {
         let bytes = batch(3, 100, 1_000);
@@ -270,7 +267,10 @@ pub mod tests {
         assert!(header.checks(&bytes) && header.is_dense());
         assert_eq!(header.size(), bytes.len());
         assert!(!header.checks(&bytes[..bytes.len() - 1]));
-        assert!(!header.has_keys(&bytes), "these records have none");
+        assert!(
+            !header.all_records(&bytes, |record| record.key.is_some()).unwrap(),
+            "these records have none"
+        );
         let moved = header.place(7, 3);
         assert!(moved.checks(&bytes), "offset and epoch are outside the checksum");
         assert_eq!(moved.next_offset(), 10);
@@ -292,6 +292,20 @@ pub mod tests {
         assert_eq!(header.first_record_since(1_003, &bytes), Some((43, 1_003)));
         assert_eq!(header.first_record_since(0, &bytes), Some((40, 1_000)));
         assert_eq!(header.first_record_since(1_005, &bytes), None);
+    }
+
+    #[test]
+    fn a_batch_that_is_packed_anew_has_the_same_records() {
+        let bytes = batch(5, 300, 1_000);
+        let plain = Header::read(&bytes).unwrap().place(40, 0);
+        for number in 1..=4 {
+            let (header, packed) = plain.repack(&bytes, Codec { number, level: 1 }).unwrap();
+            let whole = [&header.bytes()[..], &packed].concat();
+            assert!(header.checks(&whole) && header.size() == whole.len() && header.codec() == number);
+            assert_eq!(header.first_record_since(1_003, &whole), Some((43, 1_003)));
+            let (again, unpacked) = header.repack(&whole, Codec { number: 0, level: 0 }).unwrap();
+            assert_eq!([&again.place(0, -1).bytes()[..], &unpacked].concat(), bytes[..]);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The embedded broker: one process, one node, for laptops, demos, courses and tests.
 //!
 //! It speaks Kafka's protocol, so that every Kafka client works on it, and keeps record batches
-//! exactly as producers sent them. Rooms inside: [`batch`] reads a batch's header, [`log`] stores
-//! batches in segments, [`settings`] and [`topics`] say what a topic is, [`groups`] who consumes,
+//! exactly as producers sent them. Rooms inside: [`batch`] reads a batch's header, [`records`] what
+//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is, [`groups`] who consumes,
 //! [`journal`] keeps offsets, and [`wire`] turns requests into calls of those. Nothing outside of
 //! this folder knows the protocol.
 
@@ -10,6 +10,8 @@ mod batch;
 mod groups;
 mod journal;
 mod log;
+mod pack;
+mod records;
 mod server;
 mod settings;
 mod topics;

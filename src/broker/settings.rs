@@ -1,6 +1,7 @@
 //! The settings that a topic has: one list is the truth for checks, defaults and descriptions.
 
 use super::log::Rules;
+use super::pack::Codec;
 use std::collections::BTreeMap;
 
 /// What a topic's creator set; everything else has its default.
@@ -49,7 +50,7 @@ pub const SETTINGS: &[Setting] = settings! {
     "compression.gzip.level" "compression.gzip.level" Kind::Int(-1), "-1", "The level if compression.type is gzip.";
     "compression.lz4.level" "compression.lz4.level" Kind::Int(1), "9", "The level if compression.type is lz4.";
     "compression.type" "compression.type" Kind::OneOf(CODECS), "producer",
-        "The codec that records are stored in. This broker keeps every batch as its producer sent it.";
+        "The codec that records are stored in; producer leaves every batch as it came.";
     "compression.zstd.level" "compression.zstd.level" Kind::Int(-131_072), "3", "The level if compression.type is zstd.";
     "delete.retention.ms" "log.cleaner.delete.retention.ms" Kind::Long(0), "86400000",
         "How long a tombstone is kept in a compacted topic.";
@@ -185,15 +186,33 @@ pub fn rules(settings: &Settings, sync: bool) -> Rules {
     Rules {
         segment_bytes: number(settings, "segment.bytes") as u64,
         segment_ms: number(settings, "segment.ms"),
+        segment_jitter_ms: number(settings, "segment.jitter.ms"),
         retention_ms: number(settings, "retention.ms"),
         retention_bytes: number(settings, "retention.bytes"),
         deletes: cleans_by("delete"),
         compacts: cleans_by("compact"),
         max_batch_bytes: number(settings, "max.message.bytes") as usize,
+        codec: codec(settings),
         ahead_ms: number(settings, "message.timestamp.after.max.ms"),
+        behind_ms: number(settings, "message.timestamp.before.max.ms"),
         stamps: value(settings, "message.timestamp.type") == "LogAppendTime",
         sync,
     }
+}
+
+/// The codec of `compression.type`, if it is not the producers' own.
+fn codec(settings: &Settings) -> Option<Codec> {
+    let name = value(settings, "compression.type");
+    let number = ["uncompressed", "gzip", "snappy", "lz4", "zstd"].iter().position(|codec| *codec == name)?;
+    let level = match name {
+        "gzip" | "zstd" => self::number(settings, &format!("compression.{name}.level")) as i32,
+        // Kafka's default of 9 names lz4's fast way, which its library calls 0.
+        "lz4" => Some(self::number(settings, "compression.lz4.level") as i32)
+            .filter(|level| *level != 9)
+            .unwrap_or(0),
+        _ => 0,
+    };
+    Some(Codec { number: number as i16, level })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ const ZSTD_WINDOW: u32 = 24;
 /// Snappy never packs better than this many to one.
 const SNAPPY_RATIO: usize = 32;
 /// What begins a stream of snappy blocks, as Java writes it; without it there is one block.
-const SNAPPY_STREAM: &[u8] = b"\x82SNAPPY\0";
+pub const SNAPPY_STREAM: &[u8] = b"\x82SNAPPY\0";
 const SNAPPY_STREAM_HEADER: usize = 16;
 
 /// A reader of the unpacked bytes; `codec` is the number in a batch's attributes.

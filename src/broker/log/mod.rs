@@ -1,14 +1,17 @@
 //! A partition's log: segments of record batches, kept exactly as they came.
 
+mod admit;
 mod blob;
 mod index;
 mod producers;
 mod segment;
 
+pub use admit::Admitted;
 pub use blob::Blob;
 pub use segment::Span;
 
-use super::batch::{HEADER_SIZE, Header};
+use super::batch::Header;
+use super::pack::Codec;
 use kafka_protocol::ResponseError;
 use producers::Producers;
 use segment::Segment;
@@ -26,6 +29,8 @@ pub const LEADER_EPOCH: i32 = 0;
 pub struct Rules {
     pub segment_bytes: u64,
     pub segment_ms: i64,
+    /// The most that a segment's age may be less, milliseconds.
+    pub segment_jitter_ms: i64,
     /// Milliseconds; negative keeps forever.
     pub retention_ms: i64,
     /// Bytes of a partition; negative keeps all.
@@ -35,8 +40,12 @@ pub struct Rules {
     /// Whether the last record of each key is what counts, so that every record needs one.
     pub compacts: bool,
     pub max_batch_bytes: usize,
+    /// The codec that batches are stored in; `None` leaves each in its own.
+    pub codec: Option<Codec>,
     /// How far ahead of the broker's clock a record's time may be, milliseconds.
     pub ahead_ms: i64,
+    /// How far behind it, milliseconds.
+    pub behind_ms: i64,
     /// Whether the broker's time replaces the records'.
     pub stamps: bool,
     /// Whether a write waits for the disk.
@@ -135,21 +144,25 @@ impl Log {
         self.segments.iter().map(|segment| segment.summary.size).sum()
     }
 
-    /// Stores one batch as a producer sent it. When this returns, the operating system has it, and
-    /// with `rules.sync` the disk.
+    /// Stores one batch. When this returns, the operating system has it, and with `rules.sync` the
+    /// disk.
     ///
     /// # Errors
-    /// What is wrong with the batch, or `KafkaStorageError` if it cannot be written; then nothing of
+    /// A sequence that does not fit, or `KafkaStorageError` if it cannot be written; then nothing of
     /// it is in the log.
-    pub fn append(&mut self, batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Placed, ResponseError> {
-        let header = admit(batch, rules, now_ms)?;
+    pub fn append(
+        &mut self,
+        batch: &Admitted<'_>,
+        rules: &Rules,
+        now_ms: i64,
+    ) -> Result<Placed, ResponseError> {
+        let (header, records) = (batch.header, &*batch.records);
         if header.is_idempotent()
             && let Some(stored) = self.producers.check(&header)?
         {
             let stamp = if rules.stamps { stored.timestamp } else { -1 };
             return Ok(Placed { offset: stored.offset, stamp, repeated: true });
         }
-        let records = batch.get(HEADER_SIZE..).unwrap_or_default();
         let mut placed = header.place(self.end(), LEADER_EPOCH);
         if rules.stamps {
             placed = placed.stamp(now_ms, records);
@@ -180,7 +193,9 @@ impl Log {
         self.segments.last().is_some_and(|active| {
             let age = active.first_timestamp.map_or(0, |first| next.max_timestamp.saturating_sub(first));
             let size = active.summary.size;
-            size > 0 && (size + next.size() as u64 > rules.segment_bytes || age > rules.segment_ms)
+            let jitter = rules.segment_jitter_ms.min(rules.segment_ms) as f64 * active.luck;
+            let longest = rules.segment_ms.saturating_sub(jitter as i64);
+            size > 0 && (size + next.size() as u64 > rules.segment_bytes || age > longest)
         })
     }
 
@@ -323,38 +338,6 @@ impl Log {
             self.start = self.start.max(first);
         }
     }
-}
-
-/// Checks a batch as Kafka does before it is stored.
-fn admit(batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Header, ResponseError> {
-    let header = Header::read(batch).ok_or(ResponseError::CorruptMessage)?;
-    if header.magic != 2 {
-        return Err(ResponseError::UnsupportedForMessageFormat);
-    }
-    if batch.len() > rules.max_batch_bytes {
-        return Err(ResponseError::MessageTooLarge);
-    }
-    if batch.len() != header.size() {
-        // Exactly one batch per partition and request, or bytes are missing.
-        let more = batch.len() > header.size();
-        return Err(if more { ResponseError::InvalidRecord } else { ResponseError::CorruptMessage });
-    }
-    if !header.checks(batch) {
-        return Err(ResponseError::CorruptMessage);
-    }
-    if !header.is_dense() || header.is_control() || header.attributes & 7 > 4 {
-        return Err(ResponseError::InvalidRecord);
-    }
-    if header.is_transactional() {
-        return Err(ResponseError::InvalidTxnState);
-    }
-    if rules.compacts && !header.has_keys(batch) {
-        return Err(ResponseError::InvalidRecord);
-    }
-    if !rules.stamps && header.max_timestamp > now_ms.saturating_add(rules.ahead_ms) {
-        return Err(ResponseError::InvalidTimestamp);
-    }
-    Ok(header)
 }
 
 fn storage_error(error: io::Error) -> ResponseError {

@@ -24,6 +24,8 @@ pub struct Segment {
     pub summary: Summary,
     /// The time of its first batch in milliseconds, for `segment.ms`.
     pub first_timestamp: Option<i64>,
+    /// From 0 to 1: its share of `segment.jitter.ms`.
+    pub luck: f64,
     blob: Arc<Blob>,
     index: Index,
     path: Option<PathBuf>,
@@ -55,6 +57,7 @@ impl Segment {
             base,
             summary,
             first_timestamp: None,
+            luck: rand::random(),
             blob: Arc::new(blob),
             index,
             path,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::broker::batch::HEADER_SIZE;
 use crate::broker::batch::tests::{batch, produced};
 use crate::broker::settings::{self, Settings};
 use bytes::Bytes;
@@ -8,7 +9,11 @@ fn rules() -> Rules {
 }
 
 fn append(log: &mut Log, batch: &[u8]) -> i64 {
-    log.append(batch, &rules(), 0).unwrap().offset
+    store(log, batch, &rules(), 0).unwrap().offset
+}
+
+fn store(log: &mut Log, batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Placed, ResponseError> {
+    log.append(&Admitted::new(batch, rules, now_ms)?, rules, now_ms)
 }
 
 fn read(log: &Log, offset: i64, limit: usize) -> (Vec<u8>, Option<i64>) {
@@ -71,7 +76,7 @@ fn segments_roll_are_found_again_and_expire() {
     let small = Rules { segment_bytes: one.len() as u64 * 3, retention_ms: 1_000, ..rules() };
     let mut log = Log::open(Some(folder.path())).unwrap();
     for at in 0..10 {
-        log.append(&batch(10, 1_000, at * 100), &small, 0).unwrap();
+        store(&mut log, &batch(10, 1_000, at * 100), &small, 0).unwrap();
     }
     drop(log);
     let mut log = Log::open(Some(folder.path())).unwrap();
@@ -110,19 +115,19 @@ fn a_producer_is_remembered_over_a_restart_and_over_segments() {
     let small = Rules { segment_bytes: 1, ..rules() };
     let mut log = Log::open(Some(folder.path())).unwrap();
     for sequence in [0, 2, 4] {
-        log.append(&produced(2, 10, 0, 7, 0, sequence), &small, 0).unwrap();
+        store(&mut log, &produced(2, 10, 0, 7, 0, sequence), &small, 0).unwrap();
     }
     let mut log = Log::open(Some(folder.path())).unwrap();
-    let again = log.append(&produced(2, 10, 0, 7, 0, 2), &small, 0).unwrap();
+    let again = store(&mut log, &produced(2, 10, 0, 7, 0, 2), &small, 0).unwrap();
     assert_eq!((again.offset, again.repeated, log.end()), (2, true, 6));
-    let gap = log.append(&produced(2, 10, 0, 7, 0, 9), &small, 0);
+    let gap = store(&mut log, &produced(2, 10, 0, 7, 0, 9), &small, 0);
     assert_eq!(gap, Err(ResponseError::OutOfOrderSequenceNumber));
 }
 
 #[test]
 fn a_batch_that_kafka_would_refuse_is_refused() {
     let mut log = Log::open(None).unwrap();
-    let mut refused = |bytes: &[u8], rules: &Rules| log.append(bytes, rules, 0).unwrap_err();
+    let mut refused = |bytes: &[u8], rules: &Rules| store(&mut log, bytes, rules, 0).unwrap_err();
     let good = batch(2, 10, 0);
     let mut flipped = good.to_vec();
     flipped[70] ^= 1;
@@ -133,6 +138,15 @@ fn a_batch_that_kafka_would_refuse_is_refused() {
     assert_eq!(refused(&good, &small), ResponseError::MessageTooLarge);
     let punctual = Rules { ahead_ms: 10, ..rules() };
     assert_eq!(refused(&batch(1, 1, 11), &punctual), ResponseError::InvalidTimestamp);
+    let prompt = Rules { behind_ms: 10, ..rules() };
+    assert_eq!(refused(&batch(20, 1, -30), &prompt), ResponseError::InvalidTimestamp);
+    let stamped = Header::read(&good).unwrap().stamp(0, &good[HEADER_SIZE..]);
+    let stamped = [&stamped.bytes()[..], &good[HEADER_SIZE..]].concat();
+    assert_eq!(
+        refused(&stamped, &rules()),
+        ResponseError::InvalidTimestamp,
+        "the time is the broker's to set"
+    );
     let compacted = Rules { compacts: true, ..rules() };
     assert_eq!(refused(&good, &compacted), ResponseError::InvalidRecord);
     assert_eq!(log.end(), 0);
@@ -142,9 +156,41 @@ fn a_batch_that_kafka_would_refuse_is_refused() {
 fn the_brokers_time_replaces_the_records_where_the_topic_says_so() {
     let mut log = Log::open(None).unwrap();
     let stamps = Rules { stamps: true, ..rules() };
-    let placed = log.append(&batch(2, 10, 7), &stamps, 1_234).unwrap();
+    let placed = store(&mut log, &batch(2, 10, 7), &stamps, 1_234).unwrap();
     assert_eq!(placed.stamp, 1_234);
     assert_eq!(log.find_time(8).unwrap(), Some((0, 1_234)));
+}
+
+#[test]
+fn a_topic_with_a_codec_keeps_batches_of_it_and_packs_others_anew() {
+    let mut log = Log::open(None).unwrap();
+    let gzip = settings::rules(&Settings::from([("compression.type".into(), "gzip".into())]), false);
+    let gzip = Rules { ahead_ms: i64::MAX, ..gzip };
+    store(&mut log, &batch(100, 100, 7), &gzip, 0).unwrap();
+    let (packed, _) = read(&log, 0, usize::MAX);
+    let header = Header::read(&packed).unwrap();
+    assert!(header.codec() == 1 && packed.len() < 1_000 && header.checks(&packed));
+    assert_eq!(log.find_time(50).unwrap(), Some((43, 50)));
+    store(&mut log, &packed, &gzip, 0).unwrap();
+    let (again, _) = read(&log, 100, usize::MAX);
+    assert!(again[HEADER_SIZE..] == packed[HEADER_SIZE..], "the same bytes");
+    let small = Rules { max_batch_bytes: 2_000, codec: Some(Codec { number: 0, level: 0 }), ..gzip };
+    assert_eq!(store(&mut log, &packed, &small, 0), Err(ResponseError::MessageTooLarge));
+}
+
+#[test]
+fn a_segment_ends_before_its_time_by_a_random_part_of_the_jitter() {
+    let rolled = |jitter| {
+        let rules = Rules { segment_ms: 1_000, segment_jitter_ms: jitter, ..rules() };
+        let mut log = Log::open(None).unwrap();
+        (0..=1_001).find(|at| {
+            store(&mut log, &batch(1, 1, *at), &rules, 0).unwrap();
+            log.segments.len() > 1
+        })
+    };
+    assert_eq!(rolled(0), Some(1_001));
+    let times: Vec<i64> = (0..20).filter_map(|_| rolled(2_000)).collect();
+    assert!(times.len() == 20 && times.iter().any(|time| *time != times[0]), "{times:?}");
 }
 
 #[test]
@@ -152,7 +198,7 @@ fn a_start_goes_on_from_the_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = Log::open(Some(folder.path())).unwrap();
     let send =
-        |log: &mut Log, sequence| log.append(&produced(2, 50, 100, 7, 0, sequence), &rules(), 0).unwrap();
+        |log: &mut Log, sequence| store(log, &produced(2, 50, 100, 7, 0, sequence), &rules(), 0).unwrap();
     (0..50).for_each(|at| assert!(!send(&mut log, at * 2).repeated));
     log.checkpoint();
     (50..60).for_each(|at| assert!(!send(&mut log, at * 2).repeated));

@@ -1,7 +1,7 @@
 //! Records in.
 
 use super::{Context, text};
-use crate::broker::log::Placed;
+use crate::broker::log::{Admitted, Placed};
 use crate::broker::settings::number;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
@@ -50,8 +50,10 @@ fn store(
     let partition = topic.partition(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
     let batch =
         data.records.as_ref().filter(|batch| !batch.is_empty()).ok_or(ResponseError::InvalidRecord)?;
+    let now_ms = context.now_ms();
+    let batch = Admitted::new(batch, &topic.rules, now_ms)?;
     let mut log = partition.log();
-    let placed = log.append(batch, &topic.rules, context.now_ms())?;
+    let placed = log.append(&batch, &topic.rules, now_ms)?;
     let start = log.start();
     drop(log);
     partition.wake();
