@@ -4,6 +4,7 @@ mod accumulators;
 mod by_group;
 pub mod dedup;
 mod distinct;
+mod distinct_values;
 mod first_last;
 mod frozen;
 mod groups;

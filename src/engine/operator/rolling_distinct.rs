@@ -5,6 +5,7 @@
 //! frozen rows of the panes.
 
 use super::distinct::DistinctCount;
+use super::distinct_values::Values;
 use super::frozen::Frozen;
 use super::key_map::KeyMap;
 use super::keys::{Key, KeyMaker};
@@ -14,12 +15,11 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch}
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use hashbrown::HashTable;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// So many values are kept before those that no window can have any more are looked for.
-const MANY: usize = 32;
+/// So many values are asked for at a time, so that a processor waits for the memory of all of them at once.
+const ROUND: usize = 64;
 
 /// The distinct values of one aggregate over the panes of the windows that were closed last.
 pub struct RollingDistinct {
@@ -30,33 +30,15 @@ pub struct RollingDistinct {
     maker: KeyMaker,
     /// The frozen batches that were added.
     added: BTreeSet<u32>,
-    groups: KeyMap<u32>,
-    /// By group: how many of its values were seen last in which pane, in the order of panes.
-    seen_in: Vec<Vec<(Micros, i64)>>,
+    /// Where each group stands in `groups`.
+    numbers: KeyMap<u32>,
+    groups: Vec<Values>,
     /// Numbers of groups that are not in use.
     free: Vec<u32>,
-    /// The values of all groups.
-    seen: HashTable<Seen>,
-    /// Their bytes, one behind the other.
-    bytes: Vec<u8>,
-    /// How many values there were when those that no window can have were dropped.
-    kept: usize,
-}
-
-/// A value of a group, and the pane in which it was seen last.
-#[derive(Clone, Copy)]
-struct Seen {
-    hash: u64,
-    pane: Micros,
-    start: usize,
-    length: u32,
-    group: u32,
-}
-
-impl Seen {
-    fn bytes(self, all: &[u8]) -> &[u8] {
-        &all[self.start..self.start + self.length as usize]
-    }
+    /// What the groups take, in bytes.
+    memory: usize,
+    /// The bytes of the values that were seen last in a pane, one behind the other.
+    bytes: BTreeMap<Micros, Vec<u8>>,
 }
 
 impl RollingDistinct {
@@ -84,12 +66,11 @@ impl RollingDistinct {
             column,
             maker: KeyMaker::new([of])?,
             added: BTreeSet::new(),
-            groups: KeyMap::default(),
-            seen_in: Vec::new(),
+            numbers: KeyMap::default(),
+            groups: Vec::new(),
             free: Vec::new(),
-            seen: HashTable::new(),
-            bytes: Vec::new(),
-            kept: 0,
+            memory: 0,
+            bytes: BTreeMap::new(),
         })
     }
 
@@ -107,49 +88,58 @@ impl RollingDistinct {
 
     fn add_rows(&mut self, pane: Micros, rows: &RecordBatch, frozen: &Frozen) -> Result<()> {
         let keys = frozen.keys(rows)?;
+        let groups: Vec<u32> = (0..rows.num_rows()).map(|row| self.group(keys.key(row))).collect();
         let lists = rows.column(self.column).as_list::<i32>();
-        let values = self.maker.keys(std::slice::from_ref(lists.values()))?;
-        for (row, bounds) in lists.offsets().windows(2).enumerate() {
-            let group = self.group(keys.key(row));
-            let mut counts = std::mem::take(&mut self.seen_in[group as usize]);
-            for value in bounds[0]..bounds[1] {
-                let before = self.see(group, pane, values.key(value as usize));
-                if before.is_none_or(|before| before < pane) {
-                    before.into_iter().for_each(|before| count(&mut counts, before, -1));
-                    count(&mut counts, pane, 1);
-                }
+        match lists.values().as_string_opt::<i32>() {
+            Some(texts) => {
+                self.add_values(pane, &groups, lists.value_offsets(), |value| texts.value(value).as_bytes())
             }
-            self.seen_in[group as usize] = counts;
+            None => {
+                let values = self.maker.keys(std::slice::from_ref(lists.values()))?;
+                self.add_values(pane, &groups, lists.value_offsets(), |value| values.bytes(value));
+            }
         }
         Ok(())
     }
 
+    /// Adds the values of each group, which are those between two offsets. No value is null.
+    fn add_values<'a>(
+        &mut self,
+        pane: Micros,
+        groups: &[u32],
+        offsets: &[i32],
+        bytes: impl Fn(usize) -> &'a [u8],
+    ) {
+        let mut own = self.bytes.remove(&pane).unwrap_or_default();
+        let mut round = Vec::with_capacity(ROUND);
+        for (number, bounds) in groups.iter().zip(offsets.windows(2)) {
+            let group = &mut self.groups[*number as usize];
+            self.memory -= group.memory();
+            let (mut at, end) = (bounds[0] as usize, bounds[1] as usize);
+            while at < end {
+                round.extend((at..end.min(at + ROUND)).map(|value| Key::of(bytes(value))));
+                round.iter().for_each(|key| group.ask_for(key.hash));
+                for key in round.drain(..) {
+                    group.see(pane, key, &mut own, &self.bytes);
+                }
+                at += ROUND;
+            }
+            self.memory += group.memory();
+        }
+        self.bytes.insert(pane, own);
+    }
+
     fn group(&mut self, key: Key<'_>) -> u32 {
-        if let Some(number) = self.groups.get(key) {
+        if let Some(number) = self.numbers.get(key) {
             return *number;
         }
         let number = self.free.pop().unwrap_or_else(|| {
-            self.seen_in.push(Vec::new());
-            self.seen_in.len() as u32 - 1
+            self.groups.push(Values::default());
+            self.groups.len() as u32 - 1
         });
-        self.groups.add(key, number);
+        self.memory += self.groups[number as usize].memory();
+        self.numbers.add(key, number);
         number
-    }
-
-    /// A value was seen in a pane; gives the one in which it was seen last before.
-    fn see(&mut self, group: u32, pane: Micros, value: Key<'_>) -> Option<Micros> {
-        let (all, key) = (&self.bytes, value.bytes);
-        let hash = value.hash ^ u64::from(group).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let is_it = |seen: &Seen| seen.hash == hash && seen.group == group && seen.bytes(all) == key;
-        if let Some(seen) = self.seen.find_mut(hash, is_it) {
-            let before = seen.pane;
-            seen.pane = pane.max(before);
-            return Some(before);
-        }
-        let seen = Seen { hash, pane, start: self.bytes.len(), length: key.len() as u32, group };
-        self.bytes.extend_from_slice(key);
-        self.seen.insert_unique(hash, seen, |seen| seen.hash);
-        None
     }
 
     /// How many values each of these groups has in the window that begins at `start` and is the last one that
@@ -163,54 +153,38 @@ impl RollingDistinct {
     ) -> Result<ArrayRef> {
         let keys = frozen.maker.keys(keys)?;
         let counts = (0..groups).map(|row| {
-            let counts =
-                self.groups.get(keys.key(row)).map_or(&[][..], |group| &self.seen_in[*group as usize]);
-            counts.iter().filter(|(pane, _)| *pane >= start).map(|(_, count)| count).sum()
+            let number = self.numbers.get(keys.key(row));
+            number.map_or(0, |number| self.groups[*number as usize].seen_since(start))
         });
         Ok(Arc::new(Int64Array::from_iter_values(counts)))
     }
 
-    /// Drops what no window that begins at `open` or later can have, now and then.
+    /// Drops what no window that begins at `open` or later can have. O(groups) where a pane is over.
     pub fn forget_before(&mut self, open: Micros, batches: impl Fn(u32) -> bool) {
-        self.added.retain(|number| batches(*number));
-        if self.seen.len() < MANY.max(2 * self.kept) {
+        if self.bytes.first_key_value().is_none_or(|(pane, _)| *pane >= open) {
             return;
         }
-        self.drop_values_before(open);
-        self.kept = self.seen.len();
-        for counts in &mut self.seen_in {
-            counts.retain(|(pane, count)| *pane >= open && *count > 0);
-        }
-        let (seen_in, free) = (&self.seen_in, &mut self.free);
-        self.groups.retain(|group| {
-            let is_used = !seen_in[*group as usize].is_empty();
-            if !is_used {
-                free.push(*group);
-            }
-            is_used
-        });
-    }
-
-    fn drop_values_before(&mut self, open: Micros) {
-        let all = std::mem::take(&mut self.bytes);
-        let mut kept = Vec::new();
-        self.seen.retain(|seen| {
-            if seen.pane < open {
+        self.added.retain(|number| batches(*number));
+        self.bytes = self.bytes.split_off(&open);
+        let (groups, free, mut memory) = (&mut self.groups, &mut self.free, 0);
+        self.numbers.retain(|number| {
+            let group = &mut groups[*number as usize];
+            group.forget_before(open);
+            if group.is_empty() {
+                *group = Values::default();
+                free.push(*number);
                 return false;
             }
-            let start = kept.len();
-            kept.extend_from_slice(seen.bytes(&all));
-            seen.start = start;
+            memory += group.memory();
             true
         });
-        self.bytes = kept;
+        self.memory = memory;
     }
 
-    /// What it takes, in bytes.
+    /// What it takes, in bytes. O(panes).
     pub fn memory(&self) -> usize {
-        let counts =
-            self.seen_in.iter().map(|counts| counts.capacity() * size_of::<(Micros, i64)>()).sum::<usize>();
-        self.seen.allocation_size() + self.bytes.capacity() + self.groups.memory() + counts
+        let bytes = self.bytes.values().map(Vec::capacity).sum::<usize>();
+        self.numbers.memory() + self.memory + bytes
     }
 
     /// The rows without the lists of values, which need not be merged.
@@ -222,16 +196,5 @@ impl RollingDistinct {
         let none = lists.values().slice(0, 0);
         columns[self.column] = Arc::new(ListArray::try_new(item.clone(), offsets, none, None)?);
         Ok(RecordBatch::try_new(rows.schema(), columns)?)
-    }
-}
-
-/// Adds to the count of a pane; panes are few, and mostly the last one is meant.
-fn count(counts: &mut Vec<(Micros, i64)>, pane: Micros, by: i64) {
-    match counts.iter_mut().rev().find(|(of, _)| *of == pane) {
-        Some((_, count)) => *count += by,
-        None => {
-            let at = counts.partition_point(|(of, _)| *of < pane);
-            counts.insert(at, (pane, by));
-        }
     }
 }
