@@ -4,6 +4,7 @@ mod abuse;
 mod clients;
 mod crashes;
 mod groups;
+mod life;
 
 use crate::support::{PATIENCE, embedded, wait_for};
 use ecap::broker::Broker;

@@ -17,6 +17,7 @@ const COMPRESSION: i16 = 0b111;
 const LOG_APPEND_TIME: i16 = 1 << 3;
 const TRANSACTIONAL: i16 = 1 << 4;
 const CONTROL: i16 = 1 << 5;
+const DELETE_HORIZON: i16 = 1 << 6;
 
 /// The fixed fields at the beginning of a batch (message format 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,17 +135,67 @@ impl Header {
     ///
     /// # Errors
     /// Records that cannot be read.
-    pub fn repack(mut self, batch: &[u8], codec: Codec) -> io::Result<(Self, Vec<u8>)> {
+    pub fn repack(self, batch: &[u8], codec: Codec) -> io::Result<(Self, Vec<u8>)> {
+        self.rewrite(batch, codec, self.base_timestamp, |_| true)
+    }
+
+    /// The batch with only those records that `keeps`; all have the offsets and times that they had.
+    /// From `horizon` on (milliseconds), if one is given, its tombstones may go.
+    ///
+    /// # Errors
+    /// Records that cannot be read.
+    pub fn retain(
+        mut self,
+        batch: &[u8],
+        horizon: Option<i64>,
+        keeps: impl Fn(&Record<'_>) -> bool,
+    ) -> io::Result<(Self, Vec<u8>)> {
+        if horizon.is_some() {
+            self.attributes |= DELETE_HORIZON;
+        }
+        self.rewrite(batch, Codec::usual(self.codec()), horizon.unwrap_or(self.base_timestamp), keeps)
+    }
+
+    fn rewrite(
+        mut self,
+        batch: &[u8],
+        codec: Codec,
+        base_timestamp: i64,
+        keeps: impl Fn(&Record<'_>) -> bool,
+    ) -> io::Result<(Self, Vec<u8>)> {
         let mut packer = Packer::new(codec)?;
+        let (mut count, mut latest) = (0, None);
         let mut records = self.records(batch)?;
         while let Some(record) = records.next()? {
-            record.write(&mut packer, record.time_delta)?;
+            if keeps(&record) {
+                let time = self.time_of(&record);
+                record.write(&mut packer, time.saturating_sub(base_timestamp))?;
+                count += 1;
+                latest = latest.max(Some(time));
+            }
         }
         let packed = packer.finish()?;
+        (self.count, self.base_timestamp) = (count, base_timestamp);
+        if !self.is_stamped() {
+            self.max_timestamp = latest.unwrap_or(self.max_timestamp);
+        }
         self.attributes = self.attributes & !COMPRESSION | codec.number;
         self.length =
             i32::try_from(HEADER_SIZE - LENGTH_STARTS_AT + packed.len()).map_err(io::Error::other)?;
         Ok((self.seal(&packed), packed))
+    }
+
+    /// The batch without any record: what its offsets and its producer's sequences were.
+    pub fn emptied(mut self) -> Self {
+        (self.count, self.base_timestamp) = (0, self.max_timestamp);
+        self.length = (HEADER_SIZE - LENGTH_STARTS_AT) as i32;
+        self.attributes &= !(COMPRESSION | DELETE_HORIZON);
+        self.seal(&[])
+    }
+
+    /// When its tombstones may go, milliseconds, if compaction has seen them.
+    pub fn delete_horizon(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp)
     }
 
     /// The header's bytes.
@@ -257,6 +308,28 @@ pub mod tests {
         let mut bytes = Header { crc, ..header }.bytes().to_vec();
         bytes.extend_from_slice(&records);
         Bytes::from(bytes)
+    }
+
+    /// A key and its value, or a tombstone.
+    pub type Line<'a> = (&'a str, Option<&'a str>);
+
+    /// A batch of `lines`, a millisecond apart from `time`, packed by `codec`.
+    pub fn keyed(lines: &[Line<'_>], time: i64, codec: i16) -> Bytes {
+        let mut records = Vec::new();
+        for (delta, (key, value)) in (0..).zip(lines) {
+            let mut record = vec![0, delta * 2, delta * 2];
+            put_varint(&mut record, key.len() as i64);
+            record.extend_from_slice(key.as_bytes());
+            put_varint(&mut record, value.map_or(-1, |value| value.len() as i64));
+            record.extend_from_slice(value.unwrap_or_default().as_bytes());
+            record.push(0);
+            put_varint(&mut records, record.len() as i64);
+            records.extend_from_slice(&record);
+        }
+        let header = Header::read(&batch(lines.len() as i32, 1, time)).unwrap();
+        let whole = [&header.bytes()[..], &records].concat();
+        let (header, packed) = header.repack(&whole, Codec::usual(codec)).unwrap();
+        Bytes::from([&header.bytes()[..], &packed].concat())
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub enum Entry {
         topic: String,
         partition: i32,
     },
+    /// A group that has or had members, and since when (milliseconds) it has none; without a protocol
+    /// type it is forgotten.
+    Group {
+        group: String,
+        protocol_type: String,
+        emptied: Option<i64>,
+    },
     /// Producer ids below this one may have been given out.
     ProducerIds {
         below: i64,

@@ -2,11 +2,12 @@
 //!
 //! It speaks Kafka's protocol, so that every Kafka client works on it, and keeps record batches
 //! exactly as producers sent them. Rooms inside: [`batch`] reads a batch's header, [`records`] what
-//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is, [`groups`] who consumes,
+//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is, [`cleaner`] what time does to it, [`groups`] who consumes,
 //! [`journal`] keeps offsets, and [`wire`] turns requests into calls of those. Nothing outside of
 //! this folder knows the protocol.
 
 mod batch;
+mod cleaner;
 mod groups;
 mod journal;
 mod log;
@@ -18,7 +19,7 @@ mod topics;
 mod unpack;
 mod wire;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Stop, SystemClock};
 use crate::{Error, Result};
 use groups::Groups;
 use std::fs::{File, TryLockError};
@@ -116,6 +117,8 @@ pub struct Broker {
     core: Arc<Core>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    stop_cleaner: Stop,
+    cleaner: Option<JoinHandle<()>>,
 }
 
 impl Broker {
@@ -143,7 +146,19 @@ impl Broker {
             }
             runtime.shutdown_timeout(STOP_WITHIN);
         })?;
-        Ok(Self { address, core, stop: Some(stop), thread: Some(thread) })
+        let stop_cleaner = Stop::default();
+        let (cleaned, asked) = (Arc::clone(&core), stop_cleaner.clone());
+        let cleaner = std::thread::Builder::new()
+            .name("ecap-broker-cleaner".into())
+            .spawn(move || cleaner::work(&cleaned, &asked))?;
+        Ok(Self {
+            address,
+            core,
+            stop: Some(stop),
+            thread: Some(thread),
+            stop_cleaner,
+            cleaner: Some(cleaner),
+        })
     }
 
     /// Where clients reach it, with the port that was taken.
@@ -173,8 +188,9 @@ impl Broker {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
+        self.stop_cleaner.request();
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        let ended = thread.join();
+        let ended = thread.join().and(self.cleaner.take().map_or(Ok(()), JoinHandle::join));
         self.core.topics.checkpoint();
         ended.map_err(|_| Error::failed("the broker's thread ended by a mistake of its own"))
     }

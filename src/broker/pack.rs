@@ -15,6 +15,13 @@ pub struct Codec {
     pub level: i32,
 }
 
+impl Codec {
+    /// The codec with this number at its default level.
+    pub fn usual(number: i16) -> Self {
+        Self { number, level: if number == 1 { -1 } else { 0 } }
+    }
+}
+
 /// Takes plain bytes, keeps packed ones.
 pub enum Packer {
     Plain(Vec<u8>),

@@ -74,7 +74,17 @@ fn record(body: &[u8]) -> io::Result<Record<'_>> {
     Ok(Record { attributes: attributes[0], time_delta, offset_delta, key, has_value, rest: after })
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// The value.
+    #[cfg(test)]
+    pub fn value(&self) -> Option<&'a [u8]> {
+        let mut rest = self.rest;
+        let key = read_varint(&mut rest).ok()?;
+        rest = rest.get(usize::try_from(key).unwrap_or(0)..)?;
+        let length = read_varint(&mut rest).ok()?;
+        rest.get(..usize::try_from(length).ok()?)
+    }
+
     /// Writes the record, its time told by another delta.
     pub fn write(&self, into: &mut impl Write, time_delta: i64) -> io::Result<()> {
         let mut head = Vec::with_capacity(21);

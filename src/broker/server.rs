@@ -23,10 +23,6 @@ const IDLE: Duration = Duration::from_secs(600);
 const UNDERWAY: Duration = Duration::from_secs(60);
 /// How often groups are told the time.
 const TICK: Duration = Duration::from_millis(100);
-/// Ticks before the first look for segments that are too old: half a minute, as in Apache Kafka.
-const TICKS_TO_FIRST_EXPIRE: u32 = 300;
-/// Ticks between two such looks: five minutes, as in Apache Kafka.
-const TICKS_TO_EXPIRE: u32 = 3_000;
 
 /// Serves until `stopped` resolves.
 pub async fn serve(core: Arc<Core>, listener: TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
@@ -68,12 +64,9 @@ async fn accept(core: Arc<Core>, listener: tokio::net::TcpListener) {
 async fn keep_time(core: Arc<Core>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for count in (0..TICKS_TO_EXPIRE).cycle() {
+    loop {
         ticks.tick().await;
         core.groups.tick();
-        if count == TICKS_TO_FIRST_EXPIRE {
-            tokio::task::block_in_place(|| core.topics.expire(&*core.clock));
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings that a topic has: one list is the truth for checks, defaults and descriptions.
 
-use super::log::Rules;
+use super::log::{Compaction, Rules};
 use super::pack::Codec;
 use std::collections::BTreeMap;
 
@@ -182,15 +182,23 @@ pub fn number(settings: &Settings, name: &str) -> i64 {
 
 /// What the log obeys.
 pub fn rules(settings: &Settings, sync: bool) -> Rules {
+    let segment_ms = number(settings, "segment.ms");
+    let compaction = Compaction {
+        dirty_ratio: value(settings, "min.cleanable.dirty.ratio").trim().parse().unwrap_or(0.5),
+        min_lag_ms: number(settings, "min.compaction.lag.ms"),
+        max_lag_ms: number(settings, "max.compaction.lag.ms"),
+        delete_retention_ms: number(settings, "delete.retention.ms"),
+    };
     let cleans_by = |policy| items(value(settings, "cleanup.policy")).any(|known| known == policy);
+    let compacts = cleans_by("compact");
     Rules {
         segment_bytes: number(settings, "segment.bytes") as u64,
-        segment_ms: number(settings, "segment.ms"),
+        segment_ms: if compacts { segment_ms.min(compaction.max_lag_ms) } else { segment_ms },
         segment_jitter_ms: number(settings, "segment.jitter.ms"),
         retention_ms: number(settings, "retention.ms"),
         retention_bytes: number(settings, "retention.bytes"),
         deletes: cleans_by("delete"),
-        compacts: cleans_by("compact"),
+        compaction: compacts.then_some(compaction),
         max_batch_bytes: number(settings, "max.message.bytes") as usize,
         codec: codec(settings),
         ahead_ms: number(settings, "message.timestamp.after.max.ms"),
@@ -257,7 +265,7 @@ mod tests {
             ("message.timestamp.type".to_string(), "LogAppendTime".to_string()),
         ]);
         let rules = rules(&settings, false);
-        assert!(rules.compacts && !rules.deletes && rules.stamps);
+        assert!(rules.compaction.is_some() && !rules.deletes && rules.stamps);
         assert_eq!(rules.max_batch_bytes, 1_048_588);
     }
 }

@@ -2,7 +2,6 @@
 
 use super::log::{Log, Rules, write_whole};
 use super::settings::{self, Settings};
-use crate::clock::Clock;
 use kafka_protocol::ResponseError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,6 +71,16 @@ impl Partition {
     /// The log, for one at a time.
     pub fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compact(&self, rules: &Rules, now_ms: i64, stop: &impl Fn() -> bool) -> io::Result<()> {
+        let next = || self.log().compaction(rules, now_ms);
+        while let Some(pass) = next() {
+            if !pass.run(|| self.log(), stop)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Rings `bell` once when something is appended.
@@ -244,6 +253,7 @@ impl Topics {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         let topic = all.get(name).cloned().ok_or_else(|| unknown(name))?;
         if let Some(folder) = &self.folder {
+            topic.partitions.iter().for_each(|partition| partition.log().end_for_good());
             // Without its card a folder is no topic, so that a deletion that is cut short stays one.
             let folder = folder.join(name);
             std::fs::remove_file(folder.join("topic.json")).map_err(unwritable)?;
@@ -264,11 +274,24 @@ impl Topics {
     }
 
     /// Deletes segments that are too old or too much, in every topic.
-    pub fn expire(&self, clock: &dyn Clock) {
-        let now_ms = clock.now() / 1_000;
+    pub fn expire(&self, now_ms: i64) {
         for topic in self.all() {
             for partition in &topic.partitions {
                 partition.log().expire(&topic.rules, now_ms, now_ms - DAY_MS);
+            }
+        }
+    }
+
+    /// Compacts what there is to compact in every topic; `stop` ends it early.
+    pub fn compact(&self, now_ms: i64, stop: impl Fn() -> bool) {
+        for topic in self.all().iter().filter(|topic| topic.rules.compaction.is_some()) {
+            for (number, partition) in topic.partitions.iter().enumerate() {
+                if let Err(error) = partition.compact(&topic.rules, now_ms, &stop) {
+                    tracing::warn!(
+                        "{}-{number} could not be compacted and will be tried again: {error}",
+                        topic.name
+                    );
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ mod apache_tools;
 mod catalog;
 mod duckdb;
 mod kcat;
+mod log;
 mod postgres;
 mod python;
 mod spark;

@@ -39,6 +39,10 @@ pub struct Group {
     /// Ids that were given out and not used yet, with the time that they lapse.
     promised: HashMap<String, Micros>,
     rebalance_ends: Micros,
+    /// When its last member had left, milliseconds; nothing while it has members, or never had any.
+    pub(super) emptied: Option<i64>,
+    /// Protocol type and `emptied` as the journal has them.
+    pub(super) saved: Option<(String, Option<i64>)>,
 }
 
 impl Group {
@@ -180,11 +184,13 @@ impl Group {
         self.generation += 1;
         if self.members.is_empty() {
             self.state = State::Empty;
+            self.emptied = Some(now / MILLI);
             self.protocol.clear();
             self.leader.clear();
             return;
         }
         self.state = State::Completing;
+        self.emptied = None;
         self.protocol = self.choose_protocol();
         let joined = |member: &Member| member.joining.is_some();
         if !self.members.get(&self.leader).is_some_and(joined) {

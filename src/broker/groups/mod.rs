@@ -1,6 +1,7 @@
 //! Consumer groups and their committed offsets, and the ids of idempotent producers: all that the
 //! journal keeps.
 
+mod expiry;
 mod group;
 mod member;
 
@@ -41,7 +42,7 @@ impl Groups {
     /// A journal that cannot be read.
     pub fn open(path: Option<&Path>, sync: bool, clock: Arc<dyn Clock>) -> crate::Result<Self> {
         let mut all: BTreeMap<String, Group> = BTreeMap::new();
-        let mut reserved_below = 0;
+        let (mut reserved_below, now_ms) = (0, clock.now() / 1_000);
         let replay = |entry| match entry {
             Entry::Commit { group, topic, partition, committed } => {
                 all.entry(group).or_default().offsets.insert((topic, partition), committed);
@@ -50,6 +51,13 @@ impl Groups {
                 if let Some(group) = all.get_mut(&group) {
                     group.offsets.remove(&(topic, partition));
                 }
+            }
+            Entry::Group { group, protocol_type, emptied } => {
+                let group = all.entry(group).or_default();
+                group.protocol_type.clone_from(&protocol_type);
+                // Members that it still had ended with the broker.
+                group.emptied = (!protocol_type.is_empty()).then(|| emptied.unwrap_or(now_ms));
+                group.saved = Some((protocol_type, emptied)).filter(|(kind, _)| !kind.is_empty());
             }
             Entry::ProducerIds { below } => reserved_below = below,
         };
@@ -68,7 +76,10 @@ impl Groups {
 
     /// Reads or changes one group, made if it is not there.
     fn with<T>(&self, group: &str, act: impl FnOnce(&mut Group, crate::clock::Micros) -> T) -> T {
-        act(self.lock().all.entry(group.to_string()).or_default(), self.clock.now())
+        let mut inner = self.lock();
+        let answer = act(inner.all.entry(group.to_string()).or_default(), self.clock.now());
+        inner.save(group);
+        answer
     }
 
     /// Joins a group; waits until everyone has.
@@ -106,8 +117,10 @@ impl Groups {
         act: impl FnOnce(&mut Group, crate::clock::Micros) -> Result<T, ResponseError>,
     ) -> Result<T, ResponseError> {
         let mut inner = self.lock();
-        let group = inner.all.get_mut(group).ok_or(ResponseError::UnknownMemberId)?;
-        act(group, self.clock.now())
+        let known = inner.all.get_mut(group).ok_or(ResponseError::UnknownMemberId)?;
+        let answer = act(known, self.clock.now());
+        inner.save(group);
+        answer
     }
 
     /// See [`Group::heartbeat`].
@@ -177,7 +190,7 @@ impl Groups {
         }
         let places: Vec<Place> = group.offsets.keys().cloned().collect();
         inner.forget(name, &places)?;
-        inner.all.remove(name);
+        inner.remove(name);
         Ok(())
     }
 
@@ -232,12 +245,37 @@ impl Groups {
         Ok(inner.next_producer_id - 1)
     }
 
+    /// Forgets the offsets that have had their time.
+    pub fn expire_offsets(&self) {
+        let now_ms = self.clock.now() / 1_000;
+        let mut inner = self.lock();
+        let expired: Vec<_> =
+            inner.all.iter().map(|(name, group)| (name.clone(), group.expired(now_ms))).collect();
+        for (name, places) in expired.into_iter().filter(|(_, places)| !places.is_empty()) {
+            match inner.forget(&name, &places) {
+                Ok(()) => {
+                    tracing::info!(group = %name, "{} offsets were kept for their time and go", places.len())
+                }
+                Err(error) => tracing::error!(group = %name, %error, "old offsets are left"),
+            }
+        }
+    }
+
     /// Lets time pass: members that are gone, rebalances that are over, a journal that is stale.
     pub fn tick(&self) {
         let now = self.clock.now();
         let mut inner = self.lock();
         inner.all.values_mut().for_each(|group| group.tick(now));
-        inner.all.retain(|_, group| !group.is_gone());
+        let changed = |(name, group): (&String, &Group)| {
+            (group.is_gone() || group.unsaved().is_some()).then(|| name.clone())
+        };
+        let changed: Vec<String> = inner.all.iter().filter_map(changed).collect();
+        for name in &changed {
+            match inner.all.get(name).is_some_and(Group::is_gone) {
+                true => inner.remove(name),
+                false => inner.save(name),
+            }
+        }
         if inner.journal.is_stale() {
             let entries = inner.entries();
             if let Err(error) = inner.journal.rewrite(&entries) {
@@ -248,6 +286,29 @@ impl Groups {
 }
 
 impl Inner {
+    /// Tells the journal what it does not know of the group's members.
+    fn save(&mut self, name: &str) {
+        let Some((protocol_type, emptied)) = self.all.get(name).and_then(Group::unsaved) else { return };
+        self.write_group(name, &protocol_type, emptied);
+        if let Some(group) = self.all.get_mut(name) {
+            group.saved = Some((protocol_type, emptied));
+        }
+    }
+
+    /// Removes a group of which nothing is left.
+    fn remove(&mut self, name: &str) {
+        if self.all.remove(name).is_some_and(|group| group.saved.is_some()) {
+            self.write_group(name, "", None);
+        }
+    }
+
+    fn write_group(&mut self, name: &str, protocol_type: &str, emptied: Option<i64>) {
+        let (group, protocol_type) = (name.to_string(), protocol_type.to_string());
+        if let Err(error) = self.journal.append(&[Entry::Group { group, protocol_type, emptied }]) {
+            tracing::error!(group = %name, %error, "a group's change could not be written");
+        }
+    }
+
     fn forget(&mut self, name: &str, places: &[Place]) -> Result<(), ResponseError> {
         let Some(group) = self.all.get_mut(name).filter(|_| !places.is_empty()) else { return Ok(()) };
         let entry = |(topic, partition): &Place| Entry::ForgetOffset {
@@ -271,7 +332,11 @@ impl Inner {
                 committed: committed.clone(),
             })
         });
-        commits.chain([Entry::ProducerIds { below: self.reserved_below }]).collect()
+        let groups = self.all.iter().filter_map(|(name, group)| {
+            let (protocol_type, emptied) = group.saved.clone()?;
+            Some(Entry::Group { group: name.clone(), protocol_type, emptied })
+        });
+        commits.chain(groups).chain([Entry::ProducerIds { below: self.reserved_below }]).collect()
     }
 }
 

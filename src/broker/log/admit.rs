@@ -59,7 +59,9 @@ fn check(batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Header, ResponseErr
     if header.is_transactional() {
         return Err(ResponseError::InvalidTxnState);
     }
-    if rules.compacts && !header.all_records(batch, |record| record.key.is_some()).unwrap_or(false) {
+    if rules.compaction.is_some()
+        && !header.all_records(batch, |record| record.key.is_some()).unwrap_or(false)
+    {
         return Err(ResponseError::InvalidRecord);
     }
     if header.is_stamped() || !(rules.stamps || is_timely(&header, batch, rules, now_ms)) {

@@ -2,12 +2,15 @@
 
 mod admit;
 mod blob;
+mod compaction;
 mod index;
+mod latest;
 mod producers;
 mod segment;
 
 pub use admit::Admitted;
 pub use blob::Blob;
+pub use compaction::Compaction;
 pub use segment::Span;
 
 use super::batch::Header;
@@ -37,8 +40,8 @@ pub struct Rules {
     pub retention_bytes: i64,
     /// Whether old segments are deleted at all.
     pub deletes: bool,
-    /// Whether the last record of each key is what counts, so that every record needs one.
-    pub compacts: bool,
+    /// How the log is reduced to the last record of each key, if it is; then every record needs one.
+    pub compaction: Option<Compaction>,
     pub max_batch_bytes: usize,
     /// The codec that batches are stored in; `None` leaves each in its own.
     pub codec: Option<Codec>,
@@ -70,6 +73,10 @@ pub struct Log {
     segments: Vec<Segment>,
     start: i64,
     producers: Producers,
+    /// Up to where it was compacted.
+    compacted: i64,
+    /// Whether its topic was deleted, so that its folder may be another's.
+    gone: bool,
     places: VecDeque<(i64, i64, u64)>,
 }
 
@@ -82,6 +89,8 @@ impl Log {
             segments: Vec::new(),
             start: 0,
             producers: Producers::default(),
+            compacted: folder.and_then(|folder| read_offset(folder, "compacted")).unwrap_or(0),
+            gone: false,
             places: VecDeque::new(),
         };
         if let Some(folder) = folder {
@@ -92,19 +101,22 @@ impl Log {
             log.segments.push(Segment::create(folder, 0)?);
         }
         let first = log.segments.first().map_or(0, |segment| segment.base);
-        log.start = folder.and_then(read_start).unwrap_or(0).clamp(first, log.end());
+        log.start =
+            folder.and_then(|folder| read_offset(folder, "start")).unwrap_or(0).clamp(first, log.end());
         log.checkpoint_when_due();
         Ok(log)
     }
 
     fn recover(&mut self, folder: &Path) -> io::Result<()> {
-        let mut bases: Vec<i64> = std::fs::read_dir(folder)?
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
-            .collect();
-        bases.sort_unstable();
+        let mut bases = find_segments(folder)?;
         let last = bases.pop();
         for base in bases {
             let path = folder.join(format!("{base:020}.log"));
+            if base < self.end() {
+                // Compaction was cut short: the segment before this one has its records.
+                Segment::reopen(path, base)?.delete();
+                continue;
+            }
             let (segment, cut) = Segment::open_closed(path.clone(), base)?;
             say_cut(&path, cut, segment.summary.next_offset);
             self.segments.push(segment);
@@ -137,6 +149,11 @@ impl Log {
     /// The offset that the next record gets.
     pub fn end(&self) -> i64 {
         self.segments.last().map_or(0, |segment| segment.summary.next_offset)
+    }
+
+    /// The offset behind which nothing is undecided.
+    fn last_stable(&self) -> i64 {
+        self.end()
     }
 
     /// Bytes stored.
@@ -226,6 +243,9 @@ impl Log {
 
     /// Closes the last segment and begins the next one.
     fn roll(&mut self) -> io::Result<()> {
+        if self.gone {
+            return Err(io::Error::other("the topic was deleted"));
+        }
         let end = self.end();
         self.save_producers(end)?;
         let next = Segment::create(self.folder.as_deref(), end)?;
@@ -234,6 +254,11 @@ impl Log {
         }
         self.segments.push(next);
         Ok(())
+    }
+
+    /// Ends it: its topic was deleted. Who reads it still may finish.
+    pub fn end_for_good(&mut self) {
+        self.gone = true;
     }
 
     /// Where to read from `offset` on: `None` at the end.
@@ -252,9 +277,15 @@ impl Log {
         Ok((span.len() > 0).then_some((segment.base, span)))
     }
 
-    /// Remembers that the batch of `offset` begins at `position` of the segment with base `segment`,
-    /// so that the reader who comes next for it need not search.
-    pub fn remember(&mut self, segment: i64, offset: i64, position: u64) {
+    /// Remembers that the batch of `offset` begins `read` bytes after the beginning of `span`, in the
+    /// segment with base `segment`, so that the reader who comes next for it need not search.
+    pub fn remember(&mut self, segment: i64, offset: i64, span: &Span, read: u64) {
+        let at = self.segments.partition_point(|known| known.base < segment);
+        if !self.segments.get(at).is_some_and(|segment| segment.is_read_by(span)) {
+            // It was compacted meanwhile.
+            return;
+        }
+        let position = span.position() + read;
         if self.places.len() == REMEMBERED_PLACES {
             self.places.pop_front();
         }
@@ -340,6 +371,22 @@ impl Log {
     }
 }
 
+/// The base offsets of a folder's segments; what is left of a compaction is removed.
+fn find_segments(folder: &Path) -> io::Result<Vec<i64>> {
+    let mut bases = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let base = || path.file_stem()?.to_str()?.parse::<i64>().ok();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("log") => bases.extend(base()),
+            Some("compacted") => std::fs::remove_file(&path)?,
+            _ => {}
+        }
+    }
+    bases.sort_unstable();
+    Ok(bases)
+}
+
 fn storage_error(error: io::Error) -> ResponseError {
     tracing::error!(%error, "the log could not be read or written");
     ResponseError::KafkaStorageError
@@ -354,8 +401,8 @@ fn say_cut(path: &Path, cut: u64, end: i64) {
     }
 }
 
-fn read_start(folder: &Path) -> Option<i64> {
-    std::fs::read_to_string(folder.join("start")).ok()?.trim().parse().ok()
+fn read_offset(folder: &Path, name: &str) -> Option<i64> {
+    std::fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok()
 }
 
 /// Writes a file that appears whole or not at all.

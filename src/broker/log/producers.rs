@@ -82,6 +82,12 @@ impl Producers {
         self.0.retain(|_, producer| !producer.batches.is_empty());
     }
 
+    /// The base offset of each producer's last batch.
+    pub fn last_batches(&self) -> HashMap<i64, i64> {
+        let last = |(id, producer): (&i64, &Producer)| Some((*id, producer.batches.back()?.offset));
+        self.0.iter().filter_map(last).collect()
+    }
+
     /// Forgets producers whose last batch is older than `before` (milliseconds).
     pub fn forget(&mut self, before: i64) {
         self.0.retain(|_, producer| producer.last_timestamp >= before);

@@ -34,6 +34,11 @@ pub struct Segment {
     torn: bool,
 }
 
+/// Where a segment is written that is to take another's place.
+fn aside(path: &Path) -> PathBuf {
+    path.with_extension("compacted")
+}
+
 /// A place to read from: bytes from `position` to `end` are whole batches.
 pub struct Span {
     blob: Arc<Blob>,
@@ -48,6 +53,50 @@ impl Segment {
         let blob = Blob::open(path.as_deref())?;
         blob.truncate(0)?;
         Ok(Self::empty(base, blob, path))
+    }
+
+    /// A new, empty segment beside the one with the same base, until it is to [`Self::take_place`].
+    pub fn aside(folder: Option<&Path>, base: i64) -> io::Result<Self> {
+        let path = folder.map(|folder| folder.join(format!("{base:020}.log")));
+        let blob = Blob::open(path.as_deref().map(aside).as_deref())?;
+        blob.truncate(0)?;
+        Ok(Self::empty(base, blob, path))
+    }
+
+    /// Takes the place of the file with the same base, and ends writing.
+    pub fn take_place(&mut self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            // The index goes first: one of other bytes must not be believed.
+            match std::fs::remove_file(path.with_extension("index")) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => std::fs::rename(aside(path), path)?,
+            }
+        }
+        self.close();
+        Ok(())
+    }
+
+    /// Removes a file that has not taken its place.
+    pub fn discard(&self) {
+        if let Some(path) = &self.path {
+            std::fs::remove_file(aside(path)).ok();
+        }
+    }
+
+    /// Waits until the disk has all of it.
+    pub fn sync(&self) -> io::Result<()> {
+        self.blob.sync()
+    }
+
+    /// The time of its first batch in milliseconds.
+    pub fn first_time(&self) -> Option<i64> {
+        let head = || Header::read(&self.blob.read(0, HEADER_SIZE).ok()?);
+        self.first_timestamp.or_else(|| Some(head()?.max_timestamp))
+    }
+
+    /// Whether `span` is of these bytes.
+    pub fn is_read_by(&self, span: &Span) -> bool {
+        Arc::ptr_eq(&self.blob, &span.blob)
     }
 
     fn empty(base: i64, blob: Blob, path: Option<PathBuf>) -> Self {
@@ -141,7 +190,8 @@ impl Segment {
             position: summary.size,
             timestamp_before: summary.max_timestamp,
         });
-        if header.max_timestamp > summary.max_timestamp {
+        // Compaction leaves batches that hold no record: they have no time.
+        if header.count > 0 && header.max_timestamp > summary.max_timestamp {
             summary.max_timestamp = header.max_timestamp;
             summary.max_timestamp_offset = header.base_offset;
         }
@@ -207,11 +257,12 @@ impl Segment {
     /// The first batch that has a record with `timestamp` (milliseconds) or later.
     pub fn batch_since(&self, timestamp: i64) -> io::Result<Option<(Header, Bytes)>> {
         let span = self.span(self.index.before_time(timestamp)?);
-        let found = span.headers(|header| header.max_timestamp >= timestamp)?;
+        let found = span.headers(|header| header.count > 0 && header.max_timestamp >= timestamp)?;
         found.map(|(position, header)| Ok((header, self.blob.read(position, header.size())?))).transpose()
     }
 
-    fn span(&self, position: u64) -> Span {
+    /// From a place where a batch begins to the end.
+    pub fn span(&self, position: u64) -> Span {
         Span { blob: Arc::clone(&self.blob), position, end: self.summary.size }
     }
 
@@ -256,6 +307,30 @@ impl Span {
         }
         bytes.truncate(whole);
         Ok((bytes, next))
+    }
+
+    /// Shows every batch in turn; memory holds a mebibyte of them, or the largest one.
+    ///
+    /// # Errors
+    /// The file's own, or bytes that are no batches.
+    pub fn batches(&self, mut show: impl FnMut(&Header, &[u8]) -> ControlFlow<()>) -> io::Result<()> {
+        let mut rest = Self { blob: Arc::clone(&self.blob), ..*self };
+        while rest.len() > 0 {
+            let (window, _) = rest.read(SCAN_WINDOW, usize::MAX)?;
+            if window.is_empty() {
+                return Err(io::Error::other("a segment holds bytes that are no batch"));
+            }
+            let mut at = 0;
+            while let Some(header) = window.get(at..).and_then(Header::read) {
+                let batch = window.get(at..at + header.size()).unwrap_or_default();
+                if show(&header, batch).is_break() {
+                    return Ok(());
+                }
+                at += header.size();
+            }
+            rest.position += window.len() as u64;
+        }
+        Ok(())
     }
 
     /// The first batch whose header `matches`, with its place.

@@ -147,7 +147,8 @@ fn a_batch_that_kafka_would_refuse_is_refused() {
         ResponseError::InvalidTimestamp,
         "the time is the broker's to set"
     );
-    let compacted = Rules { compacts: true, ..rules() };
+    let compacted = settings::rules(&Settings::from([("cleanup.policy".into(), "compact".into())]), false);
+    let compacted = Rules { ahead_ms: i64::MAX, ..compacted };
     assert_eq!(refused(&good, &compacted), ResponseError::InvalidRecord);
     assert_eq!(log.end(), 0);
 }

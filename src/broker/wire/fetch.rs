@@ -178,7 +178,7 @@ fn take(place: &Place, (share, most): (usize, usize), room: &mut Room) -> Result
     })?;
     room.taken(records.len());
     if let Some(next) = next {
-        place.partition.log().remember(*segment, next, span.position() + records.len() as u64);
+        place.partition.log().remember(*segment, next, span, records.len() as u64);
     }
     Ok(records)
 }
