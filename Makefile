@@ -75,6 +75,11 @@ bench-latency: build ## how long a record takes through the continuous trigger
 	@scripts/install-test-tools.sh services
 	@bench/latency.sh
 
+.PHONY: bench-broker
+bench-broker: build ## the embedded broker beside Apache Kafka: records in and out, latency, memory, start
+	@scripts/install-test-tools.sh services
+	@bench/broker-rates.sh
+
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics
 	@scripts/start-dev-env.sh

@@ -3,8 +3,11 @@
 mod abuse;
 mod clients;
 mod crashes;
+mod fuzz;
 mod groups;
 mod life;
+mod limits;
+mod outside;
 
 use crate::support::{PATIENCE, embedded, wait_for};
 use ecap::broker::Broker;

@@ -2,26 +2,35 @@
 //!
 //! It speaks Kafka's protocol, so that every Kafka client works on it, and keeps record batches
 //! exactly as producers sent them. Rooms inside: [`batch`] reads a batch's header, [`records`] what
-//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is, [`cleaner`] what time does to it, [`groups`] who consumes,
-//! [`journal`] keeps offsets, and [`wire`] turns requests into calls of those. Nothing outside of
-//! this folder knows the protocol.
+//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is, [`cleaner`]
+//! what time does to it, [`groups`] who consumes, [`journal`] keeps offsets, and [`wire`] turns requests into
+//! calls of those. [`metrics`] counts what they do, and [`status`] tells it. Nothing outside of this folder knows
+//! the protocol.
 
 mod batch;
 mod cleaner;
 mod groups;
 mod journal;
 mod log;
+mod metrics;
 mod pack;
+mod probe;
+mod process;
 mod records;
+mod room;
 mod server;
 mod settings;
+mod status;
 mod topics;
 mod unpack;
 mod wire;
 
-use crate::clock::{Clock, Stop, SystemClock};
+use crate::clock::{Clock, Micros, Stop, SystemClock};
 use crate::{Error, Result};
 use groups::Groups;
+use metrics::Metrics;
+pub use probe::Probe;
+pub use status::Status;
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -49,6 +58,8 @@ pub struct Config {
     /// Address and port; port 0 takes any that is free. Clients are told the address that they
     /// reached the broker at.
     pub listen: SocketAddr,
+    /// Where Prometheus finds metrics, if it is to; port 0 as above.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where records are kept.
     pub storage: Storage,
     /// Whether a topic is made when a client first asks for it.
@@ -59,6 +70,10 @@ pub struct Config {
     pub fsync: bool,
     /// Connections that are open at the same time; more are closed at once.
     pub max_connections: usize,
+    /// How long a connection may be silent before it is closed.
+    pub idle: Duration,
+    /// How long a request that has begun may take to arrive, and its answer to be taken.
+    pub underway: Duration,
     /// The largest produce request, in bytes. Other requests have a limit of 4 MiB.
     pub max_request_bytes: usize,
 }
@@ -68,11 +83,14 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)),
+            metrics_listen: None,
             storage: Storage::Memory,
             auto_create_topics: false,
             default_partitions: 3,
             fsync: false,
             max_connections: 1_000,
+            idle: Duration::from_secs(600),
+            underway: Duration::from_secs(60),
             max_request_bytes: 100 << 20,
         }
     }
@@ -84,6 +102,10 @@ struct Core {
     folder: Option<PathBuf>,
     cluster_id: String,
     clock: Arc<dyn Clock>,
+    /// When it was opened.
+    started: Micros,
+    metrics: Arc<Metrics>,
+    room: room::Room,
     topics: Topics,
     groups: Groups,
     /// Held as long as the broker runs, so that the folder has one owner.
@@ -103,6 +125,9 @@ impl Core {
             cluster_id: folder.as_deref().map_or_else(|| Ok(new_cluster_id()), cluster_id)?,
             topics: Topics::open(inside("topics").as_deref(), config.fsync)?,
             groups: Groups::open(inside("journal").as_deref(), config.fsync, Arc::clone(&clock))?,
+            started: clock.now(),
+            metrics: Arc::default(),
+            room: room::Room::default(),
             config,
             folder,
             clock,
@@ -114,6 +139,7 @@ impl Core {
 /// A running broker. It stops when it is dropped.
 pub struct Broker {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     core: Arc<Core>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -135,13 +161,20 @@ impl Broker {
     /// # Errors
     /// As there.
     pub fn start_at(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
-        let (listener, address) = bind(config.listen)?;
+        let (listener, address) = bind(config.listen, "--listen")?;
+        let metrics = config.metrics_listen.map(|listen| bind(listen, "--metrics-listen")).transpose()?;
+        let metrics_address = metrics.as_ref().map(|(_, address)| *address);
         let core = Arc::new(Core::open(config, clock)?);
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&core);
         let runtime = runtime()?;
         let thread = std::thread::Builder::new().name("ecap-broker".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(server::serve(served, listener, stopped)) {
+            if let Err(error) = runtime.block_on(server::serve(
+                served,
+                listener,
+                metrics.map(|(listener, _)| listener),
+                stopped,
+            )) {
                 tracing::error!(%error, "the broker ended");
             }
             runtime.shutdown_timeout(STOP_WITHIN);
@@ -153,6 +186,7 @@ impl Broker {
             .spawn(move || cleaner::work(&cleaned, &asked))?;
         Ok(Self {
             address,
+            metrics_address,
             core,
             stop: Some(stop),
             thread: Some(thread),
@@ -164,6 +198,11 @@ impl Broker {
     /// Where clients reach it, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it shows metrics, if it does.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// How many topics it has.
@@ -208,7 +247,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(builder.worker_threads(threads).thread_name("ecap-broker-worker").enable_all().build()?)
 }
 
-fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+fn bind(listen: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr)> {
     let bound = TcpListener::bind(listen).and_then(|listener| {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -216,7 +255,7 @@ fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     });
     bound.map_err(|error| {
         Error::failed(format!("cannot listen at {listen}: {error}"))
-            .hint("stop what listens there, or choose another address with --listen")
+            .hint(format!("stop what listens there, or choose another address with {flag}"))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The topics of the broker: names, partitions, settings, and their folders.
 
 use super::log::{Log, Rules, write_whole};
+use super::metrics::Traffic;
 use super::settings::{self, Settings};
 use kafka_protocol::ResponseError;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ pub struct Topic {
     pub partitions: Vec<Arc<Partition>>,
     pub settings: Settings,
     pub rules: Rules,
+    pub traffic: Arc<Traffic>,
 }
 
 /// What of a topic is kept in its folder's `topic.json`.
@@ -233,6 +235,7 @@ impl Topics {
             id: topic.id,
             partitions: topic.partitions.clone(),
             rules: settings::rules(&card.settings, self.sync),
+            traffic: Arc::clone(&topic.traffic),
             settings: card.settings.clone(),
         };
         for at in topic.partitions.len()..partitions {
@@ -334,7 +337,8 @@ fn open_partitions(name: &str, card: Card, folder: Option<&Path>, sync: bool) ->
         .map(|at| Partition::open(folder.map(|folder| folder.join(at.to_string())).as_deref()))
         .collect::<io::Result<_>>()?;
     let rules = settings::rules(&card.settings, sync);
-    Ok(Topic { name: name.to_string(), id: card.id, partitions, rules, settings: card.settings })
+    let (name, traffic) = (name.to_string(), Arc::default());
+    Ok(Topic { name, id: card.id, partitions, rules, settings: card.settings, traffic })
 }
 
 fn write_card(folder: &Path, card: &Card) -> io::Result<()> {

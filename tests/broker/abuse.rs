@@ -26,7 +26,7 @@ fn throw(address: &str, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn frame(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
+pub fn frame(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
     let mut frame = BytesMut::new();
     frame.put_i32(10 + body.len() as i32);
     frame.put_i16(key);

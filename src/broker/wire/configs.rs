@@ -2,6 +2,7 @@
 
 use super::{Context, outcome, text};
 use crate::broker::settings::{self, SETTINGS, Setting, Settings};
+use crate::broker::status::{self, Status};
 use crate::broker::topics::{Refusal, Topic};
 use alter_configs_response::AlterConfigsResourceResponse;
 use describe_configs_request::DescribeConfigsResource;
@@ -57,11 +58,26 @@ fn describe(
             let topic = topic(context, &resource.resource_name)?;
             SETTINGS.iter().map(|setting| topic_setting(setting, &topic.settings, request)).collect()
         }
-        BROKER if matches!(resource.resource_name.as_str(), "1" | "") => broker_settings(context),
+        BROKER if matches!(resource.resource_name.as_str(), "1" | "") => {
+            if asks_for_status(resource) {
+                return Ok(vec![broker_setting(status::SETTING, &status_text(context), 2)]);
+            }
+            broker_settings(context)
+        }
         _ => return Err(no_such(resource.resource_type, &resource.resource_name)),
     };
     let Some(keys) = &resource.configuration_keys else { return Ok(all) };
     Ok(all.into_iter().filter(|config: &DescribeConfigsResourceResult| keys.contains(&config.name)).collect())
+}
+
+/// Only who asks for nothing else is told it, so that no tool lists it.
+fn asks_for_status(resource: &DescribeConfigsResource) -> bool {
+    matches!(resource.configuration_keys.as_deref(), Some([key]) if key.as_str() == status::SETTING)
+}
+
+fn status_text(context: &Context<'_>) -> String {
+    let status = Status::of(context.core, context.local.to_string());
+    serde_json::to_string(&status).unwrap_or_default()
 }
 
 fn topic_setting(

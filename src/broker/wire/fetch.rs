@@ -2,6 +2,7 @@
 
 use super::{Context, check_epoch};
 use crate::broker::log::Span;
+use crate::broker::metrics::Traffic;
 use crate::broker::topics::{Partition, Topic};
 use bytes::Bytes;
 use fetch_request::{FetchPartition, FetchTopic};
@@ -34,13 +35,14 @@ pub async fn fetch(context: &Context<'_>, request: FetchRequest) -> FetchRespons
         let bytes: u64 = found.iter().flat_map(|topic| &topic.partitions).map(Found::bytes).sum();
         let failed = found.iter().flat_map(|topic| &topic.partitions).any(|found| found.place.is_err());
         if failed || bytes >= enough || timeout_at(deadline, bell.notified()).await.is_err() {
-            return respond(found, &request);
+            return respond(context, found, &request);
         }
     }
 }
 
 struct FoundTopic<'a> {
     asked: &'a FetchTopic,
+    topic: Result<Arc<Topic>, ResponseError>,
     partitions: Vec<Found<'a>>,
 }
 
@@ -74,7 +76,8 @@ fn find_all<'a>(context: &Context<'_>, request: &'a FetchRequest, bell: &Arc<Not
             asked,
             place: topic.as_ref().map_err(|error| *error).and_then(|topic| find(topic, asked, bell)),
         });
-        FoundTopic { asked, partitions: partitions.collect() }
+        let partitions = partitions.collect();
+        FoundTopic { asked, topic, partitions }
     });
     topics.collect()
 }
@@ -99,11 +102,11 @@ fn find(topic: &Topic, asked: &FetchPartition, bell: &Arc<Notify>) -> Result<Pla
     Ok(Place { partition, start, end, span })
 }
 
-fn respond(found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse {
+fn respond(context: &Context<'_>, found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse {
     let partitions = found.iter().flat_map(|topic| &topic.partitions);
     let mut room = Room {
         client: request.max_bytes.max(0) as usize,
-        own: ENOUGH_BYTES,
+        own: context.core.room.for_fetch(ENOUGH_BYTES),
         waiting: partitions.filter(|found| found.bytes() > 0).count(),
         empty: true,
     };
@@ -111,6 +114,10 @@ fn respond(found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse 
     let topics = found.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().map(|found| {
             let data = read(found, &mut room);
+            count(&context.core.metrics.traffic, &data);
+            if let Ok(topic) = &topic.topic {
+                count(&topic.traffic, &data);
+            }
             if committed_only { data.with_aborted_transactions(Some(Vec::new())) } else { data }
         });
         FetchableTopicResponse::default()
@@ -119,6 +126,14 @@ fn respond(found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse 
             .with_partitions(partitions.collect())
     });
     FetchResponse::default().with_responses(topics.collect())
+}
+
+fn count(traffic: &Traffic, data: &PartitionData) {
+    traffic.fetches.add(1);
+    traffic.bytes_out.add(data.records.as_ref().map_or(0, |records| records.len() as u64));
+    if data.error_code != 0 {
+        traffic.failed_fetches.add(1);
+    }
 }
 
 /// How much an answer may still grow. Partitions share it evenly, so that no reader gets far ahead in

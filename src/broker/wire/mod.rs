@@ -131,6 +131,24 @@ async fn dispatch(
     }
 }
 
+/// The number of the request that a frame carries, −1 if there is none.
+pub fn key_of(mut frame: &[u8]) -> i16 {
+    frame.try_get_i16().unwrap_or(-1)
+}
+
+/// How many requests there are.
+pub const API_COUNT: usize = apis::APIS.len();
+
+/// The place in the list of the request with this number.
+pub fn api_index(key: i16) -> Option<usize> {
+    apis::APIS.binary_search_by_key(&key, |api| api.key).ok()
+}
+
+/// The names of all requests, in the order of the list.
+pub fn api_names() -> impl Iterator<Item = &'static str> {
+    apis::APIS.iter().map(|api| api.name)
+}
+
 fn reply<R: Encodable + HeaderVersion>(
     api: &Api,
     version: i16,

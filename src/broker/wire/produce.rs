@@ -1,7 +1,9 @@
 //! Records in.
 
 use super::{Context, text};
+use crate::broker::batch::Header;
 use crate::broker::log::{Admitted, Placed};
+use crate::broker::metrics::Traffic;
 use crate::broker::settings::number;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
@@ -35,6 +37,10 @@ fn store_topic(context: &Context<'_>, data: &TopicProduceData, acks: i16) -> Top
             (Some(topic), None) => store(context, topic, partition),
             (_, refused) => Err(refused.unwrap_or(ResponseError::UnknownTopicOrPartition)),
         };
+        count(&context.core.metrics.traffic, partition, &placed);
+        if let Some(topic) = &topic {
+            count(&topic.traffic, partition, &placed);
+        }
         respond(partition.index, placed)
     });
     TopicProduceResponse::default()
@@ -58,6 +64,18 @@ fn store(
     drop(log);
     partition.wake();
     Ok((placed, start))
+}
+
+fn count(traffic: &Traffic, data: &PartitionProduceData, placed: &Result<(Placed, i64), ResponseError>) {
+    traffic.produces.add(1);
+    match (placed, &data.records) {
+        (Ok((placed, _)), Some(batch)) if !placed.repeated => {
+            traffic.messages_in.add(Header::read(batch).map_or(0, |header| header.count.max(0) as u64));
+            traffic.bytes_in.add(batch.len() as u64);
+        }
+        (Ok(_), _) => {}
+        (Err(_), _) => traffic.failed_produces.add(1),
+    }
 }
 
 fn respond(index: i32, placed: Result<(Placed, i64), ResponseError>) -> PartitionProduceResponse {

@@ -1,5 +1,7 @@
 //! `ecap-broker`: the embedded broker as a command.
 
+mod status;
+
 use super::common::{CommonArgs, home};
 use super::{Cli, interrupt, output};
 use crate::Result;
@@ -15,7 +17,9 @@ const EXAMPLES: &str = "Examples:
       a broker for one test run: nothing is kept, topics are made on first use
   ecap-broker --data-dir /srv/course --listen 0.0.0.0:9092 --fsync
       a broker for a classroom: reached from other machines, every record on the disk
-      before it is acknowledged";
+      before it is acknowledged
+  ecap-broker --metrics-listen 127.0.0.1:9404
+      metrics for Prometheus at http://127.0.0.1:9404/metrics";
 
 /// Runs a Kafka broker in one small process, for laptops, demos, courses and tests
 ///
@@ -28,6 +32,8 @@ const EXAMPLES: &str = "Examples:
 #[derive(clap::Parser, Debug)]
 #[command(name = "ecap-broker", after_help = EXAMPLES)]
 pub struct BrokerCli {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Address and port to serve at; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9092")]
     listen: SocketAddr,
@@ -43,8 +49,16 @@ pub struct BrokerCli {
     /// Acknowledge a record only when the disk has it
     #[arg(long)]
     fsync: bool,
+    /// Show metrics for Prometheus at http://ADDRESS:PORT/metrics, under Kafka's usual names
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<SocketAddr>,
     #[command(flatten)]
     common: CommonArgs,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Status(status::Args),
 }
 
 impl Cli for BrokerCli {
@@ -53,14 +67,21 @@ impl Cli for BrokerCli {
     }
 }
 
-/// Serves until ctrl-C or SIGTERM.
+/// Serves until ctrl-C or SIGTERM, or runs the subcommand.
 ///
 /// # Errors
-/// A folder that another broker holds, an address that is taken.
+/// As the subcommand says in its help; a folder that another broker holds, an address that is taken.
 pub fn run(cli: BrokerCli) -> Result<()> {
+    match &cli.command {
+        Some(Command::Status(args)) => status::run(args, &cli.common),
+        None => serve(&cli),
+    }
+}
+
+fn serve(cli: &BrokerCli) -> Result<()> {
     let stop = interrupt::listen()?;
-    let broker = Broker::start(config(&cli))?;
-    output::note(&ready(&cli, &broker));
+    let broker = Broker::start(config(cli))?;
+    output::note(&ready(cli, &broker));
     while !stop.wait(Duration::MAX) {}
     broker.stop()
 }
@@ -72,6 +93,7 @@ fn config(cli: &BrokerCli) -> Config {
     };
     Config {
         listen: cli.listen,
+        metrics_listen: cli.metrics_listen,
         storage,
         auto_create_topics: cli.auto_create_topics,
         fsync: cli.fsync,
@@ -92,8 +114,9 @@ fn ready(cli: &BrokerCli, broker: &Broker) -> String {
         1 => "1 topic".to_string(),
         count => format!("{count} topics"),
     };
-    let (address, node) = (broker.address(), broker.node());
-    format!("ecap-broker ready at {address}, data {data} ({topics}), node {node}; stop with ctrl-C")
+    let metrics = broker.metrics_address().map(|at| format!(", metrics at http://{at}/metrics"));
+    let (address, node, metrics) = (broker.address(), broker.node(), metrics.unwrap_or_default());
+    format!("ecap-broker ready at {address}, data {data} ({topics}), node {node}{metrics}; stop with ctrl-C")
 }
 
 #[cfg(test)]
