@@ -8,6 +8,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(100);
 const SECOND: Micros = 1_000_000;
 const MINUTE: Micros = 60 * SECOND;
+/// What a partition may leave for a start to check, in bytes, for longer than a minute.
+const UNSAVED: u64 = 1 << 20;
 
 /// Something that is done again and again.
 struct Chore {
@@ -30,6 +32,7 @@ pub fn work(core: &Core, stop: &Stop) {
     let start = core.clock.now();
     let mut retention = Chore { next: start + 30 * SECOND, every: 5 * MINUTE };
     let mut compaction = Chore { next: start + 15 * SECOND, every: 15 * SECOND };
+    let mut checkpoint = Chore { next: start + MINUTE, every: MINUTE };
     let mut offsets = Chore { next: start + 10 * MINUTE, every: 10 * MINUTE };
     while !stop.wait(LOOK) {
         let now = core.clock.now();
@@ -38,6 +41,9 @@ pub fn work(core: &Core, stop: &Stop) {
         }
         if compaction.is_due(now) {
             core.topics.compact(now / 1_000, || stop.requested());
+        }
+        if checkpoint.is_due(now) {
+            core.topics.checkpoint_after(UNSAVED);
         }
         if offsets.is_due(now) {
             core.groups.expire_offsets();

@@ -113,6 +113,9 @@ impl Journal {
         let bytes = frame(entries)?;
         write_whole(path, &bytes)?;
         self.blob = Blob::open(Some(path))?;
+        if self.sync {
+            self.blob.sync()?;
+        }
         self.size = bytes.len() as u64;
         self.size_when_new = self.size;
         Ok(())

@@ -230,7 +230,7 @@ impl Broker {
         self.stop_cleaner.request();
         let Some(thread) = self.thread.take() else { return Ok(()) };
         let ended = thread.join().and(self.cleaner.take().map_or(Ok(()), JoinHandle::join));
-        self.core.topics.checkpoint();
+        self.core.topics.checkpoint_after(0);
         ended.map_err(|_| Error::failed("the broker's thread ended by a mistake of its own"))
     }
 }

@@ -269,10 +269,11 @@ impl Topics {
         Ok(())
     }
 
-    /// Saves what the next start would otherwise have to find out; see [`Log::checkpoint`].
-    pub fn checkpoint(&self) {
+    /// Saves what the next start would otherwise have to find out, where that is `bytes` or more; see
+    /// [`Log::checkpoint`].
+    pub fn checkpoint_after(&self, bytes: u64) {
         for topic in self.all() {
-            topic.partitions.iter().for_each(|partition| partition.log().checkpoint());
+            topic.partitions.iter().for_each(|partition| partition.log().checkpoint_after(bytes));
         }
     }
 

@@ -89,18 +89,25 @@ fn a_compacted_topic_keeps_the_last_record_of_each_key_for_every_client() {
 fn deleted_records_are_gone_and_offsets_stay() {
     let cluster = Cluster::start();
     let topic = create(&cluster, "orders", &[]);
-    let lines: String = (0..50).map(|at| format!("{at}\n")).collect();
-    run_with_input(kcat(&cluster, &topic).arg("-P"), &lines);
-    let file = cluster.folder.path().join("delete.json");
-    let wanted =
-        format!(r#"{{"partitions": [{{"topic": "{topic}", "partition": 0, "offset": 20}}], "version": 1}}"#);
-    std::fs::write(&file, wanted).unwrap();
-    let said = run(kafka_tool("kafka-delete-records")
-        .args(["--bootstrap-server", &cluster.address, "--offset-json-file"])
-        .arg(&file));
+    let keys = create(&cluster, "profiles", &["cleanup.policy=compact"]);
+    let lines: String = (0..50).map(|at| format!("{at} {at}\n")).collect();
+    run_with_input(kcat(&cluster, &topic).args(["-P", "-K", " "]), &lines);
+    run_with_input(kcat(&cluster, &keys).args(["-P", "-K", " "]), &lines);
+    let delete_before_20 = |topic: &str| {
+        let file = cluster.folder.path().join("delete.json");
+        let place = format!(r#"{{"topic": "{topic}", "partition": 0, "offset": 20}}"#);
+        std::fs::write(&file, format!(r#"{{"partitions": [{place}], "version": 1}}"#)).unwrap();
+        run(kafka_tool("kafka-delete-records")
+            .args(["--bootstrap-server", &cluster.address, "--offset-json-file"])
+            .arg(&file))
+    };
+    let said = delete_before_20(&topic);
     assert!(said.contains(&format!("partition: {topic}-0\tlow_watermark: 20")), "{said}");
     let read = records(&cluster, &topic);
     assert_eq!((read.len(), read.keys().next()), (30, Some(&20)));
+    let said = delete_before_20(&keys);
+    assert!(said.contains("do not satisfy the configured policy"), "{said}");
+    assert_eq!(records(&cluster, &keys).len(), 50);
 }
 
 #[test]

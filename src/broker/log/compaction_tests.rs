@@ -205,6 +205,27 @@ fn what_was_deleted_meanwhile_stays_deleted() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_leaves_the_log_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(&[]);
+    let mut log = Log::open(Some(folder.path())).unwrap();
+    for time in 0..9 {
+        append(&mut log, &[("a", Some("1"))], time, 0, &rules);
+    }
+    roll(&mut log, 10, &rules);
+    let before = read(&log);
+    // Where the new file would be written there is a folder.
+    let taken = folder.path().join("00000000000000000000.compacted");
+    std::fs::create_dir(&taken).unwrap();
+    let log = RefCell::new(log);
+    let pass = log.borrow().compaction(&rules, 20).unwrap();
+    assert!(pass.run(|| log.borrow_mut(), || false).is_err());
+    assert_eq!(read(&log.borrow()), before);
+    std::fs::remove_dir(&taken).unwrap();
+    assert_eq!(read(&compact(log.into_inner(), &rules, 20, MOST_KEYS)).len(), 2);
+}
+
+#[test]
 fn a_crash_at_any_step_of_a_replacement_loses_nothing() {
     let rules = rules(&[]);
     let made = || {

@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 /// Places that recent reads ended at, one per sequential reader.
 const REMEMBERED_PLACES: usize = 16;
+/// How much may be written until the index is saved again: what a start has to check at most.
+const CHECKPOINT_BYTES: u64 = 32 << 20;
 /// The one leader's epoch. A log that never changes hands stays in its first.
 pub const LEADER_EPOCH: i32 = 0;
 
@@ -103,7 +105,7 @@ impl Log {
         let first = log.segments.first().map_or(0, |segment| segment.base);
         log.start =
             folder.and_then(|folder| read_offset(folder, "start")).unwrap_or(0).clamp(first, log.end());
-        log.checkpoint_when_due();
+        log.checkpoint_after(CHECKPOINT_BYTES);
         Ok(log)
     }
 
@@ -191,7 +193,7 @@ impl Log {
         if placed.is_idempotent() {
             self.producers.note(&placed);
         }
-        self.checkpoint_when_due();
+        self.checkpoint_after(CHECKPOINT_BYTES);
         let stamp = if rules.stamps { now_ms } else { -1 };
         Ok(Placed { offset: placed.base_offset, stamp, repeated: false })
     }
@@ -230,8 +232,9 @@ impl Log {
         }
     }
 
-    fn checkpoint_when_due(&mut self) {
-        if self.segments.last().is_some_and(Segment::wants_checkpoint) {
+    /// The same if so many bytes were written since the last time.
+    pub fn checkpoint_after(&mut self, bytes: u64) {
+        if self.segments.last().is_some_and(|active| active.unsaved() >= bytes) {
             self.checkpoint();
         }
     }

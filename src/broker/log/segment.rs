@@ -13,8 +13,6 @@ use std::sync::Arc;
 const HEADERS_WINDOW: usize = 64 << 10;
 /// How much is read at a time when every byte is checked.
 const SCAN_WINDOW: usize = 1 << 20;
-/// How much may be written until the index is saved again: what a start has to check at most.
-const CHECKPOINT_BYTES: u64 = 32 << 20;
 
 /// A run of batches from a base offset on.
 pub struct Segment {
@@ -219,9 +217,9 @@ impl Segment {
         Ok(())
     }
 
-    /// Whether so much was written since the last checkpoint that it is time for one.
-    pub fn wants_checkpoint(&self) -> bool {
-        self.summary.size - self.saved >= CHECKPOINT_BYTES
+    /// Bytes that a start has to check.
+    pub fn unsaved(&self) -> u64 {
+        self.summary.size - self.saved
     }
 
     /// Saves the index, so that a start need not check what is before this place.

@@ -165,11 +165,18 @@ pub fn create_partitions(
 }
 
 pub fn delete_records(context: &Context<'_>, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let delete = |topic: &str, partition, offset| {
+        let topic = context.core.topics.get(topic).ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let partition = topic.partition(partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
+        // A topic that is only compacted promises the last record of each key.
+        if !topic.rules.deletes {
+            return Err(ResponseError::PolicyViolation);
+        }
+        partition.log().delete_before(offset)
+    };
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
-            let deleted = context
-                .partition(&topic.name, asked.partition_index)
-                .and_then(|partition| partition.log().delete_before(asked.offset));
+            let deleted = delete(&topic.name, asked.partition_index, asked.offset);
             DeleteRecordsPartitionResult::default()
                 .with_partition_index(asked.partition_index)
                 .with_error_code(code(&deleted))
