@@ -62,8 +62,8 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 	@scripts/test-kafka.sh
 
 .PHONY: test-long
-test-long: needs ## the property tests with many more cases (CASES=20000); a failure prints its seed
-	PROPTEST_CASES=$(or $(CASES),20000) ECAP_TEST_CASES=$(or $(CASES),2000) \
+test-long: needs ## the property tests with many more cases (CASES=20000) and 100 kills; a failure prints its seed
+	ECAP_TEST_KILLS=$(or $(KILLS),100) PROPTEST_CASES=$(or $(CASES),20000) ECAP_TEST_CASES=$(or $(CASES),2000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
 
 .PHONY: bench

@@ -50,6 +50,7 @@ kafka-producer-perf-test org.apache.kafka.tools.ProducerPerformance
 kafka-consumer-perf-test org.apache.kafka.tools.ConsumerPerformance
 kafka-get-offsets org.apache.kafka.tools.GetOffsetShell
 kafka-delete-records org.apache.kafka.tools.DeleteRecordsCommand
+kafka-transactions org.apache.kafka.tools.TransactionsCommand
 kafka-storage kafka.tools.StorageTool'
 
 install_kafka() {

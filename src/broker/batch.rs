@@ -38,6 +38,25 @@ pub struct Header {
 }
 
 impl Header {
+    /// A control batch of one record, which [`Self::with_records`] joins to it.
+    pub fn control(producer_id: i64, producer_epoch: i16, now_ms: i64) -> Self {
+        Self {
+            base_offset: 0,
+            length: 0,
+            leader_epoch: -1,
+            magic: 2,
+            crc: 0,
+            attributes: TRANSACTIONAL | CONTROL,
+            last_offset_delta: 0,
+            base_timestamp: now_ms,
+            max_timestamp: now_ms,
+            producer_id,
+            producer_epoch,
+            base_sequence: -1,
+            count: 1,
+        }
+    }
+
     /// Reads a header from the first bytes of a batch; `None` if they are too few or the length
     /// cannot be one.
     pub fn read(bytes: &[u8]) -> Option<Self> {
@@ -105,6 +124,12 @@ impl Header {
         self.base_offset = offset;
         self.leader_epoch = leader_epoch;
         self
+    }
+
+    /// The batch of this header and `records`, with its length and checksum.
+    pub fn with_records(mut self, records: &[u8]) -> Vec<u8> {
+        self.length = (HEADER_SIZE - LENGTH_STARTS_AT + records.len()) as i32;
+        [&self.seal(records).bytes(), records].concat()
     }
 
     /// Replaces the records' times by the broker's; `records` is what follows the header.
@@ -280,6 +305,23 @@ pub mod tests {
 
     /// The same from an idempotent producer.
     pub fn produced(count: i32, size: usize, time: i64, id: i64, epoch: i16, sequence: i32) -> Bytes {
+        built(count, size, time, id, epoch, sequence, 0)
+    }
+
+    /// The same in a transaction.
+    pub fn transacted(count: i32, time: i64, id: i64, epoch: i16, sequence: i32) -> Bytes {
+        built(count, 10, time, id, epoch, sequence, TRANSACTIONAL)
+    }
+
+    fn built(
+        count: i32,
+        size: usize,
+        time: i64,
+        id: i64,
+        epoch: i16,
+        sequence: i32,
+        attributes: i16,
+    ) -> Bytes {
         let mut records = Vec::new();
         for delta in 0..count {
             let mut record = vec![0, (delta * 2) as u8, (delta * 2) as u8, 1];
@@ -290,24 +332,14 @@ pub mod tests {
             records.extend_from_slice(&record);
         }
         let header = Header {
-            base_offset: 0,
-            length: (HEADER_SIZE - LENGTH_STARTS_AT + records.len()) as i32,
-            leader_epoch: -1,
-            magic: 2,
-            crc: 0,
-            attributes: 0,
+            attributes,
             last_offset_delta: count - 1,
-            base_timestamp: time,
             max_timestamp: time + i64::from(count) - 1,
-            producer_id: id,
-            producer_epoch: epoch,
             base_sequence: sequence,
             count,
+            ..Header::control(id, epoch, time)
         };
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&header.bytes()[CHECKED_FROM..]), &records);
-        let mut bytes = Header { crc, ..header }.bytes().to_vec();
-        bytes.extend_from_slice(&records);
-        Bytes::from(bytes)
+        Bytes::from(header.with_records(&records))
     }
 
     /// A key and its value, or a tombstone.

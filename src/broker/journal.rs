@@ -1,12 +1,14 @@
-//! What must survive a restart and is not a record: committed offsets and used producer ids.
+//! What must survive a restart and is not a record: committed offsets, used producer ids, transactions.
 //!
 //! A file of entries, each with its length and checksum, that is appended to and written anew when
 //! most of it is out of date.
 
 use super::log::{Blob, write_whole};
 use bytes::{Buf, BufMut};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, IoSlice};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 /// Below this size the file is never written anew.
@@ -23,7 +25,7 @@ pub struct Committed {
     pub time: i64,
 }
 
-/// One change.
+/// One change of the groups.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
@@ -45,24 +47,39 @@ pub enum Entry {
         protocol_type: String,
         emptied: Option<i64>,
     },
+    /// An offset that its group gets if the producer's transaction commits.
+    Pending {
+        group: String,
+        producer_id: i64,
+        topic: String,
+        partition: i32,
+        committed: Committed,
+    },
+    /// The producer's transaction has ended for the group.
+    EndPending {
+        group: String,
+        producer_id: i64,
+        commits: bool,
+    },
     /// Producer ids below this one may have been given out.
     ProducerIds {
         below: i64,
     },
 }
 
-/// The file, or nothing if all is in memory.
-pub struct Journal {
+/// A file of entries of one kind, or nothing if all is in memory.
+pub struct Journal<E> {
     path: Option<PathBuf>,
     blob: Blob,
     size: u64,
     size_when_new: u64,
     sync: bool,
+    entries: PhantomData<fn(E) -> E>,
 }
 
-impl Journal {
+impl<E: Serialize + DeserializeOwned> Journal<E> {
     /// Opens the journal and shows every entry to `replay`; what is torn at its end is cut, and said.
-    pub fn open(path: Option<&Path>, sync: bool, mut replay: impl FnMut(Entry)) -> io::Result<Self> {
+    pub fn open(path: Option<&Path>, sync: bool, mut replay: impl FnMut(E)) -> io::Result<Self> {
         let bytes = match path.map(std::fs::read) {
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Some(Ok(bytes)) => bytes,
@@ -81,11 +98,18 @@ impl Journal {
             tracing::warn!("{path}: the last {} bytes were not a whole entry and were cut", rest.len());
             blob.truncate(size)?;
         }
-        Ok(Self { path: path.map(Path::to_path_buf), blob, size, size_when_new: 0, sync })
+        Ok(Self {
+            path: path.map(Path::to_path_buf),
+            blob,
+            size,
+            size_when_new: 0,
+            sync,
+            entries: PhantomData,
+        })
     }
 
     /// Writes `entries` together: all of them are there after a crash, or none.
-    pub fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
+    pub fn append(&mut self, entries: &[E]) -> io::Result<()> {
         if self.path.is_none() {
             return Ok(());
         }
@@ -108,7 +132,7 @@ impl Journal {
     }
 
     /// Replaces all that is in it.
-    pub fn rewrite(&mut self, entries: &[Entry]) -> io::Result<()> {
+    pub fn rewrite(&mut self, entries: &[E]) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let bytes = frame(entries)?;
         write_whole(path, &bytes)?;
@@ -122,7 +146,7 @@ impl Journal {
     }
 }
 
-fn frame(entries: &[Entry]) -> io::Result<Vec<u8>> {
+fn frame<E: Serialize>(entries: &[E]) -> io::Result<Vec<u8>> {
     let json = serde_json::to_vec(entries)?;
     let mut bytes = Vec::with_capacity(json.len() + 8);
     bytes.put_u32(json.len() as u32);
@@ -131,7 +155,7 @@ fn frame(entries: &[Entry]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn take(bytes: &mut &[u8]) -> Option<Vec<Entry>> {
+fn take<E: DeserializeOwned>(bytes: &mut &[u8]) -> Option<Vec<E>> {
     let mut rest = *bytes;
     let length = rest.try_get_u32().ok()? as usize;
     let crc = rest.try_get_u32().ok()?;
@@ -153,7 +177,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let ids = |below| Entry::ProducerIds { below };
-        let mut journal = Journal::open(Some(&path), false, |_| {}).unwrap();
+        let mut journal = Journal::open(Some(&path), false, |_: Entry| {}).unwrap();
         journal.append(&[ids(1), ids(2)]).unwrap();
         journal.append(&[ids(3)]).unwrap();
         drop(journal);

@@ -2,16 +2,18 @@
 //!
 //! It speaks Kafka's protocol, so that every Kafka client works on it, and keeps record batches
 //! exactly as producers sent them. Rooms inside: [`batch`] reads a batch's header, [`records`] what
-//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is, [`cleaner`]
-//! what time does to it, [`groups`] who consumes, [`journal`] keeps offsets, and [`wire`] turns requests into
-//! calls of those. [`metrics`] counts what they do, and [`status`] tells it. Nothing outside of this folder knows
-//! the protocol.
+//! is inside, [`log`] stores batches in segments, [`settings`] and [`topics`] say what a topic is,
+//! [`cleaner`] what time does to it, [`groups`] who consumes, [`transactions`] which batches count
+//! together, [`marker`] how that ended, [`journal`] keeps what is no record, and [`wire`] turns requests
+//! into calls of those. [`metrics`] counts what they do, and [`status`] tells it. Nothing outside of this
+//! folder knows the protocol.
 
 mod batch;
 mod cleaner;
 mod groups;
 mod journal;
 mod log;
+mod marker;
 mod metrics;
 mod pack;
 mod probe;
@@ -22,6 +24,7 @@ mod server;
 mod settings;
 mod status;
 mod topics;
+mod transactions;
 mod unpack;
 mod wire;
 
@@ -39,6 +42,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use topics::Topics;
+use transactions::Transactions;
 
 /// How long open connections get to end when the broker stops.
 const STOP_WITHIN: Duration = Duration::from_millis(500);
@@ -106,8 +110,9 @@ struct Core {
     started: Micros,
     metrics: Arc<Metrics>,
     room: room::Room,
-    topics: Topics,
-    groups: Groups,
+    topics: Arc<Topics>,
+    groups: Arc<Groups>,
+    transactions: Transactions,
     /// Held as long as the broker runs, so that the folder has one owner.
     _lock: Option<File>,
 }
@@ -121,13 +126,24 @@ impl Core {
         };
         let lock = folder.as_deref().map(lock).transpose()?;
         let inside = |name: &str| folder.as_ref().map(|folder| folder.join(name));
+        let sync = config.fsync;
+        let topics = Arc::new(Topics::open(inside("topics").as_deref(), sync)?);
+        let groups = Arc::new(Groups::open(inside("journal").as_deref(), sync, Arc::clone(&clock))?);
+        let transactions = Transactions::open(
+            inside("transactions").as_deref(),
+            sync,
+            Arc::clone(&clock),
+            Arc::clone(&topics),
+            Arc::clone(&groups),
+        )?;
         Ok(Self {
             cluster_id: folder.as_deref().map_or_else(|| Ok(new_cluster_id()), cluster_id)?,
-            topics: Topics::open(inside("topics").as_deref(), config.fsync)?,
-            groups: Groups::open(inside("journal").as_deref(), config.fsync, Arc::clone(&clock))?,
             started: clock.now(),
             metrics: Arc::default(),
             room: room::Room::default(),
+            topics,
+            groups,
+            transactions,
             config,
             folder,
             clock,

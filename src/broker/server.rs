@@ -20,6 +20,8 @@ const LEAST_BYTES: usize = 8;
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks after which the time of a request counts half.
 const TICKS_TO_AGE: u32 = metrics::HALF_LIFE * 10;
+/// Ticks between two looks for transactions that are open for too long: a second.
+const TICKS_TO_TRANSACTIONS: u32 = 10;
 
 /// Serves until `stopped` resolves.
 pub async fn serve(
@@ -75,6 +77,9 @@ async fn keep_time(core: Arc<Core>) {
     for count in (0..TICKS_TO_AGE).cycle() {
         ticks.tick().await;
         core.groups.tick();
+        if count % TICKS_TO_TRANSACTIONS == 0 {
+            tokio::task::block_in_place(|| core.transactions.tick());
+        }
         if count == 0 {
             core.metrics.age();
         }

@@ -2,25 +2,26 @@
 
 use super::*;
 use crate::support::Ended;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
+use std::collections::HashSet;
 use std::process::Output;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 #[test]
 fn an_acknowledged_record_survives_kill() {
     let folder = TempDir::new().unwrap();
     let mut acknowledged: Vec<(i64, String)> = Vec::new();
-    for round in 0..3 {
+    for round in 0..kills() as i64 {
         let process = Process::at(folder.path());
         if round == 0 {
             create(&process.address, "t", 1, &[]).unwrap();
         }
         let ended = AtomicBool::new(false);
         let address = process.address.clone();
+        let producer = producer(&address, &[("enable.idempotence", "true")]);
         std::thread::scope(|scope| {
             let sender = scope.spawn(|| {
-                let timeouts = [("message.timeout.ms", "5000"), ("enable.idempotence", "true")];
-                let producer = producer(&address, &timeouts);
                 let mut acknowledged = Vec::new();
                 for at in 0.. {
                     let value = format!("{round}-{at}");
@@ -35,6 +36,11 @@ fn an_acknowledged_record_survives_kill() {
             wait_for("records", || (watermarks(&address, "t", 0).1 > (round + 1) * 100).then_some(()));
             ended.store(true, Ordering::Relaxed);
             process.kill();
+            wait_for("the sender's end", || {
+                // Nobody will acknowledge what is under way.
+                producer.purge(PurgeConfig::default().queue().inflight());
+                sender.is_finished().then_some(())
+            });
             acknowledged.extend(sender.join().unwrap());
         });
     }
@@ -43,6 +49,117 @@ fn an_acknowledged_record_survives_kill() {
     for (offset, value) in acknowledged {
         assert_eq!(stored[offset as usize], value);
     }
+    let different: HashSet<&String> = stored.iter().collect();
+    assert_eq!(different.len(), stored.len(), "no record is there twice");
+}
+
+/// How often a broker is killed: 10 times, or as often as a long run says.
+fn kills() -> usize {
+    std::env::var("ECAP_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10)
+}
+
+/// What a producer of transactions heard of them, by their numbers.
+#[derive(Default)]
+struct Heard {
+    next: i64,
+    committed: Vec<i64>,
+    aborted: Vec<i64>,
+}
+
+impl Heard {
+    /// Makes transactions until the broker is gone: a record in each partition and an offset of a group.
+    /// Every third is aborted.
+    fn transact(&mut self, address: &str, progress: &AtomicI64, ended: &AtomicBool) {
+        let settings = [("transactional.id", "a"), ("linger.ms", "0"), ("message.timeout.ms", "5000")];
+        let producer: BaseProducer = client(address, &settings).create().unwrap();
+        let member = consumer(address, "g", &[]);
+        let group = member.group_metadata().unwrap();
+        let brief = Duration::from_millis(200);
+        // Whether it was done; if not, the broker is gone.
+        let done = |act: &dyn Fn() -> Result<(), KafkaError>| loop {
+            match act() {
+                Ok(()) => return true,
+                Err(_) if ended.load(Ordering::Relaxed) => return false,
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        if !done(&|| producer.init_transactions(brief)) {
+            return;
+        }
+        loop {
+            let number = self.next;
+            self.next += 1;
+            producer.begin_transaction().unwrap();
+            for partition in [0, 1] {
+                let value = number.to_string();
+                let record = BaseRecord::<(), str>::to("t").partition(partition).payload(&value);
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+            let mut read = TopicPartitionList::new();
+            read.add_partition_offset("t", 0, Offset::Offset(number)).unwrap();
+            let sent = done(&|| producer.flush(brief))
+                && done(&|| producer.send_offsets_to_transaction(&read, &group, brief));
+            let commits = number % 3 != 2;
+            let end = || match commits {
+                true => producer.commit_transaction(brief),
+                false => producer.abort_transaction(brief),
+            };
+            if !sent || !done(&end) {
+                return;
+            }
+            if commits {
+                self.committed.push(number)
+            } else {
+                self.aborted.push(number)
+            }
+            progress.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn no_transaction_is_half_visible_after_a_kill() {
+    let folder = TempDir::new().unwrap();
+    let mut heard = Heard::default();
+    for round in 0..kills() as i64 {
+        let process = Process::at(folder.path());
+        if round == 0 {
+            create(&process.address, "t", 2, &[]).unwrap();
+        }
+        let (address, ended) = (process.address.clone(), AtomicBool::new(false));
+        let progress = AtomicI64::new(0);
+        std::thread::scope(|scope| {
+            let (heard, progress, ended) = (&mut heard, &progress, &ended);
+            scope.spawn(move || heard.transact(&address, progress, ended));
+            let enough = 1 + round * 7 % 20;
+            wait_for("transactions", || (progress.load(Ordering::Relaxed) > enough).then_some(()));
+            ended.store(true, Ordering::Relaxed);
+            process.kill();
+        });
+    }
+    let process = Process::at(folder.path());
+    // The next producer with the id has what is still open aborted.
+    let settings = [("transactional.id", "a")];
+    let producer: BaseProducer = client(&process.address, &settings).create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    let [seen, other] = [0, 1].map(|partition| numbers(&process.address, partition));
+    assert_eq!(seen, other, "each transaction is in both partitions or in none");
+    assert!(seen.is_sorted_by(|one, next| one < next), "none is there twice: {seen:?}");
+    assert!(heard.committed.iter().all(|number| seen.contains(number)));
+    assert!(heard.aborted.iter().all(|number| !seen.contains(number)));
+    let member = consumer(&process.address, "g", &[]);
+    let mut places = TopicPartitionList::new();
+    places.add_partition("t", 0);
+    let committed = member.committed_offsets(places, PATIENCE).unwrap().elements()[0].offset();
+    assert_eq!(Some(&committed), seen.last().map(|last| Offset::Offset(*last)).as_ref());
+}
+
+/// The committed values of a partition.
+fn numbers(address: &str, partition: i32) -> Vec<i64> {
+    let values = transactions::all(address, partition, "read_committed");
+    values.iter().map(|value| value.parse().unwrap()).collect()
 }
 
 #[test]

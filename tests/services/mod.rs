@@ -9,6 +9,7 @@ mod log;
 mod postgres;
 mod python;
 mod spark;
+mod transactions;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

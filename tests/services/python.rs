@@ -5,7 +5,7 @@ use crate::support::Cluster;
 use serde_json::{Value, json};
 
 /// Runs a program and compares what it saw, key by key, with what is `expected`.
-fn sees(script: &str, expected: &Value) {
+pub fn sees(script: &str, expected: &Value) {
     let cluster = Cluster::start();
     let output =
         run(python(script).args([&cluster.address, &cluster.name("orders"), &cluster.name("readers")]));

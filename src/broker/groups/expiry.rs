@@ -18,8 +18,9 @@ impl Group {
             _ => None,
         };
         let old = |committed| since(committed).is_some_and(|since| now_ms - since >= RETENTION_MS);
-        let expired =
-            self.offsets.iter().filter(|(place, committed)| !subscribed.contains(&place.0) && old(committed));
+        let expired = self.offsets.iter().filter(|(place, committed)| {
+            !subscribed.contains(&place.0) && !self.is_unstable(place) && old(committed)
+        });
         expired.map(|(place, _)| place.clone()).collect()
     }
 

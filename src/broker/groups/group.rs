@@ -36,6 +36,8 @@ pub struct Group {
     pub leader: String,
     pub members: BTreeMap<String, Member>,
     pub offsets: BTreeMap<(String, i32), Committed>,
+    /// Offsets by the producer id whose open transaction commits them.
+    pub pending: BTreeMap<i64, BTreeMap<(String, i32), Committed>>,
     /// Ids that were given out and not used yet, with the time that they lapse.
     promised: HashMap<String, Micros>,
     rebalance_ends: Micros,
@@ -313,6 +315,40 @@ impl Group {
         }
     }
 
+    /// The same inside a transaction: a caller that names no member is believed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_pending(&mut self, caller: Caller<'_>, now: Micros) -> Result<(), ResponseError> {
+        if caller.generation < 0 && caller.member_id.is_empty() && caller.instance_id.is_none() {
+            return Ok(());
+        }
+        self.check_commit(caller, now)
+    }
+
+    /// Whether an open transaction may change what is committed at `place`.
+    pub fn is_unstable(&self, place: &(String, i32)) -> bool {
+        self.pending.values().any(|offsets| offsets.contains_key(place))
+    }
+
+    /// Where it has committed, or an open transaction may.
+    pub fn places(&self) -> impl Iterator<Item = &(String, i32)> {
+        self.offsets.keys().chain(self.pending.values().flat_map(BTreeMap::keys))
+    }
+
+    /// Forgets what is committed at `place`, and what was to be.
+    pub fn forget(&mut self, place: &(String, i32)) {
+        self.offsets.remove(place);
+        self.pending.values_mut().for_each(|offsets| drop(offsets.remove(place)));
+        self.pending.retain(|_, offsets| !offsets.is_empty());
+    }
+
+    /// Ends a producer's transaction: its offsets are committed or forgotten.
+    pub fn end_pending(&mut self, producer_id: i64, commits: bool) {
+        let pending = self.pending.remove(&producer_id).filter(|_| commits);
+        self.offsets.extend(pending.unwrap_or_default());
+    }
+
     fn check(&self, caller: Caller<'_>) -> Result<(), ResponseError> {
         if let Some(id) = caller.instance_id.and_then(|instance| self.member_of(instance))
             && id != caller.member_id
@@ -379,7 +415,8 @@ impl Group {
 
     /// Whether nothing is left of it.
     pub fn is_gone(&self) -> bool {
-        self.members.is_empty() && self.offsets.is_empty() && self.promised.is_empty()
+        let no_offsets = self.offsets.is_empty() && self.pending.is_empty();
+        self.members.is_empty() && no_offsets && self.promised.is_empty()
     }
 
     /// Topics that a member of a consumer group has subscribed to.

@@ -30,7 +30,7 @@ pub struct Groups {
 
 struct Inner {
     all: BTreeMap<String, Group>,
-    journal: Journal,
+    journal: Journal<Entry>,
     next_producer_id: i64,
     reserved_below: i64,
 }
@@ -49,7 +49,16 @@ impl Groups {
             }
             Entry::ForgetOffset { group, topic, partition } => {
                 if let Some(group) = all.get_mut(&group) {
-                    group.offsets.remove(&(topic, partition));
+                    group.forget(&(topic, partition));
+                }
+            }
+            Entry::Pending { group, producer_id, topic, partition, committed } => {
+                let pending = all.entry(group).or_default().pending.entry(producer_id).or_default();
+                pending.insert((topic, partition), committed);
+            }
+            Entry::EndPending { group, producer_id, commits } => {
+                if let Some(group) = all.get_mut(&group) {
+                    group.end_pending(producer_id, commits);
                 }
             }
             Entry::Group { group, protocol_type, emptied } => {
@@ -168,6 +177,47 @@ impl Groups {
         Ok(())
     }
 
+    /// Keeps offsets until the transaction of `producer_id` ends, all or none of them.
+    ///
+    /// # Errors
+    /// As [`Group::check_pending`]; `KafkaStorageError` if they cannot be written.
+    pub fn commit_pending(
+        &self,
+        name: &str,
+        caller: Caller<'_>,
+        producer_id: i64,
+        offsets: Vec<(Place, Committed)>,
+    ) -> Result<(), ResponseError> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        if let Some(group) = inner.all.get_mut(name) {
+            group.check_pending(caller, now)?;
+        } else if caller.generation >= 0 {
+            return Err(ResponseError::IllegalGeneration);
+        }
+        let entries = pending_entries(name, producer_id, offsets.iter().map(|(place, at)| (place, at)));
+        inner.journal.append(&entries).map_err(unwritable)?;
+        let group = inner.all.entry(name.to_string()).or_default();
+        group.pending.entry(producer_id).or_default().extend(offsets);
+        Ok(())
+    }
+
+    /// Ends a producer's transaction: what it kept for a group is committed, or forgotten.
+    ///
+    /// # Errors
+    /// `KafkaStorageError`; then nothing has changed.
+    pub fn end_pending(&self, name: &str, producer_id: i64, commits: bool) -> Result<(), ResponseError> {
+        let mut inner = self.lock();
+        let Inner { all, journal, .. } = &mut *inner;
+        let Some(group) = all.get_mut(name).filter(|group| group.pending.contains_key(&producer_id)) else {
+            return Ok(());
+        };
+        let entry = Entry::EndPending { group: name.to_string(), producer_id, commits };
+        journal.append(&[entry]).map_err(unwritable)?;
+        group.end_pending(producer_id, commits);
+        Ok(())
+    }
+
     /// Looks at a group, if it is there.
     pub fn look<T>(&self, group: &str, look: impl FnOnce(&Group) -> T) -> Option<T> {
         self.lock().all.get(group).map(look)
@@ -188,7 +238,7 @@ impl Groups {
         if !group.members.is_empty() {
             return Err(ResponseError::NonEmptyGroup);
         }
-        let places: Vec<Place> = group.offsets.keys().cloned().collect();
+        let places: Vec<Place> = group.places().cloned().collect();
         inner.forget(name, &places)?;
         inner.remove(name);
         Ok(())
@@ -219,7 +269,7 @@ impl Groups {
     pub fn forget_topic(&self, topic: &str) {
         let mut inner = self.lock();
         let of_topic = |group: &Group| {
-            let places = group.offsets.keys().filter(|(name, _)| name == topic);
+            let places = group.places().filter(|(name, _)| name == topic);
             places.cloned().collect::<Vec<Place>>()
         };
         let found: Vec<_> = inner.all.iter().map(|(name, group)| (name.clone(), of_topic(group))).collect();
@@ -318,7 +368,7 @@ impl Inner {
         };
         let entries: Vec<Entry> = places.iter().map(entry).collect();
         self.journal.append(&entries).map_err(unwritable)?;
-        places.iter().for_each(|place| drop(group.offsets.remove(place)));
+        places.iter().for_each(|place| group.forget(place));
         Ok(())
     }
 
@@ -336,8 +386,27 @@ impl Inner {
             let (protocol_type, emptied) = group.saved.clone()?;
             Some(Entry::Group { group: name.clone(), protocol_type, emptied })
         });
-        commits.chain(groups).chain([Entry::ProducerIds { below: self.reserved_below }]).collect()
+        let pending = self.all.iter().flat_map(|(name, group)| {
+            group.pending.iter().flat_map(|(id, offsets)| pending_entries(name, *id, offsets.iter()))
+        });
+        let ids = Entry::ProducerIds { below: self.reserved_below };
+        commits.chain(groups).chain(pending).chain([ids]).collect()
     }
+}
+
+fn pending_entries<'a>(
+    group: &str,
+    producer_id: i64,
+    offsets: impl Iterator<Item = (&'a Place, &'a Committed)>,
+) -> Vec<Entry> {
+    let entry = |((topic, partition), committed): (&Place, &Committed)| Entry::Pending {
+        group: group.to_string(),
+        producer_id,
+        topic: topic.clone(),
+        partition: *partition,
+        committed: committed.clone(),
+    };
+    offsets.map(entry).collect()
 }
 
 fn unwritable(error: std::io::Error) -> ResponseError {

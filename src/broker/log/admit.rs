@@ -35,6 +35,11 @@ impl<'a> Admitted<'a> {
         }
         Ok(Self { header, records: Cow::Owned(records) })
     }
+
+    /// Its header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
 }
 
 fn check(batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Header, ResponseError> {
@@ -53,11 +58,9 @@ fn check(batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Header, ResponseErr
     if !header.checks(batch) {
         return Err(ResponseError::CorruptMessage);
     }
-    if !header.is_dense() || header.is_control() || header.codec() > 4 {
+    let unnumbered = header.is_idempotent() && header.base_sequence < 0;
+    if !header.is_dense() || header.is_control() || header.codec() > 4 || unnumbered {
         return Err(ResponseError::InvalidRecord);
-    }
-    if header.is_transactional() {
-        return Err(ResponseError::InvalidTxnState);
     }
     if rules.compaction.is_some()
         && !header.all_records(batch, |record| record.key.is_some()).unwrap_or(false)

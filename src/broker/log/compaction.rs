@@ -3,7 +3,7 @@
 
 use super::latest::{Latest, MOST_KEYS};
 use super::segment::Segment;
-use super::{Log, Rules, Span, write_whole};
+use super::{Aborted, Log, Rules, Span, write_whole};
 use crate::broker::batch::{HEADER_SIZE, Header};
 use crate::broker::records::Record;
 use std::collections::{HashMap, HashSet};
@@ -40,11 +40,43 @@ pub struct Pass {
     segment_bytes: u64,
     now_ms: i64,
     delete_retention_ms: i64,
+    /// Transactions whose records count for nothing.
+    aborted: AbortedSpans,
     /// Base offsets of the last batches of producers, which a restart wants to see.
     last_batches: HashMap<i64, i64>,
     most_keys: usize,
     /// Whether new files are on the disk before old ones go.
     syncs: bool,
+}
+
+/// By producer, where aborted transactions begin and where their markers are.
+struct AbortedSpans(HashMap<i64, Vec<(i64, i64)>>);
+
+impl AbortedSpans {
+    /// From a list in the order of markers.
+    fn new(all: Vec<Aborted>) -> Self {
+        let mut spans: HashMap<i64, Vec<(i64, i64)>> = HashMap::new();
+        for aborted in all {
+            spans.entry(aborted.producer_id).or_default().push((aborted.first, aborted.marker));
+        }
+        Self(spans)
+    }
+
+    fn of(&self, header: &Header) -> Option<(i64, i64)> {
+        let spans = self.0.get(&header.producer_id)?;
+        let at = spans.partition_point(|(_, marker)| *marker < header.base_offset);
+        spans.get(at).copied().filter(|_| header.is_transactional())
+    }
+
+    /// Whether a batch belongs to an aborted transaction.
+    fn holds(&self, header: &Header) -> bool {
+        !header.is_control() && self.of(header).is_some_and(|(first, _)| first <= header.base_offset)
+    }
+
+    /// Whether a batch is the marker of one.
+    fn ends_at(&self, header: &Header) -> bool {
+        header.is_control() && self.of(header).is_some_and(|(_, marker)| marker == header.base_offset)
+    }
 }
 
 /// What compaction leaves of a batch.
@@ -92,6 +124,7 @@ impl Log {
             segment_bytes: rules.segment_bytes,
             now_ms,
             delete_retention_ms: how.delete_retention_ms,
+            aborted: AbortedSpans::new(self.aborted_between(0, stable).ok()?),
             last_batches: self.producers.last_batches(),
             most_keys: MOST_KEYS,
             syncs: true,
@@ -190,6 +223,7 @@ impl Pass {
     fn note_keys(&self, header: &Header, batch: &[u8], latest: &mut Latest) -> bool {
         // A batch that cannot be read is kept, so that what is in it need not be known.
         if !header.is_control()
+            && !self.aborted.holds(header)
             && let Ok(mut records) = header.records(batch)
         {
             while let Ok(Some(record)) = records.next() {
@@ -248,6 +282,13 @@ impl Pass {
     /// What is left of a batch. `open` are the producers that have written in a transaction whose
     /// marker is still to come.
     fn sift(&self, header: &Header, batch: &[u8], latest: &Latest, open: &mut HashSet<i64>) -> Left {
+        if self.aborted.holds(header) {
+            return Left::Nothing;
+        }
+        if self.aborted.ends_at(header) {
+            // Readers look for it as long as the transaction is in the list of those that were aborted.
+            return Left::All;
+        }
         if header.is_control() {
             let ends_nothing = !open.remove(&header.producer_id);
             return self.sift_marker(header, batch, ends_nothing && header.base_offset < latest.end);

@@ -350,3 +350,38 @@ proptest! {
         prop_assert_eq!(keys.len(), count);
     }
 }
+
+#[test]
+fn an_aborted_record_goes_and_hides_none() {
+    use crate::broker::batch::tests::transacted;
+    use crate::broker::marker::{Marker, Outcome};
+    let rules = rules(&[("segment.bytes", "14")]);
+    let free = Rules { compaction: None, ..rules };
+    let mut log = Log::open(None).unwrap();
+    append(&mut log, &[("k", Some("kept"))], 0, 0, &rules);
+    for (sequence, outcome) in [(0, Outcome::Abort), (2, Outcome::Commit)] {
+        // These records have no key: an aborted one goes, a committed one is gone for good.
+        let batch = transacted(2, 0, 7, 0, sequence);
+        log.append_first(&Admitted::new(&batch, &free, 0).unwrap(), &free, 0).unwrap();
+        let marker = Marker { producer_id: 7, producer_epoch: 0, outcome, coordinator_epoch: 0 };
+        log.end_transaction(&marker, &rules, 0).unwrap();
+    }
+    append(&mut log, &[("other", Some("last"))], 0, 0, &rules);
+    log.roll().unwrap();
+    let log = compact(log, &rules, 10 * HOUR, 100);
+    let aborted = log.aborted_between(0, log.last_stable()).unwrap();
+    assert_eq!((aborted[0].first, aborted[0].marker), (1, 3));
+    let mut left = Vec::new();
+    let mut offset = log.start();
+    while let Some((_, span)) = log.read_stable_from(offset).unwrap() {
+        span.batches(|header, _| {
+            left.push((header.base_offset, header.is_control(), header.count));
+            offset = header.next_offset();
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    }
+    assert!(left.contains(&(3, true, 1)), "its marker stays, as readers wait for it: {left:?}");
+    assert!(!left.iter().any(|(offset, _, count)| *offset == 1 && *count > 0), "{left:?}");
+    assert!(left.contains(&(0, false, 1)) && left.contains(&(7, false, 1)), "{left:?}");
+}

@@ -1,5 +1,6 @@
 //! A partition's log: segments of record batches, kept exactly as they came.
 
+mod aborted;
 mod admit;
 mod blob;
 mod compaction;
@@ -8,13 +9,17 @@ mod latest;
 mod producers;
 mod segment;
 
+pub use aborted::Aborted;
 pub use admit::Admitted;
 pub use blob::Blob;
 pub use compaction::Compaction;
+pub use producers::Producer;
 pub use segment::Span;
 
-use super::batch::Header;
+use super::batch::{HEADER_SIZE, Header};
+use super::marker::Marker;
 use super::pack::Codec;
+use aborted::AbortedList;
 use kafka_protocol::ResponseError;
 use producers::Producers;
 use segment::Segment;
@@ -75,6 +80,7 @@ pub struct Log {
     segments: Vec<Segment>,
     start: i64,
     producers: Producers,
+    aborted: AbortedList,
     /// Up to where it was compacted.
     compacted: i64,
     /// Whether its topic was deleted, so that its folder may be another's.
@@ -91,12 +97,14 @@ impl Log {
             segments: Vec::new(),
             start: 0,
             producers: Producers::default(),
+            aborted: AbortedList::open(None)?,
             compacted: folder.and_then(|folder| read_offset(folder, "compacted")).unwrap_or(0),
             gone: false,
             places: VecDeque::new(),
         };
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder)?;
+            log.aborted = AbortedList::open(Some(folder))?;
             log.recover(folder)?;
         }
         if log.segments.is_empty() {
@@ -125,20 +133,29 @@ impl Log {
         }
         if let Some(base) = last {
             let path = folder.join(format!("{base:020}.log"));
-            let snapshot = std::fs::read(path.with_extension("producers")).ok();
-            let mut producers: Producers =
-                snapshot.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
             let mut segment = Segment::reopen(path.clone(), base)?;
-            producers.cut(segment.summary.next_offset);
-            let note = |batch: &Header| {
-                if batch.is_idempotent() {
-                    producers.note(batch);
-                }
-            };
-            let cut = segment.recover(note)?;
+            let snapshot = std::fs::read(path.with_extension("producers")).ok();
+            let known = |bytes: Vec<u8>| Producers::load(&bytes, segment.summary.next_offset).ok();
+            self.producers = snapshot.and_then(known).unwrap_or_default();
+            let cut = segment.recover(|header, batch| self.note(header, batch))?;
+            self.aborted.cut(segment.summary.next_offset)?;
             say_cut(&path, cut, segment.summary.next_offset);
             self.segments.push(segment);
-            self.producers = producers;
+        }
+        Ok(())
+    }
+
+    /// Takes a stored batch into the books.
+    fn note(&mut self, header: &Header, batch: &[u8]) -> io::Result<()> {
+        match Marker::read(header, batch) {
+            Some(marker) => {
+                if let Some(aborted) = self.producers.aborts(header, &marker) {
+                    self.aborted.push(aborted, false)?;
+                }
+                self.producers.note_marker(header, &marker);
+            }
+            None if header.is_idempotent() => self.producers.note(header),
+            None => {}
         }
         Ok(())
     }
@@ -153,9 +170,29 @@ impl Log {
         self.segments.last().map_or(0, |segment| segment.summary.next_offset)
     }
 
-    /// The offset behind which nothing is undecided.
-    fn last_stable(&self) -> i64 {
-        self.end()
+    /// The offset that readers of committed records may not pass: where the oldest open transaction
+    /// begins, or the end.
+    pub fn last_stable(&self) -> i64 {
+        self.producers.first_unstable().map_or(self.end(), |first| first.max(self.start))
+    }
+
+    /// The aborted transactions that a reader of offsets `from` to `until` must skip; `until` may not
+    /// be behind [`Self::last_stable`].
+    ///
+    /// # Errors
+    /// `KafkaStorageError`.
+    pub fn aborted_between(&self, from: i64, until: i64) -> Result<Vec<Aborted>, ResponseError> {
+        self.aborted.between(from, until).map_err(storage_error)
+    }
+
+    /// Whether the producer of a batch has a transaction open here.
+    pub fn has_open(&self, batch: &Header) -> bool {
+        self.producers.has_open(batch)
+    }
+
+    /// The idempotent producers that are remembered, by id.
+    pub fn producers(&self) -> impl Iterator<Item = (i64, &Producer)> {
+        self.producers.all()
     }
 
     /// Bytes stored.
@@ -167,13 +204,38 @@ impl Log {
     /// disk.
     ///
     /// # Errors
-    /// A sequence that does not fit, or `KafkaStorageError` if it cannot be written; then nothing of
-    /// it is in the log.
+    /// A sequence that does not fit, `InvalidTxnState` if it is the first of a transaction (see
+    /// [`Self::append_first`]), or `KafkaStorageError` if it cannot be written; then nothing of it is in
+    /// the log.
     pub fn append(
         &mut self,
         batch: &Admitted<'_>,
         rules: &Rules,
         now_ms: i64,
+    ) -> Result<Placed, ResponseError> {
+        self.store(batch, rules, now_ms, false)
+    }
+
+    /// The same for a batch that may be the first of its transaction in this partition. That the
+    /// transaction's coordinator has it is the caller's to see to: nobody else ends it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append_first(
+        &mut self,
+        batch: &Admitted<'_>,
+        rules: &Rules,
+        now_ms: i64,
+    ) -> Result<Placed, ResponseError> {
+        self.store(batch, rules, now_ms, true)
+    }
+
+    fn store(
+        &mut self,
+        batch: &Admitted<'_>,
+        rules: &Rules,
+        now_ms: i64,
+        begins: bool,
     ) -> Result<Placed, ResponseError> {
         let (header, records) = (batch.header, &*batch.records);
         if header.is_idempotent()
@@ -182,20 +244,48 @@ impl Log {
             let stamp = if rules.stamps { stored.timestamp } else { -1 };
             return Ok(Placed { offset: stored.offset, stamp, repeated: true });
         }
+        if header.is_transactional() && !begins && !self.producers.has_open(&header) {
+            return Err(ResponseError::InvalidTxnState);
+        }
         let mut placed = header.place(self.end(), LEADER_EPOCH);
         if rules.stamps {
             placed = placed.stamp(now_ms, records);
         }
-        self.write(&placed, records, rules).map_err(|error| {
-            tracing::error!(folder = ?self.folder, %error, "a batch could not be written");
-            ResponseError::KafkaStorageError
-        })?;
+        self.write(&placed, records, rules).map_err(|error| self.unwritable(error))?;
         if placed.is_idempotent() {
             self.producers.note(&placed);
         }
         self.checkpoint_after(CHECKPOINT_BYTES);
         let stamp = if rules.stamps { now_ms } else { -1 };
         Ok(Placed { offset: placed.base_offset, stamp, repeated: false })
+    }
+
+    /// Stores a marker: the producer's transaction in this partition, if there is one, has ended.
+    ///
+    /// # Errors
+    /// An older epoch of the producer or the coordinator; `KafkaStorageError`, and nothing has changed.
+    pub fn end_transaction(
+        &mut self,
+        marker: &Marker,
+        rules: &Rules,
+        now_ms: i64,
+    ) -> Result<(), ResponseError> {
+        self.producers.check_marker(marker)?;
+        let batch = marker.batch(now_ms);
+        let header = Header::read(&batch).ok_or(ResponseError::CorruptMessage)?;
+        let header = header.place(self.end(), LEADER_EPOCH);
+        if let Some(aborted) = self.producers.aborts(&header, marker) {
+            // Before the marker, so that nobody takes aborted records for committed ones. What is left
+            // of a marker that could not be written goes first.
+            let listed = self.aborted.cut(self.end());
+            let listed = listed.and_then(|()| self.aborted.push(aborted, rules.sync));
+            listed.map_err(|error| self.unwritable(error))?;
+        }
+        let records = batch.get(HEADER_SIZE..).unwrap_or_default();
+        self.write(&header, records, rules).map_err(|error| self.unwritable(error))?;
+        self.producers.note_marker(&header, marker);
+        self.checkpoint_after(CHECKPOINT_BYTES);
+        Ok(())
     }
 
     fn write(&mut self, header: &Header, records: &[u8], rules: &Rules) -> io::Result<()> {
@@ -206,6 +296,11 @@ impl Log {
             Some(active) => active.append(header, records, rules.sync),
             None => Err(io::Error::other("the log has no segment")),
         }
+    }
+
+    fn unwritable(&self, error: io::Error) -> ResponseError {
+        tracing::error!(folder = ?self.folder, %error, "a batch could not be written");
+        ResponseError::KafkaStorageError
     }
 
     fn is_full(&self, next: &Header, rules: &Rules) -> bool {
@@ -241,7 +336,7 @@ impl Log {
 
     fn save_producers(&self, base: i64) -> io::Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        write_whole(&folder.join(format!("{base:020}.producers")), &serde_json::to_vec(&self.producers)?)
+        write_whole(&folder.join(format!("{base:020}.producers")), &self.producers.save()?)
     }
 
     /// Closes the last segment and begins the next one.
@@ -278,6 +373,19 @@ impl Log {
         let hint = self.places.iter().find(known).map(|place| place.2);
         let span = segment.span_from(offset, hint).map_err(storage_error)?;
         Ok((span.len() > 0).then_some((segment.base, span)))
+    }
+
+    /// The same, but before the last stable offset only: what readers of committed records may have.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_stable_from(&self, offset: i64) -> Result<Option<(i64, Span)>, ResponseError> {
+        let Some((base, span)) = self.read_from(offset)? else { return Ok(None) };
+        let stable = self.last_stable();
+        let segment = self.segments.iter().rfind(|segment| segment.base == base);
+        let Some(segment) = segment.filter(|_| stable > offset) else { return Ok(None) };
+        let span = segment.span_until(span, stable).map_err(storage_error)?;
+        Ok((span.len() > 0).then_some((base, span)))
     }
 
     /// Remembers that the batch of `offset` begins `read` bytes after the beginning of `span`, in the
@@ -370,6 +478,9 @@ impl Log {
             self.segments.remove(0).delete();
             let first = self.segments.first().map_or(0, |segment| segment.base);
             self.start = self.start.max(first);
+        }
+        if let Err(error) = self.aborted.forget(self.start) {
+            tracing::debug!(folder = ?self.folder, %error, "the list of aborted transactions was not cut");
         }
     }
 }

@@ -124,7 +124,7 @@ impl Segment {
             }
             None => {
                 let mut segment = Self::reopen(path, base)?;
-                let cut = segment.recover(|_| {})?;
+                let cut = segment.recover(|_, _| Ok(()))?;
                 segment.close();
                 Ok((segment, cut))
             }
@@ -146,7 +146,7 @@ impl Segment {
 
     /// Checks every batch that is not in the books yet, shows each to `seen`, and cuts what is not
     /// whole at the end. Returns how many bytes were cut.
-    pub fn recover(&mut self, mut seen: impl FnMut(&Header)) -> io::Result<u64> {
+    pub fn recover(&mut self, mut seen: impl FnMut(&Header, &[u8]) -> io::Result<()>) -> io::Result<u64> {
         let blob = Arc::clone(&self.blob);
         let size = blob.len()?;
         let mut window = Bytes::new();
@@ -161,7 +161,7 @@ impl Segment {
                     if header.base_offset < self.summary.next_offset || !header.checks(batch) {
                         break;
                     }
-                    seen(&header);
+                    seen(&header, batch)?;
                     self.note(&header);
                 }
                 _ if at >= size => break,
@@ -250,6 +250,17 @@ impl Segment {
         let found = span.headers(|header| header.next_offset() > offset)?;
         span.position = found.map_or(span.end, |(position, _)| position);
         Ok(span)
+    }
+
+    /// What of a span is before the batch with `offset`.
+    pub fn span_until(&self, span: Span, offset: i64) -> io::Result<Span> {
+        if self.summary.next_offset <= offset {
+            return Ok(span);
+        }
+        let found =
+            self.span(self.index.before_offset(offset)?).headers(|header| header.base_offset >= offset)?;
+        let end = found.map_or(span.end, |(position, _)| position).max(span.position);
+        Ok(Span { end, ..span })
     }
 
     /// The first batch that has a record with `timestamp` (milliseconds) or later.

@@ -36,8 +36,8 @@ macro_rules! apis {
 }
 
 /// Every request, by number. Produce is offered from 0, or librdkafka never compresses; before 3 it is
-/// refused, as Apache Kafka does. Fetch ends before the versions with structures for replicas, and
-/// Produce before those of the second transaction protocol.
+/// refused, as Apache Kafka does. Fetch ends before the versions with structures for replicas;
+/// Produce, AddPartitionsToTxn, EndTxn and TxnOffsetCommit before those of the second transaction protocol.
 pub const APIS: &[Api] = apis! {
     Produce 0..=11, flexible 9,
         [TEXT.since(3), INT16, INT32, list(&[TEXT, list(&[INT32, BYTES])])];
@@ -73,6 +73,13 @@ pub const APIS: &[Api] = apis! {
     InitProducerId 0..=5, flexible 2, [TEXT, INT32, INT64.since(3), INT16.since(3)];
     OffsetForLeaderEpoch 2..=4, flexible 4,
         [INT32.since(3), list(&[TEXT, list(&[INT32, INT32, INT32])])];
+    AddPartitionsToTxn 0..=3, flexible 3, [TEXT, INT64, INT16, list(&[TEXT, INT32S])];
+    AddOffsetsToTxn 0..=4, flexible 3, [TEXT, INT64, INT16, TEXT];
+    EndTxn 0..=4, flexible 3, [TEXT, INT64, INT16, INT8];
+    WriteTxnMarkers 1..=1, flexible 1, [list(&[INT64, INT16, INT8, list(&[TEXT, INT32S]), INT32])];
+    TxnOffsetCommit 0..=4, flexible 3,
+        [TEXT, TEXT, INT64, INT16, INT32.since(3), TEXT.since(3), TEXT.since(3),
+         list(&[TEXT, list(&[INT32, INT64, INT32.since(2), TEXT])])];
     DescribeConfigs 1..=4, flexible 4, [list(&[INT8, TEXT, TEXTS]), INT8, INT8.since(3)];
     AlterConfigs 0..=2, flexible 2, [list(&[INT8, TEXT, list(&[TEXT, TEXT])]), INT8];
     DescribeLogDirs 1..=4, flexible 2, [list(&[TEXT, INT32S])];
@@ -81,6 +88,9 @@ pub const APIS: &[Api] = apis! {
     IncrementalAlterConfigs 0..=1, flexible 1, [list(&[INT8, TEXT, list(&[TEXT, INT8, TEXT])]), INT8];
     OffsetDelete 0..=0, flexible NEVER, [TEXT, list(&[TEXT, list(&[INT32])])];
     DescribeCluster 0..=2, flexible 0, [INT8, INT8.since(1), INT8.since(2)];
+    DescribeProducers 0..=0, flexible 0, [list(&[TEXT, INT32S])];
+    DescribeTransactions 0..=0, flexible 0, [TEXTS];
+    ListTransactions 0..=2, flexible 0, [TEXTS, INT64S, INT64.since(1), TEXT.since(2)];
 };
 
 /// The request with this number.

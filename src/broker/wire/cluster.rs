@@ -151,16 +151,3 @@ pub fn find_coordinator(context: &Context<'_>, request: FindCoordinatorRequest) 
     }
     FindCoordinatorResponse::default().with_node_id(NODE).with_host(host).with_port(port)
 }
-
-/// An id for an idempotent producer. Transactional producers are refused with a final error.
-pub fn init_producer_id(context: &Context<'_>, request: InitProducerIdRequest) -> InitProducerIdResponse {
-    let given = match request.transactional_id {
-        Some(_) => Err(ResponseError::UnsupportedVersion),
-        None => context.core.groups.new_producer_id(),
-    };
-    let response = InitProducerIdResponse::default().with_error_code(super::code(&given));
-    match given {
-        Ok(id) => response.with_producer_id(ProducerId(id)).with_producer_epoch(0),
-        Err(_) => response.with_producer_id(ProducerId(-1)).with_producer_epoch(-1),
-    }
-}

@@ -1,8 +1,10 @@
 //! Offsets that groups have committed.
 
+use super::transactions::{on_disk, outside};
 use super::{Context, code, text};
 use crate::broker::groups::{Caller, Group, Place};
 use crate::broker::journal::Committed;
+use crate::broker::transactions::{Identity, Part};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
@@ -11,6 +13,7 @@ use offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponse
 use offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use offset_fetch_response::*;
 use std::collections::BTreeMap;
+use txn_offset_commit_response::{TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic};
 
 /// The longest text that may be committed with an offset.
 const LONGEST_METADATA: usize = 4_096;
@@ -19,7 +22,8 @@ pub fn offset_commit(context: &Context<'_>, request: OffsetCommitRequest) -> Off
     let mut accepted = Vec::new();
     for topic in &request.topics {
         for partition in &topic.partitions {
-            if check(context, &topic.name, partition).is_ok() {
+            let metadata = partition.committed_metadata.as_ref();
+            if check(context, &topic.name, partition.partition_index, metadata).is_ok() {
                 let place = (topic.name.to_string(), partition.partition_index);
                 accepted.push((place, committed(context, partition)));
             }
@@ -33,7 +37,9 @@ pub fn offset_commit(context: &Context<'_>, request: OffsetCommitRequest) -> Off
     let stored = context.core.groups.commit(&request.group_id, caller, accepted);
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
-            let result = stored.and_then(|()| check(context, &topic.name, partition));
+            let metadata = partition.committed_metadata.as_ref();
+            let result =
+                stored.and_then(|()| check(context, &topic.name, partition.partition_index, metadata));
             OffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
                 .with_error_code(code(&result))
@@ -45,13 +51,69 @@ pub fn offset_commit(context: &Context<'_>, request: OffsetCommitRequest) -> Off
     OffsetCommitResponse::default().with_topics(topics.collect())
 }
 
+/// Offsets that count when their transaction commits.
+pub fn txn_offset_commit(context: &Context<'_>, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
+    let mut accepted = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let metadata = partition.committed_metadata.as_ref();
+            if check(context, &topic.name, partition.partition_index, metadata).is_ok() {
+                let place = (topic.name.to_string(), partition.partition_index);
+                let committed = Committed {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: metadata.map(|text| text.to_string()).unwrap_or_default(),
+                    time: context.now_ms(),
+                };
+                accepted.push((place, committed));
+            }
+        }
+    }
+    let stored = keep_pending(context, &request, accepted);
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let metadata = partition.committed_metadata.as_ref();
+            let result =
+                stored.and_then(|()| check(context, &topic.name, partition.partition_index, metadata));
+            TxnOffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(code(&result))
+        });
+        TxnOffsetCommitResponseTopic::default()
+            .with_name(topic.name.clone())
+            .with_partitions(partitions.collect())
+    });
+    TxnOffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+fn keep_pending(
+    context: &Context<'_>,
+    request: &TxnOffsetCommitRequest,
+    offsets: Vec<(Place, Committed)>,
+) -> Result<(), ResponseError> {
+    let caller = Caller {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_deref(),
+        generation: request.generation_id,
+    };
+    let identity = Identity { producer_id: request.producer_id.0, epoch: request.producer_epoch };
+    let keep =
+        || context.core.groups.commit_pending(&request.group_id, caller, identity.producer_id, offsets);
+    let part = Part::Group(&request.group_id);
+    let kept = on_disk(context, || {
+        context.core.transactions.write_in(&request.transactional_id, identity, part, keep)
+    });
+    kept.map_err(|error| outside(error, context.version >= 4))
+}
+
 fn check(
     context: &Context<'_>,
     topic: &str,
-    commit: &OffsetCommitRequestPartition,
+    partition: i32,
+    metadata: Option<&StrBytes>,
 ) -> Result<(), ResponseError> {
-    context.partition(topic, commit.partition_index)?;
-    let length = commit.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
+    context.partition(topic, partition)?;
+    let length = metadata.map_or(0, |metadata| metadata.len());
     if length > LONGEST_METADATA { Err(ResponseError::OffsetMetadataTooLarge) } else { Ok(()) }
 }
 
@@ -64,22 +126,38 @@ fn committed(context: &Context<'_>, commit: &OffsetCommitRequestPartition) -> Co
     }
 }
 
-/// What a group has committed, topic by topic; for the places asked for, or for all.
-type Found = BTreeMap<String, Vec<(i32, Option<Committed>)>>;
+/// What a group has committed in a partition, if it has; an error if that may be about to change.
+type Answer = Result<Option<Committed>, ResponseError>;
+/// Answers topic by topic; for the places asked for, or for all.
+type Found = BTreeMap<String, Vec<(i32, Answer)>>;
 
-fn look_up(context: &Context<'_>, group: &str, asked: Option<Vec<Place>>) -> Found {
-    let mut found = Found::new();
-    let mut add = |(topic, partition): Place, committed: Option<Committed>| {
-        found.entry(topic).or_default().push((partition, committed));
+fn look_up(context: &Context<'_>, group: &str, asked: Option<Vec<Place>>, stable_only: bool) -> Found {
+    let look = |group: &Group, place: &Place| {
+        if stable_only && group.is_unstable(place) {
+            return Err(ResponseError::UnstableOffsetCommit);
+        }
+        Ok(group.offsets.get(place).cloned())
     };
-    let all = |group: &Group| group.offsets.clone();
-    let offsets = context.core.groups.look(group, all).unwrap_or_default();
-    match asked {
-        Some(places) => places.into_iter().for_each(|place| {
-            let committed = offsets.get(&place).cloned();
-            add(place, committed);
-        }),
-        None => offsets.into_iter().for_each(|(place, committed)| add(place, Some(committed))),
+    let groups = &context.core.groups;
+    let answers: Vec<(Place, Answer)> = match asked {
+        Some(places) => {
+            let ask = |place| {
+                let answer = groups.look(group, |group| look(group, &place)).unwrap_or(Ok(None));
+                (place, answer)
+            };
+            places.into_iter().map(ask).collect()
+        }
+        None => {
+            let all = |group: &Group| {
+                let places = group.offsets.keys();
+                places.map(|place| (place.clone(), look(group, place))).collect()
+            };
+            groups.look(group, all).unwrap_or_default()
+        }
+    };
+    let mut found = Found::new();
+    for ((topic, partition), answer) in answers {
+        found.entry(topic).or_default().push((partition, answer));
     }
     found
 }
@@ -97,7 +175,8 @@ pub fn offset_fetch(context: &Context<'_>, request: OffsetFetchRequest) -> Offse
                 .topics
                 .as_ref()
                 .map(|topics| places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes))));
-            let found = look_up(context, &group.group_id, asked).into_iter().map(topic_of_group);
+            let found = look_up(context, &group.group_id, asked, request.require_stable);
+            let found = found.into_iter().map(topic_of_group);
             OffsetFetchResponseGroup::default().with_group_id(group.group_id).with_topics(found.collect())
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
@@ -106,30 +185,34 @@ pub fn offset_fetch(context: &Context<'_>, request: OffsetFetchRequest) -> Offse
         .topics
         .as_ref()
         .map(|topics| places(topics.iter().map(|topic| (&topic.name, &topic.partition_indexes))));
-    let found = look_up(context, &request.group_id, asked).into_iter().map(topic);
+    let found = look_up(context, &request.group_id, asked, request.require_stable).into_iter().map(topic);
     OffsetFetchResponse::default().with_topics(found.collect())
 }
 
-fn topic((name, partitions): (String, Vec<(i32, Option<Committed>)>)) -> OffsetFetchResponseTopic {
-    let partitions = partitions.into_iter().map(|(index, committed)| {
-        let (offset, epoch, metadata) = parts(committed);
+fn topic((name, partitions): (String, Vec<(i32, Answer)>)) -> OffsetFetchResponseTopic {
+    let partitions = partitions.into_iter().map(|(index, answer)| {
+        let error = code(&answer);
+        let (offset, epoch, metadata) = parts(answer.ok().flatten());
         OffsetFetchResponsePartition::default()
             .with_partition_index(index)
             .with_committed_offset(offset)
             .with_committed_leader_epoch(epoch)
             .with_metadata(Some(metadata))
+            .with_error_code(error)
     });
     OffsetFetchResponseTopic::default().with_name(TopicName(text(name))).with_partitions(partitions.collect())
 }
 
-fn topic_of_group((name, partitions): (String, Vec<(i32, Option<Committed>)>)) -> OffsetFetchResponseTopics {
-    let partitions = partitions.into_iter().map(|(index, committed)| {
-        let (offset, epoch, metadata) = parts(committed);
+fn topic_of_group((name, partitions): (String, Vec<(i32, Answer)>)) -> OffsetFetchResponseTopics {
+    let partitions = partitions.into_iter().map(|(index, answer)| {
+        let error = code(&answer);
+        let (offset, epoch, metadata) = parts(answer.ok().flatten());
         OffsetFetchResponsePartitions::default()
             .with_partition_index(index)
             .with_committed_offset(offset)
             .with_committed_leader_epoch(epoch)
             .with_metadata(Some(metadata))
+            .with_error_code(error)
     });
     OffsetFetchResponseTopics::default()
         .with_name(TopicName(text(name)))

@@ -6,7 +6,7 @@ use crate::broker::metrics::Traffic;
 use crate::broker::topics::{Partition, Topic};
 use bytes::Bytes;
 use fetch_request::{FetchPartition, FetchTopic};
-use fetch_response::{FetchableTopicResponse, PartitionData};
+use fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ struct Place {
     partition: Arc<Partition>,
     start: i64,
     end: i64,
+    /// Where the oldest open transaction begins, or the end.
+    stable: i64,
     /// The segment's base, and where to read in it.
     span: Option<(i64, Span)>,
 }
@@ -72,9 +74,13 @@ impl Found<'_> {
 fn find_all<'a>(context: &Context<'_>, request: &'a FetchRequest, bell: &Arc<Notify>) -> Vec<FoundTopic<'a>> {
     let topics = request.topics.iter().map(|asked| {
         let topic = find_topic(context, asked);
+        let committed_only = committed_only(request);
         let partitions = asked.partitions.iter().map(|asked| Found {
             asked,
-            place: topic.as_ref().map_err(|error| *error).and_then(|topic| find(topic, asked, bell)),
+            place: topic
+                .as_ref()
+                .map_err(|error| *error)
+                .and_then(|topic| find(topic, asked, committed_only, bell)),
         });
         let partitions = partitions.collect();
         FoundTopic { asked, topic, partitions }
@@ -90,16 +96,30 @@ fn find_topic(context: &Context<'_>, asked: &FetchTopic) -> Result<Arc<Topic>, R
     }
 }
 
-fn find(topic: &Topic, asked: &FetchPartition, bell: &Arc<Notify>) -> Result<Place, ResponseError> {
+/// Whether the reader wants no record of a transaction that was not committed.
+fn committed_only(request: &FetchRequest) -> bool {
+    request.isolation_level == 1
+}
+
+fn find(
+    topic: &Topic,
+    asked: &FetchPartition,
+    committed_only: bool,
+    bell: &Arc<Notify>,
+) -> Result<Place, ResponseError> {
     let partition = topic.partition(asked.partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
     check_epoch(asked.current_leader_epoch)?;
     // The bell is hung up before looking, so that nothing is appended unnoticed in between.
     partition.wait(bell);
     let log = partition.log();
-    let span = log.read_from(asked.fetch_offset)?;
-    let (start, end) = (log.start(), log.end());
+    let span = if committed_only {
+        log.read_stable_from(asked.fetch_offset)?
+    } else {
+        log.read_from(asked.fetch_offset)?
+    };
+    let (start, end, stable) = (log.start(), log.end(), log.last_stable());
     drop(log);
-    Ok(Place { partition, start, end, span })
+    Ok(Place { partition, start, end, stable, span })
 }
 
 fn respond(context: &Context<'_>, found: Vec<FoundTopic<'_>>, request: &FetchRequest) -> FetchResponse {
@@ -110,15 +130,14 @@ fn respond(context: &Context<'_>, found: Vec<FoundTopic<'_>>, request: &FetchReq
         waiting: partitions.filter(|found| found.bytes() > 0).count(),
         empty: true,
     };
-    let committed_only = request.isolation_level == 1;
     let topics = found.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().map(|found| {
-            let data = read(found, &mut room);
+            let data = read(found, committed_only(request), &mut room);
             count(&context.core.metrics.traffic, &data);
             if let Ok(topic) = &topic.topic {
                 count(&topic.traffic, &data);
             }
-            if committed_only { data.with_aborted_transactions(Some(Vec::new())) } else { data }
+            data
         });
         FetchableTopicResponse::default()
             .with_topic(topic.asked.topic.clone())
@@ -164,28 +183,41 @@ impl Room {
     }
 }
 
-fn read(found: Found<'_>, room: &mut Room) -> PartitionData {
+fn read(found: Found<'_>, committed_only: bool, room: &mut Room) -> PartitionData {
     let response =
         PartitionData::default().with_partition_index(found.asked.partition).with_aborted_transactions(None);
     let share = room.share(found.asked.partition_max_bytes);
-    match found.place.and_then(|place| Ok((take(&place, share, room)?, place))) {
-        Ok((records, place)) => response
+    let from = found.asked.fetch_offset;
+    let taken = found.place.and_then(|place| {
+        let (records, next) = take(&place, share, room)?;
+        let aborted = if committed_only { Some(aborted(&place, from, next)?) } else { None };
+        Ok((place, records, aborted))
+    });
+    match taken {
+        Ok((place, records, aborted)) => response
             .with_high_watermark(place.end)
-            .with_last_stable_offset(place.end)
+            .with_last_stable_offset(place.stable)
             .with_log_start_offset(place.start)
+            .with_aborted_transactions(aborted)
             .with_records(Some(records)),
         Err(error) => response
             .with_error_code(error.code())
             .with_high_watermark(-1)
             .with_last_stable_offset(-1)
             .with_log_start_offset(-1)
+            .with_aborted_transactions(committed_only.then(Vec::new))
             .with_records(Some(Bytes::new())),
     }
 }
 
-fn take(place: &Place, (share, most): (usize, usize), room: &mut Room) -> Result<Bytes, ResponseError> {
+/// Records, and the offset after them if there are any.
+fn take(
+    place: &Place,
+    (share, most): (usize, usize),
+    room: &mut Room,
+) -> Result<(Bytes, Option<i64>), ResponseError> {
     let Some((segment, span)) = place.span.as_ref().filter(|_| most > 0 && room.own > 0) else {
-        return Ok(Bytes::new());
+        return Ok((Bytes::new(), None));
     };
     let (records, next) = span.read(share, most).map_err(|error| {
         tracing::error!(%error, "records could not be read");
@@ -195,7 +227,18 @@ fn take(place: &Place, (share, most): (usize, usize), room: &mut Room) -> Result
     if let Some(next) = next {
         place.partition.log().remember(*segment, next, span, records.len() as u64);
     }
-    Ok(records)
+    Ok((records, next))
+}
+
+/// Which of the records between two offsets the reader has to skip.
+fn aborted(place: &Place, from: i64, next: Option<i64>) -> Result<Vec<AbortedTransaction>, ResponseError> {
+    let Some(next) = next else { return Ok(Vec::new()) };
+    let found = place.partition.log().aborted_between(from, next)?.into_iter().map(|aborted| {
+        AbortedTransaction::default()
+            .with_producer_id(ProducerId(aborted.producer_id))
+            .with_first_offset(aborted.first)
+    });
+    Ok(found.collect())
 }
 
 #[cfg(test)]

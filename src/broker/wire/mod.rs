@@ -1,4 +1,4 @@
-//! The thin layer that turns requests into calls of the log, the topics and the groups.
+//! The thin layer that turns requests into calls of the log, the topics, the groups and the transactions.
 
 pub mod apis;
 mod cluster;
@@ -10,6 +10,8 @@ mod offsets;
 mod produce;
 mod shape;
 mod topics;
+mod transaction_admin;
+mod transactions;
 
 use super::Core;
 use super::topics::{Partition, Refusal};
@@ -109,7 +111,6 @@ async fn dispatch(
         cluster::describe_cluster: DescribeCluster,
         cluster::describe_log_dirs: DescribeLogDirs,
         cluster::find_coordinator: FindCoordinator,
-        cluster::init_producer_id: InitProducerId,
         topics::create_topics: CreateTopics,
         topics::delete_topics: DeleteTopics,
         topics::create_partitions: CreatePartitions,
@@ -126,7 +127,16 @@ async fn dispatch(
         groups::delete_groups: DeleteGroups,
         commits::offset_commit: OffsetCommit,
         commits::offset_fetch: OffsetFetch,
-        commits::offset_delete: OffsetDelete;
+        commits::offset_delete: OffsetDelete,
+        commits::txn_offset_commit: TxnOffsetCommit,
+        transactions::init_producer_id: InitProducerId,
+        transactions::add_partitions_to_txn: AddPartitionsToTxn,
+        transactions::add_offsets_to_txn: AddOffsetsToTxn,
+        transactions::end_txn: EndTxn,
+        transaction_admin::describe_producers: DescribeProducers,
+        transaction_admin::list_transactions: ListTransactions,
+        transaction_admin::describe_transactions: DescribeTransactions,
+        transaction_admin::write_txn_markers: WriteTxnMarkers;
         later fetch::fetch: Fetch, groups::join_group: JoinGroup, groups::sync_group: SyncGroup
     }
 }

@@ -18,7 +18,7 @@ const LATEST_TIERED: i64 = -5;
 pub fn list_offsets(context: &Context<'_>, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
-            let found = find(context, &topic.name, asked);
+            let found = find(context, &topic.name, asked, request.isolation_level == 1);
             let response = ListOffsetsPartitionResponse::default()
                 .with_partition_index(asked.partition_index)
                 .with_error_code(code(&found));
@@ -31,21 +31,24 @@ pub fn list_offsets(context: &Context<'_>, request: ListOffsetsRequest) -> ListO
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
-/// (offset, time), each −1 where there is none.
+/// (offset, time), each −1 where there is none; among committed records only if that is asked for.
 fn find(
     context: &Context<'_>,
     topic: &str,
     asked: &ListOffsetsPartition,
+    committed_only: bool,
 ) -> Result<(i64, i64), ResponseError> {
     let partition = context.partition(topic, asked.partition_index)?;
     check_epoch(asked.current_leader_epoch)?;
     let log = partition.log();
+    let end = if committed_only { log.last_stable() } else { log.end() };
+    let readable = |found: Option<(i64, i64)>| found.filter(|(offset, _)| *offset < end).unwrap_or((-1, -1));
     match asked.timestamp {
-        LATEST => Ok((log.end(), -1)),
+        LATEST => Ok((end, -1)),
         EARLIEST | EARLIEST_LOCAL => Ok((log.start(), -1)),
-        MAX_TIMESTAMP => Ok(log.find_max_time()?.unwrap_or((-1, -1))),
+        MAX_TIMESTAMP => log.find_max_time().map(readable),
         LATEST_TIERED => Ok((-1, -1)),
-        time if time >= 0 => Ok(log.find_time(time)?.unwrap_or((-1, -1))),
+        time if time >= 0 => log.find_time(time).map(readable),
         _ => Err(ResponseError::InvalidRequest),
     }
 }

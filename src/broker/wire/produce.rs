@@ -1,10 +1,13 @@
 //! Records in.
 
+use super::transactions::{on_disk, outside};
 use super::{Context, text};
 use crate::broker::batch::Header;
 use crate::broker::log::{Admitted, Placed};
 use crate::broker::metrics::Traffic;
 use crate::broker::settings::number;
+use crate::broker::topics::Topic;
+use crate::broker::transactions::{Identity, Part};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
 use produce_request::{PartitionProduceData, TopicProduceData};
@@ -13,16 +16,20 @@ use produce_response::{PartitionProduceResponse, TopicProduceResponse};
 /// Stores batches; the producer that asked for no acknowledgement gets no answer.
 pub fn produce(context: &Context<'_>, request: ProduceRequest) -> Option<ProduceResponse> {
     let acks = request.acks;
-    let store = || {
-        let topics = request.topic_data.iter().map(|topic| store_topic(context, topic, acks));
+    let transaction = request.transactional_id.as_ref().map(|id| id.as_str());
+    let response = on_disk(context, || {
+        let topics = request.topic_data.iter().map(|topic| store_topic(context, topic, acks, transaction));
         ProduceResponse::default().with_responses(topics.collect())
-    };
-    // A write that waits for the disk must not hold up everyone else.
-    let response = if context.core.config.fsync { tokio::task::block_in_place(store) } else { store() };
+    });
     (acks != 0).then_some(response)
 }
 
-fn store_topic(context: &Context<'_>, data: &TopicProduceData, acks: i16) -> TopicProduceResponse {
+fn store_topic(
+    context: &Context<'_>,
+    data: &TopicProduceData,
+    acks: i16,
+    transaction: Option<&str>,
+) -> TopicProduceResponse {
     let topic = context.core.topics.get(&data.name);
     let refused = match &topic {
         _ if !(-1..=1).contains(&acks) => Some(ResponseError::InvalidRequiredAcks),
@@ -34,7 +41,7 @@ fn store_topic(context: &Context<'_>, data: &TopicProduceData, acks: i16) -> Top
     };
     let partitions = data.partition_data.iter().map(|partition| {
         let placed = match (&topic, refused) {
-            (Some(topic), None) => store(context, topic, partition),
+            (Some(topic), None) => store(context, topic, partition, transaction),
             (_, refused) => Err(refused.unwrap_or(ResponseError::UnknownTopicOrPartition)),
         };
         count(&context.core.metrics.traffic, partition, &placed);
@@ -50,18 +57,32 @@ fn store_topic(context: &Context<'_>, data: &TopicProduceData, acks: i16) -> Top
 
 fn store(
     context: &Context<'_>,
-    topic: &crate::broker::topics::Topic,
+    topic: &Topic,
     data: &PartitionProduceData,
+    transaction: Option<&str>,
 ) -> Result<(Placed, i64), ResponseError> {
     let partition = topic.partition(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
     let batch =
         data.records.as_ref().filter(|batch| !batch.is_empty()).ok_or(ResponseError::InvalidRecord)?;
-    let now_ms = context.now_ms();
-    let batch = Admitted::new(batch, &topic.rules, now_ms)?;
-    let mut log = partition.log();
-    let placed = log.append(&batch, &topic.rules, now_ms)?;
-    let start = log.start();
-    drop(log);
+    let now = context.now_ms();
+    let batch = Admitted::new(batch, &topic.rules, now)?;
+    let header = batch.header();
+    let placed = match transaction {
+        None if header.is_transactional() => return Err(ResponseError::TransactionalIdAuthorizationFailed),
+        Some(id) if header.is_transactional() && !partition.log().has_open(header) => {
+            let identity = Identity { producer_id: header.producer_id, epoch: header.producer_epoch };
+            let part = Part::Partition(&topic.name, data.index);
+            let write = || partition.log().append_first(&batch, &topic.rules, now);
+            let written = context.core.transactions.write_in(id, identity, part, write);
+            written.map_err(|error| match outside(error, context.version >= 11) {
+                // Its last transaction is still being ended. This error makes every client try again.
+                ResponseError::ConcurrentTransactions => ResponseError::NotEnoughReplicas,
+                error => error,
+            })?
+        }
+        _ => partition.log().append(&batch, &topic.rules, now)?,
+    };
+    let start = partition.log().start();
     partition.wake();
     Ok((placed, start))
 }

@@ -44,6 +44,7 @@ pub const TEXT: Field = always(Kind::Text);
 pub const BYTES: Field = always(Kind::Bytes);
 pub const TEXTS: Field = always(Kind::Values(&Kind::Text));
 pub const INT32S: Field = always(Kind::Values(&Kind::Fixed(4)));
+pub const INT64S: Field = always(Kind::Values(&Kind::Fixed(8)));
 
 const fn always(kind: Kind) -> Field {
     Field { from: 0, to: i16::MAX, kind }
