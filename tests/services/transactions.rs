@@ -48,6 +48,8 @@ fn a_transaction_is_found_described_and_aborted_with_kafkas_tool() {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", &cluster.address)
         .set("transactional.id", &id)
+        // The tools take their time to start.
+        .set("transaction.timeout.ms", "600000")
         .create()
         .expect("a producer");
     producer.init_transactions(PATIENCE).expect("an epoch");
@@ -68,7 +70,7 @@ fn a_transaction_is_found_described_and_aborted_with_kafkas_tool() {
     assert_eq!(filtered.lines().count(), 2, "{filtered}");
     let described = transactions(&["describe", "--transactional-id", &id]);
     assert!(row(&described, "TransactionState", "Ongoing"), "{described}");
-    assert!(row(&described, "TransactionTimeoutMs", "60000"), "{described}");
+    assert!(row(&described, "TransactionTimeoutMs", "600000"), "{described}");
     assert!(row(&described, "TopicPartitions", &format!("{topic}-0")), "{described}");
     let producers = transactions(&["describe-producers", "--topic", &topic, "--partition", "0"]);
     assert!(row(&producers, "CurrentTransactionStartOffset", "0"), "{producers}");
