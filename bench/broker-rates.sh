@@ -84,7 +84,7 @@ timed() {
 }
 latency() {
     local side=$1 topic=$2 address=${at[$1]} out
-    out=$("$kafka/kafka-run-class.sh" org.apache.kafka.tools.EndToEndLatency "$address" "$topic-latency" 20000 all 1024)
+    out=$("$kafka/kafka-run-class.sh" org.apache.kafka.tools.EndToEndLatency "$address" "$topic-latency" 5000 all 1024)
     note p50 "$side" "$(sed -nE 's/.*50th = ([0-9]+),.*/\1/p' <<<"$out")"
     note mean "$side" "$(sed -nE 's/^Avg latency: ([0-9.]+) ms.*/\1/p' <<<"$out")"
     note p99 "$side" "$(sed -nE 's/.*99th = ([0-9]+),.*/\1/p' <<<"$out")"
