@@ -46,15 +46,22 @@ test: needs ## unit and integration tests on the embedded broker; needs only car
 	cargo test $(TESTS) -- --skip services::
 
 .PHONY: test-services
-test-services: needs ## Kafka's tools, kcat, Python clients and DuckDB, then test-spark and test-kafka
+test-services: needs ## Kafka's tools, kcat, Python clients and DuckDB, then test-spark, test-flink and test-kafka
 	@scripts/install-test-tools.sh services
-	cargo test --test integration -- services:: --skip services::spark::
-	@$(MAKE) --no-print-directory test-spark test-kafka
+	cargo test --test integration -- services:: --skip services::spark:: --skip services::flink::
+	@$(MAKE) --no-print-directory test-spark test-flink test-kafka
 
 .PHONY: test-spark
-test-spark: needs ## the golden pipelines on real Spark too: the same rows
+test-spark: needs ## the golden pipelines on real Spark too, and its connector on the embedded broker
+	@scripts/install-test-tools.sh services
 	@scripts/apache-spark.sh install
 	cargo test --test integration -- services::spark::
+
+.PHONY: test-flink
+test-flink: needs ## Flink's connector on the embedded broker
+	@scripts/install-test-tools.sh services
+	@scripts/apache-flink.sh install
+	cargo test --test integration -- services::flink::
 
 .PHONY: test-kafka
 test-kafka: needs ## the integration tests on a real Apache Kafka, started for them

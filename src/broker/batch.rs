@@ -12,6 +12,8 @@ pub const HEADER_SIZE: usize = 61;
 const LENGTH_STARTS_AT: usize = 12;
 /// Where the part that the checksum covers begins.
 const CHECKED_FROM: usize = 21;
+/// So many records that are at fault are named.
+const MOST_FAULTS: usize = 1_000;
 
 const COMPRESSION: i16 = 0b111;
 const LOG_APPEND_TIME: i16 = 1 << 3;
@@ -260,15 +262,20 @@ impl Header {
         None
     }
 
-    /// Whether each of its records can be read and `holds`. Unpacks the batch.
-    pub fn all_records(&self, batch: &[u8], holds: impl Fn(&Record<'_>) -> bool) -> io::Result<bool> {
-        let mut records = self.records(batch)?;
-        while let Some(record) = records.next()? {
-            if !holds(&record) {
-                return Ok(false);
+    /// The numbers of its records that are not `good`, from 0 on; of very many the first. Unpacks the batch.
+    ///
+    /// # Errors
+    /// Bytes that are not of its codec, or no records.
+    pub fn faults(&self, batch: &[u8], good: impl Fn(&Record<'_>) -> bool) -> io::Result<Vec<i32>> {
+        let (mut records, mut faults) = (self.records(batch)?, Vec::new());
+        for number in 0.. {
+            match records.next()? {
+                Some(record) if !good(&record) && faults.len() < MOST_FAULTS => faults.push(number),
+                Some(_) => {}
+                None => break,
             }
         }
-        Ok(true)
+        Ok(faults)
     }
 
     /// The time of one of its records, milliseconds.
@@ -373,7 +380,7 @@ pub mod tests {
         assert_eq!(header.size(), bytes.len());
         assert!(!header.checks(&bytes[..bytes.len() - 1]));
         assert!(
-            !header.all_records(&bytes, |record| record.key.is_some()).unwrap(),
+            !header.faults(&bytes, |record| record.key.is_some()).unwrap().is_empty(),
             "these records have none"
         );
         let moved = header.place(7, 3);

@@ -188,11 +188,18 @@ impl Topics {
         Ok(topic)
     }
 
-    /// Adds partitions until there are `partitions`, or only checks that it could.
+    /// Adds partitions until there are `partitions`, or only checks that it could. `is_assigned` says of their
+    /// number whether so many were assigned well.
     ///
     /// # Errors
-    /// An unknown topic, a count that is not more, `KafkaStorageError`.
-    pub fn grow(&self, name: &str, partitions: i32, only_check: bool) -> Result<(), Refusal> {
+    /// An unknown topic, a count that is not more, a wrong assignment, `KafkaStorageError`.
+    pub fn grow(
+        &self,
+        name: &str,
+        partitions: i32,
+        only_check: bool,
+        is_assigned: impl Fn(usize) -> bool,
+    ) -> Result<(), Refusal> {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         let topic = all.get(name).cloned().ok_or_else(|| unknown(name))?;
         let now = topic.partitions.len();
@@ -203,6 +210,10 @@ impl Topics {
             Refusal(ResponseError::InvalidPartitions, message)
         })?;
         check_count(wanted, all.values().map(|topic| topic.partitions.len()).sum())?;
+        if !is_assigned(wanted - now) {
+            let message = "Every new partition must be assigned to node 1, the only one.";
+            return Err(Refusal(ResponseError::InvalidReplicaAssignment, message.into()));
+        }
         if only_check {
             return Ok(());
         }
@@ -346,7 +357,11 @@ fn write_card(folder: &Path, card: &Card) -> io::Result<()> {
     write_whole(&folder.join("topic.json"), &serde_json::to_vec_pretty(card)?)
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
+/// Whether a topic can have this name.
+///
+/// # Errors
+/// `InvalidTopicException`, in Kafka's words.
+pub fn check_name(name: &str) -> Result<(), Refusal> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let why = match name {
         "" => "Topic name is invalid: the empty string is not allowed".to_string(),

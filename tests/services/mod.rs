@@ -1,9 +1,12 @@
 //! Clients that nobody here wrote do their normal work on the broker: the embedded one, or a real
 //! Apache Kafka where the harness was given one. What is asserted holds on both.
 
+mod apache_clients;
 mod apache_tools;
 mod catalog;
+mod conformance;
 mod duckdb;
+mod flink;
 mod kcat;
 mod log;
 mod postgres;
@@ -31,10 +34,13 @@ fn kafka_tool(name: &str) -> Command {
 /// A program in the Python environment that has the clients.
 fn python(script: &str) -> Command {
     let mut command = installed(&cache().join("tools/clients/bin/python"));
+    command.args(["-W", "ignore"]).arg(self::script(script));
     command
-        .args(["-W", "ignore"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services").join(script));
-    command
+}
+
+/// A program of this folder.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services").join(name)
 }
 
 fn installed(program: &Path) -> Command {
@@ -72,6 +78,12 @@ fn run_with_input(command: &mut Command, input: &str) -> String {
 /// `count` records, a line each: key, `separator`, value. Seven keys, so that each key has several.
 fn keyed_lines(count: usize, separator: &str) -> String {
     (1..=count).map(|number| format!("user-{}{separator}record {number}\n", number % 7)).collect()
+}
+
+/// `count` records, a line each: key, tab, a small document with a number from 1 on.
+fn keyed_json(count: usize) -> String {
+    let line = |number| format!("user-{0}\t{{\"user\":\"user-{0}\",\"n\":{number}}}\n", number % 7);
+    (1..=count).map(line).collect()
 }
 
 /// The lines without their order: partitions are read in any order.

@@ -1,11 +1,14 @@
 //! Spark runs the golden pipelines too: the same SQL over the same records gives the same rows, and what
 //! does not says why. docs/spark.md tells how they are compared.
 
-use super::cache;
+use super::{cache, installed, keyed_json, run, run_with_input, script};
 use crate::golden::case::{Case, Spark, chosen};
 use crate::golden::oracle::{self, Answer, Task};
 use crate::golden::rows::{self, Table};
 use crate::golden::{each_case, engine};
+use crate::support::Cluster;
+use serde_json::{Value, json};
+use std::process::Command;
 
 /// At least so many cases give the same rows.
 const AGREEING: usize = 40;
@@ -36,4 +39,32 @@ fn spark_gives_the_same_rows() {
 fn agrees(case: &Case, theirs: &Table) -> Result<(), String> {
     let ours = engine::run_as_spark(case)?;
     rows::compare(&ours, theirs).and_then(|()| rows::compare_names(&ours, theirs))
+}
+
+#[test]
+fn spark_copies_a_topic_into_another_and_goes_on_at_its_checkpoint() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions", "user-events"]);
+    let (from, to) = (cluster.name("transactions"), cluster.name("user-events"));
+    run_with_input(
+        Command::new("kcat").args([
+            "-q",
+            "-b",
+            &cluster.address,
+            "-P",
+            "-t",
+            &from,
+            "-K",
+            "\t",
+            "-H",
+            "origin=test",
+        ]),
+        &keyed_json(100),
+    );
+    let mut python = installed(&cache().join("spark-4.0.0/bin/python"));
+    let folder = cluster.folder.path().join("spark").display().to_string();
+    let said = run(python.arg(script("spark_topics.py")).args([&cluster.address, &from, &to, &folder]));
+    let seen: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("JSON");
+    let expected = json!({ "copied_first": 100, "copied_then": 125, "same": true, "records": 125 });
+    assert_eq!(seen, expected, "{said}");
 }

@@ -11,7 +11,7 @@ mod segment;
 mod transactions;
 
 pub use aborted::Aborted;
-pub use admit::Admitted;
+pub use admit::{Admitted, Refused};
 pub use blob::Blob;
 pub use compaction::Compaction;
 pub use producers::Producer;

@@ -13,7 +13,8 @@ fn append(log: &mut Log, batch: &[u8]) -> i64 {
 }
 
 fn store(log: &mut Log, batch: &[u8], rules: &Rules, now_ms: i64) -> Result<Placed, ResponseError> {
-    log.append(&Admitted::new(batch, rules, now_ms)?, rules, now_ms)
+    let batch = Admitted::new(batch, rules, now_ms).map_err(|refused| refused.error)?;
+    log.append(&batch, rules, now_ms)
 }
 
 fn read(log: &Log, offset: i64, limit: usize) -> (Vec<u8>, Option<i64>) {

@@ -66,7 +66,11 @@ impl Node {
         let batch = transacted(2, self.clock.now() / 1_000, who.producer_id, who.epoch, sequence);
         let write = || {
             let found = topic.partition(partition).unwrap();
-            found.log().append_first(&Admitted::new(&batch, &topic.rules, 0)?, &topic.rules, 0)
+            found.log().append_first(
+                &Admitted::new(&batch, &topic.rules, 0).map_err(|refused| refused.error)?,
+                &topic.rules,
+                0,
+            )
         };
         let placed = self.transactions().write_in(id, who, Part::Partition("t", partition), write)?;
         Ok(placed.offset)

@@ -4,7 +4,7 @@ use super::apis::APIS;
 use super::{Context, NODE, text, topic_name};
 use crate::broker::log::LEADER_EPOCH;
 use crate::broker::settings::Settings;
-use crate::broker::topics::Topic;
+use crate::broker::topics::{Topic, check_name};
 use api_versions_response::ApiVersion;
 use describe_cluster_response::DescribeClusterBroker;
 use describe_log_dirs_response::{DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic};
@@ -72,7 +72,9 @@ fn one(context: &Context<'_>, asked: &MetadataRequestTopic, creates: bool) -> Me
                 Err(refusal) => missing(refusal.0),
             }
         }
-        None => missing(ResponseError::UnknownTopicOrPartition),
+        None => missing(
+            check_name(name).err().map_or(ResponseError::UnknownTopicOrPartition, |refusal| refusal.0),
+        ),
     }
 }
 
@@ -145,6 +147,17 @@ pub fn find_coordinator(context: &Context<'_>, request: FindCoordinatorRequest) 
         let here = Coordinator::default().with_node_id(NODE).with_host(host.clone()).with_port(port);
         here.with_key(key)
     };
+    // Groups and transactions have coordinators.
+    if !matches!(request.key_type, 0 | 1) {
+        let error = ResponseError::InvalidRequest.code();
+        let nobody =
+            |key| Coordinator::default().with_key(key).with_node_id(BrokerId(-1)).with_error_code(error);
+        return match context.version {
+            4.. => FindCoordinatorResponse::default()
+                .with_coordinators(request.coordinator_keys.into_iter().map(nobody).collect()),
+            _ => FindCoordinatorResponse::default().with_node_id(BrokerId(-1)).with_error_code(error),
+        };
+    }
     if context.version >= 4 {
         let coordinators = request.coordinator_keys.into_iter().map(coordinator).collect();
         return FindCoordinatorResponse::default().with_coordinators(coordinators);

@@ -236,6 +236,7 @@ pub fn offset_delete(context: &Context<'_>, request: OffsetDeleteRequest) -> Off
     };
     let mut topics: BTreeMap<String, Vec<OffsetDeleteResponsePartition>> = BTreeMap::new();
     for ((topic, partition), answer) in asked.into_iter().zip(answers) {
+        let answer = answer.and_then(|()| context.partition(&topic, partition).map(|_| ()));
         let partition = OffsetDeleteResponsePartition::default()
             .with_partition_index(partition)
             .with_error_code(code(&answer));

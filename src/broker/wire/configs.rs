@@ -3,7 +3,7 @@
 use super::{Context, outcome, text};
 use crate::broker::settings::{self, SETTINGS, Setting, Settings};
 use crate::broker::status::{self, Status};
-use crate::broker::topics::{Refusal, Topic};
+use crate::broker::topics::{Refusal, Topic, check_name};
 use alter_configs_response::AlterConfigsResourceResponse;
 use describe_configs_request::DescribeConfigsResource;
 use describe_configs_response::{
@@ -13,6 +13,7 @@ use incremental_alter_configs_request::AlterableConfig;
 use incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 const TOPIC: i8 = 2;
@@ -140,6 +141,7 @@ fn broker_setting(name: &'static str, value: &str, kind: i8) -> DescribeConfigsR
 }
 
 fn topic(context: &Context<'_>, name: &str) -> Result<Arc<Topic>, Refusal> {
+    check_name(name)?;
     context.core.topics.get(name).ok_or_else(|| {
         let message = format!("The topic '{name}' does not exist.");
         Refusal(ResponseError::UnknownTopicOrPartition, message)
@@ -154,14 +156,14 @@ fn no_such(kind: i8, name: &str) -> Refusal {
 /// Replaces all settings of a topic: what is not named returns to its default.
 pub fn alter_configs(context: &Context<'_>, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let responses = request.resources.iter().map(|resource| {
-        let settings = resource
-            .configs
-            .iter()
-            .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())));
+        let settings = resource.configs.iter().map(|config| match &config.value {
+            Some(value) => Ok((config.name.to_string(), value.to_string())),
+            None => Err(no_value(&config.name)),
+        });
         let altered = match resource.resource_type {
-            TOPIC => {
-                context.core.topics.set(&resource.resource_name, settings.collect(), request.validate_only)
-            }
+            TOPIC => settings.collect::<Result<_, _>>().and_then(|settings| {
+                context.core.topics.set(&resource.resource_name, settings, request.validate_only)
+            }),
             kind => Err(no_such(kind, &resource.resource_name)),
         };
         let (error, message) = outcome(&altered);
@@ -199,10 +201,15 @@ pub fn incremental_alter_configs(
 
 fn change(mut settings: Settings, changes: &[AlterableConfig]) -> Result<Settings, Refusal> {
     let refuse = |message: String| Refusal(ResponseError::InvalidConfig, message);
+    let mut named = HashSet::new();
+    if let Some(twice) = changes.iter().find(|change| !named.insert(change.name.as_str())) {
+        let message = format!("Error due to duplicate config keys: {}", twice.name.as_str());
+        return Err(Refusal(ResponseError::InvalidRequest, message));
+    }
     for change in changes {
         let name = change.name.to_string();
         let value = change.value.as_ref().map(|value| value.to_string());
-        let value = || value.clone().ok_or_else(|| refuse(format!("Null value not supported for : {name}")));
+        let value = || value.clone().ok_or_else(|| no_value(&name));
         let list = || match settings::find(&name) {
             Some(setting) if setting.kind.is_list() => Ok(settings::value(&settings, &name).to_string()),
             _ => Err(refuse(format!("Config value append is not allowed for config key: {name}"))),
@@ -220,6 +227,10 @@ fn change(mut settings: Settings, changes: &[AlterableConfig]) -> Result<Setting
         };
     }
     Ok(settings)
+}
+
+fn no_value(name: &str) -> Refusal {
+    Refusal(ResponseError::InvalidRequest, format!("Null value not supported for: {name}"))
 }
 
 fn append(list: &str, more: &str) -> String {

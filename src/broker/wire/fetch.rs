@@ -205,7 +205,10 @@ fn read(found: Found<'_>, committed_only: bool, room: &mut Room) -> PartitionDat
             .with_high_watermark(-1)
             .with_last_stable_offset(-1)
             .with_log_start_offset(-1)
-            .with_aborted_transactions(committed_only.then(Vec::new))
+            // Kafka leaves the list out where it looked at the partition.
+            .with_aborted_transactions(
+                (committed_only || error == ResponseError::UnknownTopicOrPartition).then(Vec::new),
+            )
             .with_records(Some(Bytes::new())),
     }
 }

@@ -3,15 +3,32 @@
 use super::transactions::{on_disk, outside};
 use super::{Context, text};
 use crate::broker::batch::Header;
-use crate::broker::log::{Admitted, Placed};
+use crate::broker::log::{Admitted, Placed, Refused};
 use crate::broker::metrics::Traffic;
-use crate::broker::settings::number;
 use crate::broker::topics::Topic;
 use crate::broker::transactions::{Identity, Part};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
 use produce_request::{PartitionProduceData, TopicProduceData};
-use produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse};
+
+/// The first offset of a log that was not looked at.
+const UNKNOWN: i64 = -1;
+
+/// Why a batch is not in the log.
+struct NotStored {
+    error: ResponseError,
+    /// The log's first offset.
+    start: i64,
+    /// The numbers of the records that are at fault, where single ones are.
+    records: Vec<i32>,
+}
+
+impl From<ResponseError> for NotStored {
+    fn from(error: ResponseError) -> Self {
+        Self { error, start: UNKNOWN, records: Vec::new() }
+    }
+}
 
 /// Stores batches; the producer that asked for no acknowledgement gets no answer.
 pub fn produce(context: &Context<'_>, request: ProduceRequest) -> Option<ProduceResponse> {
@@ -34,15 +51,12 @@ fn store_topic(
     let refused = match &topic {
         _ if !(-1..=1).contains(&acks) => Some(ResponseError::InvalidRequiredAcks),
         None => Some(ResponseError::UnknownTopicOrPartition),
-        Some(topic) if acks == -1 && number(&topic.settings, "min.insync.replicas") > 1 => {
-            Some(ResponseError::NotEnoughReplicas)
-        }
         Some(_) => None,
     };
     let partitions = data.partition_data.iter().map(|partition| {
         let placed = match (&topic, refused) {
             (Some(topic), None) => store(context, topic, partition, transaction),
-            (_, refused) => Err(refused.unwrap_or(ResponseError::UnknownTopicOrPartition)),
+            (_, refused) => Err(refused.unwrap_or(ResponseError::UnknownTopicOrPartition).into()),
         };
         count(&context.core.metrics.traffic, partition, &placed);
         if let Some(topic) = &topic {
@@ -60,15 +74,23 @@ fn store(
     topic: &Topic,
     data: &PartitionProduceData,
     transaction: Option<&str>,
-) -> Result<(Placed, i64), ResponseError> {
+) -> Result<(Placed, i64), NotStored> {
     let partition = topic.partition(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
     let batch =
         data.records.as_ref().filter(|batch| !batch.is_empty()).ok_or(ResponseError::InvalidRecord)?;
     let now = context.now_ms();
-    let batch = Admitted::new(batch, &topic.rules, now)?;
+    let batch = match Admitted::new(batch, &topic.rules, now) {
+        Ok(batch) => batch,
+        Err(Refused { error, records }) => {
+            let start = if records.is_empty() { UNKNOWN } else { partition.log().start() };
+            return Err(NotStored { error, start, records });
+        }
+    };
     let header = batch.header();
     let placed = match transaction {
-        None if header.is_transactional() => return Err(ResponseError::TransactionalIdAuthorizationFailed),
+        None if header.is_transactional() => {
+            return Err(ResponseError::TransactionalIdAuthorizationFailed.into());
+        }
         Some(id) if header.is_transactional() && !partition.log().has_open(header) => {
             let identity = Identity { producer_id: header.producer_id, epoch: header.producer_epoch };
             let part = Part::Partition(&topic.name, data.index);
@@ -80,14 +102,18 @@ fn store(
                 error => error,
             })?
         }
-        _ => partition.log().append(&batch, &topic.rules, now)?,
+        _ => {
+            let mut log = partition.log();
+            log.append(&batch, &topic.rules, now)
+                .map_err(|error| NotStored { start: log.start(), ..error.into() })?
+        }
     };
     let start = partition.log().start();
     partition.wake();
     Ok((placed, start))
 }
 
-fn count(traffic: &Traffic, data: &PartitionProduceData, placed: &Result<(Placed, i64), ResponseError>) {
+fn count(traffic: &Traffic, data: &PartitionProduceData, placed: &Result<(Placed, i64), NotStored>) {
     traffic.produces.add(1);
     match (placed, &data.records) {
         (Ok((placed, _)), Some(batch)) if !placed.repeated => {
@@ -99,18 +125,23 @@ fn count(traffic: &Traffic, data: &PartitionProduceData, placed: &Result<(Placed
     }
 }
 
-fn respond(index: i32, placed: Result<(Placed, i64), ResponseError>) -> PartitionProduceResponse {
+fn at_fault(record: i32) -> BatchIndexAndErrorMessage {
+    BatchIndexAndErrorMessage::default().with_batch_index(record)
+}
+
+fn respond(index: i32, placed: Result<(Placed, i64), NotStored>) -> PartitionProduceResponse {
     let response = PartitionProduceResponse::default().with_index(index);
     match placed {
         Ok((placed, start)) => response
             .with_base_offset(placed.offset)
             .with_log_append_time_ms(placed.stamp)
             .with_log_start_offset(start),
-        Err(error) => response
+        Err(NotStored { error, start, records }) => response
             .with_error_code(error.code())
             .with_error_message(Some(text(error.to_string())))
             .with_base_offset(-1)
             .with_log_append_time_ms(-1)
-            .with_log_start_offset(-1),
+            .with_log_start_offset(start)
+            .with_record_errors(records.into_iter().map(at_fault).collect()),
     }
 }

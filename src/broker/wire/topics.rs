@@ -11,12 +11,14 @@ use delete_topics_request::DeleteTopicState;
 use delete_topics_response::DeletableTopicResult;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 pub fn create_topics(context: &Context<'_>, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let mut named: BTreeMap<&str, usize> = BTreeMap::new();
     request.topics.iter().for_each(|topic| *named.entry(topic.name.as_str()).or_default() += 1);
-    let results = request.topics.iter().map(|topic| {
+    let mut answered = HashSet::new();
+    let once = request.topics.iter().filter(|topic| answered.insert(topic.name.as_str()));
+    let results = once.map(|topic| {
         let twice = named.get(topic.name.as_str()).is_some_and(|count| *count > 1);
         let made = if twice {
             Err(Refusal(ResponseError::InvalidRequest, "Duplicate topic name.".into()))
@@ -30,7 +32,7 @@ pub fn create_topics(context: &Context<'_>, request: CreateTopicsRequest) -> Cre
             .with_error_message(message);
         match made {
             Ok(made) => describe(result, &made),
-            Err(_) => result.with_num_partitions(-1).with_replication_factor(-1).with_configs(None),
+            Err(_) => result.with_num_partitions(-1).with_replication_factor(-1),
         }
     });
     CreateTopicsResponse::default().with_topics(results.collect())
@@ -55,7 +57,7 @@ fn create(context: &Context<'_>, asked: &CreatableTopic, only_check: bool) -> Re
     let settings: Settings = pairs.collect::<Result<_, _>>()?;
     if only_check {
         context.core.topics.check(&asked.name, partitions, &settings)?;
-        return Ok(Made { id: uuid::Uuid::nil(), partitions, settings });
+        return Ok(Made { id: uuid::Uuid::new_v4(), partitions, settings });
     }
     let topic = context.core.topics.create(&asked.name, partitions, settings)?;
     tracing::info!(topic = %topic.name, partitions, "created");
@@ -68,6 +70,10 @@ fn made(topic: &Topic) -> Made {
 
 fn partition_count(context: &Context<'_>, asked: &CreatableTopic) -> Result<usize, Refusal> {
     if !asked.assignments.is_empty() {
+        if asked.num_partitions != -1 || asked.replication_factor != -1 {
+            let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
+            return Err(Refusal(ResponseError::InvalidRequest, message.into()));
+        }
         let here = asked.assignments.iter().all(|replicas| replicas.broker_ids == [NODE]);
         let numbers: Vec<i32> = asked.assignments.iter().map(|replicas| replicas.partition_index).collect();
         let dense = (0..numbers.len() as i32).all(|number| numbers.contains(&number));
@@ -119,11 +125,13 @@ pub fn delete_topics(context: &Context<'_>, request: DeleteTopicsRequest) -> Del
     let by_name = |name| DeleteTopicState::default().with_name(Some(name));
     let asked = request.topics.into_iter().chain(request.topic_names.into_iter().map(by_name));
     let results = asked.map(|asked| {
+        let known = asked.name.as_ref().and_then(|name| context.core.topics.get(name));
+        let id = known.map_or(asked.topic_id, |topic| topic.id);
         let (name, deleted) = delete(context, &asked);
         let (error, message) = outcome(&deleted);
         DeletableTopicResult::default()
             .with_name(name)
-            .with_topic_id(asked.topic_id)
+            .with_topic_id(id)
             .with_error_code(error)
             .with_error_message(message)
     });
@@ -154,7 +162,10 @@ pub fn create_partitions(
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
     let results = request.topics.iter().map(|topic| {
-        let grown = context.core.topics.grow(&topic.name, topic.count, request.validate_only);
+        let grown = context.core.topics.grow(&topic.name, topic.count, request.validate_only, |added| {
+            let assignments = topic.assignments.as_deref();
+            assignments.is_none_or(|all| all.len() == added && all.iter().all(|one| one.broker_ids == [NODE]))
+        });
         let (error, message) = outcome(&grown);
         CreatePartitionsTopicResult::default()
             .with_name(topic.name.clone())
