@@ -38,10 +38,11 @@ impl Probe {
         answered?.ok()?.map(|answer| answer.to_vec())
     }
 
-    /// Moves the clock to `now` (microseconds), and does to groups and logs what time does.
+    /// Moves the clock to `now` (microseconds), and does to groups, transactions and logs what time does.
     pub fn tick(&self, now: i64) {
         self.clock.set(now);
         self.core.groups.tick();
+        self.core.transactions.tick();
         self.core.groups.expire_offsets();
         self.core.topics.expire(now / 1_000);
         self.core.topics.compact(now / 1_000, || false);
