@@ -60,6 +60,8 @@ impl Admin {
         let mut groups: Vec<_> = list
             .groups()
             .iter()
+            // Some old clients commit under no name; librdkafka cannot ask for that.
+            .filter(|group| !group.name().is_empty())
             .map(|group| Group {
                 name: group.name().to_string(),
                 state: group.state().to_string(),

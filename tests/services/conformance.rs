@@ -68,3 +68,12 @@ fn records_and_offsets_are_answered_as_apache_kafka_does() {
 fn groups_are_answered_as_apache_kafka_does() {
     agrees("groups");
 }
+
+#[test]
+fn a_group_without_a_name_hides_no_other() {
+    let cluster = Cluster::start();
+    // One of its steps commits under no name, as some old clients do.
+    run(python("conformance/groups.py").args([&cluster.address, &cluster.name("")]));
+    let listed = cluster.run("ecap-topics", &["consumer-groups", "--format", "json"]).ok();
+    assert!(listed.contains("\"groups\""), "{listed}");
+}
