@@ -1,30 +1,15 @@
 //! Flink reads a topic through its connector.
 
-use super::{cache, installed, keyed_json, run, run_with_input, script};
+use super::{cache, installed, run, script, send_json};
 use crate::support::Cluster;
 use serde_json::{Value, json};
-use std::process::Command;
 
 #[test]
 fn flink_reads_a_topic_to_its_end() {
     let cluster = Cluster::start();
     cluster.create_topics(&["transactions"]);
     let topic = cluster.name("transactions");
-    run_with_input(
-        Command::new("kcat").args([
-            "-q",
-            "-b",
-            &cluster.address,
-            "-P",
-            "-t",
-            &topic,
-            "-K",
-            "\t",
-            "-z",
-            "lz4",
-        ]),
-        &keyed_json(300),
-    );
+    send_json(&cluster, &topic, 300, &["-z", "lz4"]);
     let mut python = installed(&cache().join("flink-2.0.0/bin/python"));
     let said = run(python.arg(script("flink_topics.py")).args([&cluster.address, &topic]));
     let seen: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("JSON");

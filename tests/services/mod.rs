@@ -14,6 +14,7 @@ mod python;
 mod spark;
 mod transactions;
 
+use crate::support::Cluster;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -80,10 +81,13 @@ fn keyed_lines(count: usize, separator: &str) -> String {
     (1..=count).map(|number| format!("user-{}{separator}record {number}\n", number % 7)).collect()
 }
 
-/// `count` records, a line each: key, tab, a small document with a number from 1 on.
-fn keyed_json(count: usize) -> String {
+/// Sends `count` small documents with a key and a number from 1 on, by kcat with these options too.
+fn send_json(cluster: &Cluster, topic: &str, count: usize, options: &[&str]) {
     let line = |number| format!("user-{0}\t{{\"user\":\"user-{0}\",\"n\":{number}}}\n", number % 7);
-    (1..=count).map(line).collect()
+    let lines: String = (1..=count).map(line).collect();
+    let mut kcat = Command::new("kcat");
+    kcat.args(["-q", "-b", &cluster.address, "-P", "-t", topic, "-K", "\t"]).args(options);
+    run_with_input(&mut kcat, &lines);
 }
 
 /// The lines without their order: partitions are read in any order.

@@ -1,14 +1,13 @@
 //! Spark runs the golden pipelines too: the same SQL over the same records gives the same rows, and what
 //! does not says why. docs/spark.md tells how they are compared.
 
-use super::{cache, installed, keyed_json, run, run_with_input, script};
+use super::{cache, installed, run, script, send_json};
 use crate::golden::case::{Case, Spark, chosen};
 use crate::golden::oracle::{self, Answer, Task};
 use crate::golden::rows::{self, Table};
 use crate::golden::{each_case, engine};
 use crate::support::Cluster;
 use serde_json::{Value, json};
-use std::process::Command;
 
 /// At least so many cases give the same rows.
 const AGREEING: usize = 40;
@@ -46,21 +45,7 @@ fn spark_copies_a_topic_into_another_and_goes_on_at_its_checkpoint() {
     let cluster = Cluster::start();
     cluster.create_topics(&["transactions", "user-events"]);
     let (from, to) = (cluster.name("transactions"), cluster.name("user-events"));
-    run_with_input(
-        Command::new("kcat").args([
-            "-q",
-            "-b",
-            &cluster.address,
-            "-P",
-            "-t",
-            &from,
-            "-K",
-            "\t",
-            "-H",
-            "origin=test",
-        ]),
-        &keyed_json(100),
-    );
+    send_json(&cluster, &from, 100, &["-H", "origin=test"]);
     let mut python = installed(&cache().join("spark-4.0.0/bin/python"));
     let folder = cluster.folder.path().join("spark").display().to_string();
     let said = run(python.arg(script("spark_topics.py")).args([&cluster.address, &from, &to, &folder]));

@@ -8,7 +8,6 @@ use crate::broker::transactions::{Identity, Part};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
-use offset_commit_request::OffsetCommitRequestPartition;
 use offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use offset_fetch_response::*;
@@ -25,7 +24,8 @@ pub fn offset_commit(context: &Context<'_>, request: OffsetCommitRequest) -> Off
             let metadata = partition.committed_metadata.as_ref();
             if check(context, &topic.name, partition.partition_index, metadata).is_ok() {
                 let place = (topic.name.to_string(), partition.partition_index);
-                accepted.push((place, committed(context, partition)));
+                let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+                accepted.push((place, committed(context, offset, epoch, metadata)));
             }
         }
     }
@@ -59,13 +59,8 @@ pub fn txn_offset_commit(context: &Context<'_>, request: TxnOffsetCommitRequest)
             let metadata = partition.committed_metadata.as_ref();
             if check(context, &topic.name, partition.partition_index, metadata).is_ok() {
                 let place = (topic.name.to_string(), partition.partition_index);
-                let committed = Committed {
-                    offset: partition.committed_offset,
-                    leader_epoch: partition.committed_leader_epoch,
-                    metadata: metadata.map(|text| text.to_string()).unwrap_or_default(),
-                    time: context.now_ms(),
-                };
-                accepted.push((place, committed));
+                let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+                accepted.push((place, committed(context, offset, epoch, metadata)));
             }
         }
     }
@@ -117,13 +112,15 @@ fn check(
     if length > LONGEST_METADATA { Err(ResponseError::OffsetMetadataTooLarge) } else { Ok(()) }
 }
 
-fn committed(context: &Context<'_>, commit: &OffsetCommitRequestPartition) -> Committed {
-    Committed {
-        offset: commit.committed_offset,
-        leader_epoch: commit.committed_leader_epoch,
-        metadata: commit.committed_metadata.as_ref().map(|text| text.to_string()).unwrap_or_default(),
-        time: context.now_ms(),
-    }
+/// What is kept of a commit, in a transaction or not.
+fn committed(
+    context: &Context<'_>,
+    offset: i64,
+    leader_epoch: i32,
+    metadata: Option<&StrBytes>,
+) -> Committed {
+    let metadata = metadata.map(|text| text.to_string()).unwrap_or_default();
+    Committed { offset, leader_epoch, metadata, time: context.now_ms() }
 }
 
 /// What a group has committed in a partition, if it has; an error if that may be about to change.
