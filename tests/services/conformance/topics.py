@@ -91,6 +91,7 @@ def create_partitions(b):
     step("more, by hand", topic, 4, assignments=[{"broker_ids": [1]}], versions=[3])
     step("more, with too few assignments", topic, 7, assignments=[{"broker_ids": [1]}])
     step("more, for a stranger", topic, 5, assignments=[{"broker_ids": [77]}])
+    b.settle()
     b.step("what there is", "Metadata", versions=[9], topics=[{"name": topic}], allow_auto_topic_creation=False,
            include_cluster_authorized_operations=False, include_topic_authorized_operations=False)
 
@@ -99,6 +100,7 @@ def configs(b):
     topic = b.topic("t", 1, delete_retention_ms="60000")
 
     def describe(what, kind, name, keys=None, versions=None):
+        b.settle()
         b.step(what, "DescribeConfigs", versions=versions, include_synonyms=True, include_documentation=False,
                resources=[{"resource_type": kind, "resource_name": name, "configuration_keys": keys}])
 

@@ -70,6 +70,7 @@ class Broker:
         self.socket = self.connect()
         self.transcript = []
         self.names = {}
+        self.settled = 0
 
     def connect(self):
         host, port = self.address.rsplit(":", 1)
@@ -167,6 +168,15 @@ class Broker:
             while self.end(full, partition) is None:
                 time.sleep(0.05)
         return full
+
+    def settle(self):
+        """Waits until the broker knows of every change that was answered so far.
+
+        Apache Kafka's controller answers before the broker has heard of a change. The broker hears of changes in
+        their order, so once it has a topic that was made after them, it has them all.
+        """
+        self.settled += 1
+        self.topic(f"settled-{self.settled}")
 
     def end(self, topic, partition=0):
         """The offset behind the last record; None if the partition does not say."""
