@@ -69,9 +69,13 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 	@scripts/test-kafka.sh
 
 .PHONY: test-long
-test-long: needs ## the property tests with many more cases (CASES=20000) and 100 kills; a failure prints its seed
-	ECAP_TEST_KILLS=$(or $(KILLS),100) PROPTEST_CASES=$(or $(CASES),20000) ECAP_TEST_CASES=$(or $(CASES),2000) \
+test-long: needs ## the property tests with many more cases (CASES=10000) and 100 kills; a failure prints its seed
+	ECAP_TEST_KILLS=$(or $(KILLS),100) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
+
+.PHONY: fuzz
+fuzz: needs ## libFuzzer on requests to the embedded broker (RUNS=10000000; needs a nightly toolchain)
+	@scripts/fuzz.sh $(RUNS)
 
 .PHONY: bench
 bench: build ## side by side with other systems, on this machine

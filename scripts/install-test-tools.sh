@@ -2,7 +2,7 @@
 # Installs what `make check`, `make test-services` and `make bench` use beyond the Rust toolchain:
 # linters, kcat, Python clients, DuckDB, Apache Kafka, Apache Spark. Quick when everything is already there.
 #
-# Usage: scripts/install-test-tools.sh [check|services]    (both without an argument)
+# Usage: scripts/install-test-tools.sh [check|services|fuzz]    (the first two without an argument)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -46,6 +46,11 @@ cargo_deny() {
     fi
 }
 
+fuzz_tools() {
+    cargo +nightly --version >/dev/null 2>&1 || fail "a nightly toolchain is missing: rustup toolchain install nightly"
+    [ -x "$tools/bin/cargo-fuzz" ] || cargo install cargo-fuzz --version 0.13.1 --locked --root "$tools"
+}
+
 check_tools() {
     debian shellcheck shellcheck
     docker compose version >/dev/null 2>&1 || debian docker-compose docker-compose
@@ -67,6 +72,7 @@ service_tools() {
 case ${1:-all} in
 check) check_tools ;;
 services) service_tools ;;
+fuzz) fuzz_tools ;;
 all) check_tools; service_tools ;;
-*) fail "unknown argument '$1': use check or services" ;;
+*) fail "unknown argument '$1': use check, services or fuzz" ;;
 esac

@@ -8,6 +8,7 @@ mod groups;
 mod life;
 mod limits;
 mod outside;
+mod requests;
 mod transactions;
 
 use crate::support::{PATIENCE, embedded, wait_for};

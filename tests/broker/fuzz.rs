@@ -1,62 +1,16 @@
 //! A million requests of real clients, changed here and there by a seed, against the decoder and the handlers.
-//!
-//! `frames.txt` has what librdkafka, kafka-python and Apache Kafka's own clients and tools sent to the
-//! broker, one request a line, in hexadecimal and without its length.
 
-use ecap::broker::Probe;
+use super::requests::{batch, recorded, seal, used};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::ops::Range;
 use std::process::Command;
 
 /// How many requests a broker gets before the next one takes its place, so that what is stored stays little.
 const REQUESTS_OF_A_BROKER: u64 = 5_000;
 /// What a child process needs, with all that the requests stored in the meantime.
 const MOST_RESIDENT_KB: u64 = 100 << 10;
-/// The id of the topic `orders` when the frames were recorded.
-const RECORDED: u128 = 0xe1d1_3bc3_9012_4644_bd28_0ad9_ebbe_1545;
 /// Says to the child process how many cases it has, and the first one's number.
 const CASES: &str = "ECAP_FUZZ_CASES";
-
-fn frames() -> Vec<Vec<u8>> {
-    let lines = include_str!("frames.txt").lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| (0..line.len()).step_by(2).map(|at| byte(&line[at..at + 2])).collect()).collect()
-}
-
-fn byte(digits: &str) -> u8 {
-    u8::from_str_radix(digits, 16).unwrap()
-}
-
-/// A broker that real clients have just used, and the requests as they would be for it: a topic has
-/// another id in each broker.
-fn used(frames: &[Vec<u8>]) -> (Probe, Vec<Vec<u8>>) {
-    let probe = Probe::new().unwrap();
-    let mut own = frames.to_vec();
-    for frame in &mut own {
-        if let Some(id) = probe.topic_id("orders") {
-            replace(frame, &RECORDED.to_be_bytes(), &id);
-        }
-        probe.ask(frame);
-    }
-    (probe, own)
-}
-
-fn replace(frame: &mut [u8], old: &[u8; 16], new: &[u8; 16]) {
-    for at in 0..frame.len().saturating_sub(15) {
-        if frame[at..at + 16] == old[..] {
-            frame[at..at + 16].copy_from_slice(new);
-        }
-    }
-}
-
-/// Where a record batch stands in a request, if there is one.
-fn batch(frame: &[u8]) -> Option<Range<usize>> {
-    let int = |at: usize| Some(u32::from_be_bytes(frame.get(at..at + 4)?.try_into().ok()?));
-    (8..frame.len().saturating_sub(60)).find_map(|at| {
-        let end = at + 12 + int(at + 8)? as usize;
-        (int(at + 17)? == crc32c::crc32c(frame.get(at + 21..end)?)).then_some(at..end)
-    })
-}
 
 /// One to four changes, and more where `random` wants it.
 fn change(frame: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
@@ -86,9 +40,7 @@ fn change(frame: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
         }
     }
     if let Some(batch) = batch {
-        // Or the checksum would refuse it before anyone looks inside.
-        let sum = crc32c::crc32c(&frame[batch.start + 21..batch.end]);
-        frame[batch.start + 17..batch.start + 21].copy_from_slice(&sum.to_be_bytes());
+        seal(&mut frame[batch]);
     }
 }
 
@@ -102,7 +54,7 @@ fn edge(place: &mut [u8], random: &mut ChaCha8Rng) {
 
 /// The work of the child process.
 fn feed(first: u64, count: u64) {
-    let frames = frames();
+    let frames = recorded();
     let (mut probe, mut own) = used(&frames);
     for case in first..first + count {
         if case % REQUESTS_OF_A_BROKER == 0 {
@@ -149,14 +101,14 @@ fn requests_of_real_clients_with_mistakes_do_no_harm() {
     let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse::<u64>().ok());
     run(
         "broker::fuzz::requests_of_real_clients_with_mistakes_do_no_harm",
-        // 2,000 cases of other tests are ten million here.
+        // 10,000 cases of other tests are 50 million here.
         cases.map_or(1_000_000, |cases| cases * 5_000),
     );
 }
 
 #[test]
 fn what_was_recorded_is_what_clients_send_to_this_broker() {
-    let frames = frames();
+    let frames = recorded();
     let (probe, own) = used(&frames);
     let answered = own.iter().filter(|frame| probe.ask(frame).is_some()).count();
     assert!(answered * 10 > frames.len() * 8, "{answered} of {}", frames.len());
