@@ -19,5 +19,5 @@ done
 
 scripts/apache-kafka.sh start --port "$port" --data-dir "$data_dir"
 # Tests about the embedded broker itself, and those without a broker, have nothing to say here.
-ECAP_TEST_KAFKA=127.0.0.1:$port cargo test --test integration -- \
-    --skip broker:: --skip golden:: --skip services::duckdb:: --skip services::spark:: --skip services::flink:: "$@"
+skipped=(broker:: engine:: golden:: services::duckdb:: services::spark:: services::flink::)
+ECAP_TEST_KAFKA=127.0.0.1:$port cargo test --test integration -- "${skipped[@]/#/--skip=}" "$@"

@@ -4,18 +4,12 @@
 mod services;
 mod support;
 
-mod aggregates;
-mod alignment;
 mod broker;
 mod catalog;
 mod cli;
 mod consume;
+mod engine;
 mod r#gen;
 mod golden;
-mod joins;
 mod produce;
-mod sessions;
-mod state;
-mod tables;
 mod topics;
-mod windows;

@@ -45,6 +45,11 @@ impl Graph {
         &self.plan
     }
 
+    /// The plan, for a new graph that begins anew: what the operators keep is dropped.
+    pub fn into_plan(self) -> StreamPlan {
+        self.plan
+    }
+
     /// Takes rows of the topic of this number, with the columns that its scan names; gives how many of them
     /// were late.
     ///
@@ -164,6 +169,11 @@ impl Graph {
     /// How many rows or groups each operator keeps.
     pub fn kept(&self) -> impl Iterator<Item = usize> + '_ {
         self.operators.iter().map(|operator| operator.rows())
+    }
+
+    /// How many of them each operator made or changed in the last batch.
+    pub fn updated(&self) -> impl Iterator<Item = usize> + '_ {
+        self.operators.iter().map(|operator| operator.updated())
     }
 
     /// About how many bytes each operator's state takes.

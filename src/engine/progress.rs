@@ -104,6 +104,8 @@ impl EventTime {
 pub struct StateOperator {
     /// Groups or rows that are kept.
     pub num_rows_total: usize,
+    /// Those of them that the batch made or changed, also where they are gone since.
+    pub num_rows_updated: usize,
     /// About how many bytes it takes.
     pub memory_used_bytes: usize,
     /// Late rows that it dropped in this batch.

@@ -59,10 +59,11 @@ impl Engine<'_> {
         }
         let sources = (0..self.topics.len()).map(|topic| self.source(topic, running)).collect();
         let dropped = self.graph.take_late();
-        let state_operators = self.graph.kept().zip(self.graph.memory()).zip(dropped);
-        let state_operators = state_operators
-            .map(|((num_rows_total, memory_used_bytes), late)| StateOperator {
+        let state = self.graph.kept().zip(self.graph.updated()).zip(self.graph.memory()).zip(dropped);
+        let state_operators = state
+            .map(|(((num_rows_total, num_rows_updated), memory_used_bytes), late)| StateOperator {
                 num_rows_total,
+                num_rows_updated,
                 memory_used_bytes,
                 num_rows_dropped_by_watermark: late,
             })

@@ -189,6 +189,7 @@ fn progress_has_the_documented_names() {
     assert_eq!(offsets("latestOffset"), [2, 0, 0]);
     assert_eq!(integer(&batch["sink"], "numOutputRows"), 2);
     assert_eq!(integer(&batch["stateOperators"][0], "numRowsTotal"), 1, "one window is not final");
+    assert_eq!(integer(&batch["stateOperators"][0], "numRowsUpdated"), 2);
     assert!(integer(&batch["stateOperators"][0], "memoryUsedBytes") > 0, "{batch}");
 }
 

@@ -4,6 +4,7 @@
 pub mod listed;
 
 use ecap::broker::{Broker, Config, Storage};
+use proptest::prelude::ProptestConfig;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +16,12 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Names a running Apache Kafka that tests use in place of an embedded broker.
 pub const REAL_KAFKA: &str = "ECAP_TEST_KAFKA";
+
+/// How many cases a property is held against: 256, or ECAP_TEST_CASES for a long run.
+pub fn cases() -> ProptestConfig {
+    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(cases.unwrap_or(256))
+}
 
 /// A cluster for one test: an embedded broker with its own folder, or a real one with a prefix of its own.
 pub struct Cluster {

@@ -33,6 +33,9 @@ pub struct Dedup {
     /// The hashes of keys that no snapshot gave yet.
     unsaved: Vec<u64>,
     watermark: Micros,
+    /// Keys that are new since the last `advance`, and those that were new before it.
+    fresh: usize,
+    updated: usize,
 }
 
 /// What is known of a key.
@@ -56,6 +59,8 @@ impl Dedup {
             expiring: BinaryHeap::new(),
             unsaved: Vec::new(),
             watermark: Micros::MIN,
+            fresh: 0,
+            updated: 0,
         })
     }
 
@@ -112,6 +117,7 @@ impl Operator for Dedup {
             let passes = !is_late && !known && self.seen.get(keys.key(row)).is_none();
             first.push(passes);
             if passes {
+                self.fresh += 1;
                 let until = time.saturating_add(self.delay);
                 self.remember(keys.key(row), Seen { until, saved: false });
                 self.note_unsaved(keys.key(row).hash);
@@ -122,6 +128,7 @@ impl Operator for Dedup {
     }
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {
+        self.updated = std::mem::take(&mut self.fresh);
         self.watermark = self.watermark.max(watermark.saturating_sub(self.spec.lag));
         self.forget();
         Ok(vec![])
@@ -133,6 +140,10 @@ impl Operator for Dedup {
 
     fn rows(&self) -> usize {
         self.seen.len()
+    }
+
+    fn updated(&self) -> usize {
+        self.updated
     }
 
     fn memory(&self) -> usize {

@@ -68,6 +68,11 @@ impl Groups {
         self.accumulators.update(rows, &self.indices, groups)
     }
 
+    /// The group of each row that was added last.
+    pub fn of_last_rows(&self) -> &[usize] {
+        &self.indices
+    }
+
     /// Adds partial aggregates in the layout of [`AggregateSpec::state`].
     pub fn merge(&mut self, spec: &AggregateSpec, state: &RecordBatch) -> Result<()> {
         let (keys, states) = state.columns().split_at(spec.keys.fields().len());

@@ -20,6 +20,9 @@ pub struct Join {
     converter: RowConverter,
     kept: [Kept; 2],
     watermark: Micros,
+    /// Rows that were kept since the last `advance`, and those before it.
+    fresh: usize,
+    updated: usize,
 }
 
 /// What came of rows when they met the other side.
@@ -49,7 +52,7 @@ impl Join {
         let types = left.keys.iter().map(|key| key.data_type(&left.schema).map(SortField::new));
         let converter = RowConverter::new(types.collect::<Result<_>>()?)?;
         let kept = [Kept::new(&spec, 0), Kept::new(&spec, 1)];
-        Ok(Self { spec, converter, kept, watermark: Micros::MIN })
+        Ok(Self { spec, converter, kept, watermark: Micros::MIN, fresh: 0, updated: 0 })
     }
 
     /// Counts the late rows, gives out those that cannot match anything, and gives the others.
@@ -142,6 +145,7 @@ impl Join {
                 kept.push(position);
             }
         }
+        self.fresh += kept.len();
         self.kept[side].add(arrived, &kept, matched)?;
         self.give_alone(side, &arrived.rows, alone, out)
     }
@@ -188,6 +192,7 @@ impl Operator for Join {
     }
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {
+        self.updated = std::mem::take(&mut self.fresh);
         self.watermark = self.watermark.max(watermark);
         let mut out = Vec::new();
         for side in 0..2 {
@@ -204,6 +209,10 @@ impl Operator for Join {
 
     fn rows(&self) -> usize {
         self.kept.iter().map(Kept::len).sum()
+    }
+
+    fn updated(&self) -> usize {
+        self.updated
     }
 
     fn memory(&self) -> usize {

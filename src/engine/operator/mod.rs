@@ -48,6 +48,9 @@ pub trait Operator {
     /// How many rows or groups are kept.
     fn rows(&self) -> usize;
 
+    /// How many rows or groups were new or changed in the batch that ended with the last `advance`.
+    fn updated(&self) -> usize;
+
     /// About how many bytes the state takes. Costs nothing that depends on how much there is.
     fn memory(&self) -> usize;
 

@@ -18,7 +18,38 @@ const MANY: usize = 8;
 pub struct Pane {
     start: Micros,
     live: Option<Groups>,
+    touched: Touched,
     held: Held,
+}
+
+/// The live groups that rows came to since they were counted last: a bit for each group, and a list of those set.
+#[derive(Default)]
+struct Touched {
+    bits: Vec<u64>,
+    groups: Vec<usize>,
+}
+
+impl Touched {
+    fn add(&mut self, groups: &[usize]) {
+        for &group in groups {
+            let (word, bit) = (group / 64, 1 << (group % 64));
+            if self.bits.len() <= word {
+                self.bits.resize(word + 1, 0);
+            }
+            if self.bits[word] & bit == 0 {
+                self.bits[word] |= bit;
+                self.groups.push(group);
+            }
+        }
+    }
+
+    fn take_count(&mut self) -> usize {
+        let count = self.groups.len();
+        for group in self.groups.drain(..) {
+            self.bits[group / 64] = 0;
+        }
+        count
+    }
 }
 
 /// The frozen rows of a pane.
@@ -32,7 +63,7 @@ enum Held {
 impl Pane {
     /// The pane that begins at `start`.
     pub fn new(start: Micros) -> Self {
-        Self { start, live: None, held: Held::Batches(BTreeSet::new()) }
+        Self { start, live: None, touched: Touched::default(), held: Held::Batches(BTreeSet::new()) }
     }
 
     /// Goes on with these frozen batches, and the rows of them that are in use.
@@ -53,12 +84,15 @@ impl Pane {
             (none, Held::Groups(_)) => none.insert(Groups::new(spec)?),
             (none, Held::Batches(_)) => none.insert(Groups::lasting(spec)?),
         };
-        if !spec.sorted_input {
-            return live.update(rows);
+        if spec.sorted_input {
+            let mut alone = Groups::new(spec)?;
+            alone.update(rows)?;
+            live.merge(spec, &alone.take_state(spec)?)?;
+        } else {
+            live.update(rows)?;
         }
-        let mut alone = Groups::new(spec)?;
-        alone.update(rows)?;
-        live.merge(spec, &alone.take_state(spec)?)
+        self.touched.add(live.of_last_rows());
+        Ok(())
     }
 
     /// Makes sure that single groups can be found: O(groups) at the first call, and O(1) then.
@@ -192,6 +226,11 @@ impl Pane {
             Held::Groups(groups) => groups.by_key.memory(),
         };
         index + self.live.as_ref().map_or(0, Groups::memory)
+    }
+
+    /// How many groups rows came to since the last call.
+    pub fn take_touched(&mut self) -> usize {
+        self.touched.take_count()
     }
 
     /// How many groups are live.

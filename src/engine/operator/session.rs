@@ -29,6 +29,7 @@ pub struct SessionAggregate {
     rows: StateRows,
     open: Open,
     watermark: Micros,
+    updated: usize,
 }
 
 /// The sessions that come out of a batch.
@@ -60,7 +61,7 @@ impl SessionAggregate {
         let bounds = ["start", "end"].map(|name| Arc::new(Field::new(name, time_type(), false)));
         let fields: Vec<_> = spec.state.fields().iter().cloned().chain(bounds).collect();
         let rows = StateRows::new(Arc::new(Schema::new(fields)));
-        Ok(Self { spec, gap, maker, rows, open: Open::new(), watermark: Micros::MIN })
+        Ok(Self { spec, gap, maker, rows, open: Open::new(), watermark: Micros::MIN, updated: 0 })
     }
 
     /// The positions of the rows that are not late, and how many are.
@@ -190,15 +191,19 @@ impl Operator for SessionAggregate {
 
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {
         self.watermark = self.watermark.max(watermark.saturating_sub(self.spec.lag));
+        self.updated = self.open.changed();
         let shown = match mode {
             OutputMode::Append => vec![],
             OutputMode::Update => {
                 let changed = self.open.take_changed();
                 self.results(&changed)?
             }
-            OutputMode::Complete => return self.results(&self.open.places()),
+            OutputMode::Complete => self.results(&self.open.places())?,
         };
         self.open.begin_round();
+        if mode == OutputMode::Complete {
+            return Ok(shown);
+        }
         let ended = self.open.take_ended(self.watermark);
         let rows = if mode == OutputMode::Append { self.results(&ended)? } else { shown };
         self.open.rows.drop_rows(&ended, &mut self.rows);
@@ -211,6 +216,10 @@ impl Operator for SessionAggregate {
 
     fn rows(&self) -> usize {
         self.open.len()
+    }
+
+    fn updated(&self) -> usize {
+        self.updated
     }
 
     fn memory(&self) -> usize {

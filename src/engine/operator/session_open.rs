@@ -37,13 +37,15 @@ pub struct Open {
     due: BinaryHeap<Reverse<(Micros, u64)>>,
     /// The hashes of the keys whose sessions changed in this round.
     changed: Vec<u64>,
+    /// How many sessions changed in this round.
+    count: usize,
     round: u64,
 }
 
 impl Open {
     /// None yet.
     pub fn new() -> Self {
-        Self { rows: KeyedRows::default(), due: BinaryHeap::new(), changed: Vec::new(), round: 1 }
+        Self { rows: KeyedRows::default(), due: BinaryHeap::new(), changed: Vec::new(), count: 0, round: 1 }
     }
 
     /// How many there are.
@@ -61,6 +63,7 @@ impl Open {
         let touches = |session: &Session| session.start <= end && start <= session.end;
         let mut touched: Vec<_> = std::iter::from_fn(|| self.rows.by_key.take(key, touches)).collect();
         touched.sort_unstable_by_key(|entry| entry.value.start);
+        self.count -= touched.iter().filter(|entry| entry.value.changed == self.round).count();
         touched
     }
 
@@ -73,6 +76,7 @@ impl Open {
         was: Option<Entry<Session>>,
     ) {
         self.changed.push(key.hash);
+        self.count += 1;
         match was {
             Some(mut entry) => {
                 entry.value = Session { start, end, place, changed: self.round, ..entry.value };
@@ -99,6 +103,11 @@ impl Open {
         places
     }
 
+    /// How many changed since the round began.
+    pub fn changed(&self) -> usize {
+        self.count
+    }
+
     /// Those that changed since the round began; the next round begins.
     pub fn take_changed(&mut self) -> Vec<Place> {
         let (mut places, round) = (Vec::new(), self.round);
@@ -116,6 +125,7 @@ impl Open {
     /// Begins the next round, and forgets what changed.
     pub fn begin_round(&mut self) {
         self.changed.clear();
+        self.count = 0;
         self.round += 1;
     }
 

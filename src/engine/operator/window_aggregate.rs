@@ -28,6 +28,7 @@ pub struct WindowAggregate {
     rolling: Vec<RollingDistinct>,
     /// The start of the first window that is not final. Rows of earlier windows only are late.
     open: Micros,
+    updated: usize,
 }
 
 impl WindowAggregate {
@@ -38,7 +39,7 @@ impl WindowAggregate {
     pub fn new(spec: Arc<AggregateSpec>, window: WindowSpec) -> Result<Self> {
         let frozen = Frozen::new(spec.clone())?;
         let rolling = if window.pane < window.size { RollingDistinct::all(&spec)? } else { vec![] };
-        Ok(Self { spec, window, panes: BTreeMap::new(), frozen, rolling, open: Micros::MIN })
+        Ok(Self { spec, window, panes: BTreeMap::new(), frozen, rolling, open: Micros::MIN, updated: 0 })
     }
 
     /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
@@ -249,6 +250,7 @@ impl Operator for WindowAggregate {
     }
 
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {
+        self.updated = self.panes.values_mut().map(Pane::take_touched).sum();
         let watermark = watermark.saturating_sub(self.spec.lag);
         match mode {
             OutputMode::Append => self.close(watermark),
@@ -267,6 +269,10 @@ impl Operator for WindowAggregate {
 
     fn rows(&self) -> usize {
         self.frozen.rows.len() + self.panes.values().map(Pane::live).sum::<usize>()
+    }
+
+    fn updated(&self) -> usize {
+        self.updated
     }
 
     fn memory(&self) -> usize {

@@ -1,5 +1,6 @@
 //! A join of two streams gives what a nested loop gives, however its rows arrive.
 
+use crate::support::cases;
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -204,6 +205,7 @@ fn run(case: &Case, steps: &[Step], right_first: bool, restore: Option<usize>) -
     let mut snapshots: Vec<Snapshot> = Vec::new();
     let (mut pairs, mut accepted, mut watermark) = (BTreeSet::new(), Vec::new(), i64::MIN / 2);
     for (number, (rows, reached)) in steps.iter().enumerate() {
+        let before = join.rows();
         for side in if right_first { [1, 0] } else { [0, 1] } {
             let own = rows.iter().filter(|row| row.side == side && case.reaches_join(row));
             let own: Vec<_> = own.collect();
@@ -216,7 +218,9 @@ fn run(case: &Case, steps: &[Step], right_first: bool, restore: Option<usize>) -
             accepted.extend(on_time.into_iter().cloned());
         }
         watermark = watermark.max(*reached);
+        let fresh = join.rows() - before;
         collect(&spec, &join.advance(watermark, OutputMode::Append).expect("advances"), &mut pairs);
+        assert_eq!(join.updated(), fresh, "rows that are kept anew are counted");
         assert_eq!(pairs, case.nested_loop(&accepted, watermark), "after step {number}, {case:?}");
         if restore.is_some_and(|every| number % every == 0) {
             snapshots.push(join.snapshot().expect("saves"));
@@ -228,12 +232,6 @@ fn run(case: &Case, steps: &[Step], right_first: bool, restore: Option<usize>) -
     assert_eq!(pairs, case.nested_loop(&accepted, i64::MAX / 2), "at the end, {case:?}");
     assert_eq!(join.rows(), 0, "nothing is kept when all time has passed");
     pairs
-}
-
-/// A few cases by default; ECAP_TEST_CASES of them for a long run.
-fn cases() -> ProptestConfig {
-    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(cases.unwrap_or(48))
 }
 
 fn kind() -> impl Strategy<Value = JoinType> {

@@ -1,5 +1,6 @@
 //! Each record is in exactly the windows that contain it, and streaming equals a plain batch query.
 
+use crate::support::cases;
 use crate::support::listed::{Listed, Stored};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
@@ -132,12 +133,6 @@ fn brute_force(sales: &[Sale], size: i64, slide: i64) -> Rows {
     rows
 }
 
-/// A few cases by default; ECAP_TEST_CASES of them for a long run.
-fn cases() -> ProptestConfig {
-    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(cases.unwrap_or(48))
-}
-
 fn sales() -> impl Strategy<Value = Vec<Sale>> {
     let sale = (0i32..3, -20_000i64..20_000, 0u8..3, 0u8..6, 1i64..10_000).prop_map(
         |(partition, millis, category, customer, cents)| Sale {
@@ -267,11 +262,8 @@ proptest! {
         sales in sales(), (size, slide) in size_and_slide(), per_batch in 1usize..20, every in 1usize..4,
     ) {
         let catalog = Catalog::built_in().expect("valid");
-        let graph = || {
-            let plan = StreamPlan::new(&sql(size, slide), &catalog, "", None).expect("plans");
-            Graph::new(plan, Duration::ZERO).expect("fits")
-        };
-        let (mut query, mut snapshots) = (graph(), vec![]);
+        let plan = StreamPlan::new(&sql(size, slide), &catalog, "", None).expect("plans");
+        let (mut query, mut snapshots) = (Graph::new(plan, Duration::ZERO).expect("fits"), vec![]);
         for (number, batch) in sales.chunks(per_batch).enumerate() {
             for rows in decoded(query.plan(), batch) {
                 prop_assert_eq!(query.push(0, &rows).expect("aggregates"), 0);
@@ -283,7 +275,7 @@ proptest! {
             }
             if number % every == 0 {
                 snapshots.push(query.snapshot().expect("saves"));
-                query = graph();
+                query = Graph::new(query.into_plan(), Duration::ZERO).expect("fits");
                 query.restore(snapshots.clone()).expect("its own state");
             }
         }

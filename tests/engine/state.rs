@@ -1,6 +1,7 @@
 //! The state of windows: update mode shows the groups that changed, and them only, across restarts and
 //! changes of mode.
 
+use crate::support::cases;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -33,6 +34,11 @@ fn graph(size: i64, slide: i64) -> Graph {
     let catalog = Catalog::built_in().expect("valid");
     let plan = StreamPlan::new(&sql(size, slide), &catalog, "", None).expect("plans");
     Graph::new(plan, Duration::ZERO).expect("fits")
+}
+
+/// The same query before its first row.
+fn restarted(query: Graph) -> Graph {
+    Graph::new(query.into_plan(), Duration::ZERO).expect("fits")
 }
 
 fn push(query: &mut Graph, sales: &[Sale]) {
@@ -106,11 +112,6 @@ fn expected(sales: &[Sale], size: i64, slide: i64) -> BTreeMap<Group, String> {
     groups.into_iter().map(|(group, sales)| (group, values(sales))).collect()
 }
 
-fn cases() -> ProptestConfig {
-    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(cases.unwrap_or(48))
-}
-
 fn sales(categories: u8) -> impl Strategy<Value = Vec<Sale>> {
     let sale = (0i64..10_000, 0..categories, 0u8..6);
     prop::collection::vec(sale, 1..200).prop_map(|sales| {
@@ -142,9 +143,26 @@ proptest! {
             prop_assert_eq!(shown(&query.take_results()), wanted);
             snapshots.push(query.snapshot().expect("saves"));
             if number % restart == 0 {
-                query = graph(size, slide);
+                query = restarted(query);
                 query.restore(snapshots.clone()).expect("its own state");
             }
+        }
+    }
+
+    #[test]
+    fn the_groups_that_a_batch_made_or_changed_are_counted_once(
+        sales in sales(200), (size, slide) in size_and_slide(), per_batch in 1usize..100, pushes in 1usize..10,
+        mode in 0usize..3,
+    ) {
+        let mode = [OutputMode::Append, OutputMode::Update, OutputMode::Complete][mode];
+        let mut query = graph(size, slide);
+        // A window that slides is kept in pieces.
+        let pane = (1..=slide).rev().find(|pane| size % pane == 0 && slide % pane == 0).expect("one");
+        for batch in sales.chunks(per_batch) {
+            batch.chunks(pushes).for_each(|part| push(&mut query, part));
+            query.advance(i64::MIN, mode).expect("shows");
+            let touched: BTreeSet<Group> = batch.iter().flat_map(|sale| groups_of(sale, pane, pane)).collect();
+            prop_assert_eq!(query.updated().sum::<usize>(), touched.len());
         }
     }
 
@@ -156,10 +174,9 @@ proptest! {
         let sql = "SELECT window.start AS s, product_category AS k, first_value(quantity) AS f, \
                    last_value(quantity) AS l FROM `customer-transactions` \
                    GROUP BY window(_timestamp, '5 seconds'), product_category";
-        let new = || Graph::new(
-            StreamPlan::new(sql, &Catalog::built_in().expect("valid"), "", None).expect("plans"), Duration::ZERO,
-        ).expect("fits");
-        let (mut query, mut snapshots, mut wanted) = (new(), vec![], BTreeMap::new());
+        let plan = StreamPlan::new(sql, &Catalog::built_in().expect("valid"), "", None).expect("plans");
+        let mut query = Graph::new(plan, Duration::ZERO).expect("fits");
+        let (mut snapshots, mut wanted) = (vec![], BTreeMap::new());
         for (batch, (mode, restarts)) in sales.chunks(per_batch).zip(courses) {
             push(&mut query, batch);
             for sale in batch {
@@ -174,7 +191,7 @@ proptest! {
             }
             if restarts {
                 snapshots.push(query.snapshot().expect("saves"));
-                query = new();
+                query = restarted(query);
                 query.restore(snapshots.clone()).expect("its own state");
             }
         }
@@ -210,7 +227,7 @@ proptest! {
                 snapshots.push(query.snapshot().expect("saves"));
             }
             if restarts {
-                query = graph(size, slide);
+                query = restarted(query);
                 query.restore(snapshots.clone()).expect("its own state");
             }
         }

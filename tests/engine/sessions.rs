@@ -1,6 +1,7 @@
 //! Sessions, keys that come once, united streams and windows over windows: the same rows however the
 //! records were split into batches, also across a restart.
 
+use crate::support::cases;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use ecap::catalog::Catalog;
@@ -16,10 +17,13 @@ use std::time::Duration;
 /// A record: event time in milliseconds, and a customer.
 type Visit = (i64, u8);
 
+/// How long keys are remembered.
+const DELAY: Duration = Duration::from_secs(10);
+
 fn graph(sql: &str) -> Graph {
     let catalog = Catalog::built_in().expect("valid");
     let plan = StreamPlan::new(sql, &catalog, "", None).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    Graph::new(plan, Duration::from_secs(10)).expect("fits")
+    Graph::new(plan, DELAY).expect("fits")
 }
 
 fn push(query: &mut Graph, visits: &[Visit]) -> u64 {
@@ -67,7 +71,7 @@ fn run(sql: &str, visits: &[Visit], course: Course) -> Vec<RecordBatch> {
         rows.extend(query.take_results());
         if number % course.restart == 0 {
             snapshots.push(query.snapshot().expect("saves"));
-            query = graph(sql);
+            query = Graph::new(query.into_plan(), DELAY).expect("fits");
             query.restore(snapshots.clone()).expect("its own state");
         }
     }
@@ -126,9 +130,19 @@ fn brute_force(visits: &[Visit]) -> Vec<Session> {
     sessions
 }
 
-fn cases() -> ProptestConfig {
-    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(cases.unwrap_or(48))
+#[test]
+fn what_a_batch_made_or_changed_is_counted_once() {
+    let keys = "SELECT DISTINCT ON (customer_id) customer_id FROM `customer-transactions`";
+    let batches: [&[&[Visit]]; 3] =
+        [&[&[(0, 0), (9_000, 0), (0, 1)], &[(1_000, 0), (0, 2)]], &[&[(5_000, 1)]], &[]];
+    for (sql, counts) in [(SESSIONS, [4, 1, 0]), (keys, [3, 0, 0])] {
+        let mut query = graph(sql);
+        for (batch, count) in batches.iter().zip(counts) {
+            batch.iter().for_each(|part| assert_eq!(push(&mut query, part), 0));
+            query.advance(i64::MIN, OutputMode::Append).expect("nothing is ready");
+            assert_eq!(query.updated().sum::<usize>(), count, "{sql}: {batch:?}");
+        }
+    }
 }
 
 fn visits() -> impl Strategy<Value = Vec<Visit>> {

@@ -1,0 +1,9 @@
+//! The engine on its own, without a broker: windows, sessions, joins and their state.
+
+mod aggregates;
+mod alignment;
+mod joins;
+mod sessions;
+mod state;
+mod tables;
+mod windows;
