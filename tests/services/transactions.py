@@ -122,6 +122,19 @@ def settle(name, owner, commits):
     return errors
 
 
+def apart(name):
+    """Another group whose offsets Apache Kafka does not keep beside those of `name`: it takes offsets into a
+    transaction by the partition of `__consumer_offsets`, of which there may be 8 or 50."""
+    def place(name):
+        java_hash = 0
+        for letter in name.encode():
+            java_hash = (java_hash * 31 + letter) & 0xFFFFFFFF
+        return min(java_hash, 2**32 - java_hash)
+
+    others = (f"{name}-{number}" for number in range(1_000))
+    return next(other for other in others if all(place(other) % count != place(name) % count for count in (8, 50)))
+
+
 def commit_offset(name, owner, offset, topic=topic, group=group, member=("", -1), version=3, metadata="m"):
     body = compact(name) + compact(group) + struct.pack(">qhi", *owner, member[1]) + compact(member[0]) + b"\0"
     body += b"\2" + compact(topic) + b"\2" + struct.pack(">iqi", 0, offset, -1) + compact_long(metadata)
@@ -282,7 +295,7 @@ seen["offsets: unknown topic"] = commit_offset(one, owner, 5, topic=topic + "-no
 seen["offsets: long metadata"] = commit_offset(one, owner, 5, metadata="m" * 5_000)
 seen["offsets: unknown member"] = commit_offset(one, owner, 5, member=("m", 3))
 seen["offsets: zombie"] = commit_offset(one, zombie, 6)
-seen["offsets: other group"] = commit_offset(one, owner, 6, group=group + "-no")
+seen["offsets: other group"] = commit_offset(one, owner, 6, group=apart(group))
 seen["offsets: while open"] = [committed_offset(0), committed_offset(1)]
 seen["offsets: end"] = settle(one, owner, 1)
 seen["offsets: committed"] = [committed_offset(0), committed_offset(1)]
