@@ -91,6 +91,11 @@ bench-broker: build ## the embedded broker beside Apache Kafka: records in and o
 	@scripts/install-test-tools.sh services
 	@bench/broker-rates.sh
 
+.PHONY: bench-generator
+bench-generator: build ## ecap-gen beside a script of Python's Faker
+	@scripts/install-test-tools.sh services
+	@bench/generator.sh
+
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics
 	@scripts/start-dev-env.sh

@@ -63,6 +63,7 @@ service_tools() {
     debian /usr/bin/time time
     python_tools clients clients.txt
     python_tools duckdb duckdb.txt
+    python_tools generator generator.txt
     debian java default-jre-headless
     [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
     "$here/apache-kafka.sh" install

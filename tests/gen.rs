@@ -1,5 +1,7 @@
 //! Generated records are the same for the same seed, and what they say of each other is true.
 
+mod faults;
+
 use crate::support::{Ended, binary_command};
 use ecap::catalog::Catalog;
 use serde_json::Value;
@@ -91,14 +93,177 @@ fn a_customer_and_a_product_stay_who_they_are() {
 
     let stream = rows("transactions", 20_000);
     assert_stable(&stream, "user_id", &["user_location", "device_info"]);
-    let product = ["product_name", "category_id", "category_name", "subcategory", "brand", "price"];
+    let product = ["product_name", "category_id", "category_name", "subcategory", "brand"];
     assert_stable(&stream, "product_id", &product);
     assert_stable(&stream, "category_id", &["category_name"]);
     let ids: HashSet<_> = stream.iter().map(|row| row["transaction_id"].as_str()).collect();
     assert_eq!(ids.len(), stream.len());
     let times: Vec<_> = stream.iter().map(|row| row["timestamp"].as_str()).collect();
     assert!(times.is_sorted());
-    assert_eq!(times[19_999], Some("2026-01-01T00:00:39.998Z"), "500 events in a second of event time");
+}
+
+#[test]
+fn rates_are_those_of_event_time() {
+    let folder = TempDir::new().expect("a folder");
+    let seconds = |kind: &str, count: usize, more: &[&str]| {
+        let count = count.to_string();
+        let args = [&[kind, "-n", &count, "-o", "-", "--seed", "7", "--start", "2026-01-05"], more].concat();
+        let text = ecap_gen(folder.path(), &args).ok();
+        let last: Value = serde_json::from_str(text.lines().last().expect("rows")).expect("JSON");
+        let last = ecap::units::parse_time(last["timestamp"].as_str().expect("a time")).expect("a time");
+        (last - 1_767_571_200_000_000) / 1_000_000
+    };
+    assert_eq!(seconds("transactions", 20_000, &["--traffic", "flat"]), 39, "500 a second");
+    assert_eq!(seconds("transactions", 20_000, &["--traffic", "flat", "--event-rate", "100"]) / 2, 99);
+    assert_eq!(seconds("user-events", 20_000, &["--traffic", "flat", "--event-rate", "100"]) / 2, 99);
+    assert_eq!(seconds("product-updates", 6_000, &["--traffic", "flat", "--event-rate", "10"]), 99);
+    // A Monday's first two hours are quiet.
+    assert!((100..130).contains(&seconds("transactions", 20_000, &[])));
+}
+
+/// The rows of a file of NDJSON.
+fn read(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).expect("a file");
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[test]
+fn the_kinds_of_a_world_tell_the_same_story() {
+    let folder = TempDir::new().expect("a folder");
+    let args =
+        ["world", "-n", "12000", "-o", "w", "--seed", "7", "--start", "2026-01-05", "--products", "30"];
+    ecap_gen(folder.path(), &[&args[..], &["--event-rate", "5", "--customers", "900"]].concat()).ok();
+    let [sold, events, updates] = ["transactions", "user-events", "product-updates"]
+        .map(|kind| read(&folder.path().join("w").join(kind).with_extension("ndjson")));
+    assert_eq!(sold.len(), 12_000);
+    assert!(std::fs::read_to_string(folder.path().join("w/customer-transactions.csv")).is_ok());
+
+    // What a product cost, and whether it was sold, after each of its updates.
+    let mut history: HashMap<&str, Vec<(&str, &Value, bool)>> = HashMap::new();
+    for update in &updates {
+        let of_product = history.entry(update["product_id"].as_str().expect("an id")).or_default();
+        let time = update["timestamp"].as_str().expect("a time");
+        of_product.push((time, &update["price"], update["is_active"] == true));
+    }
+    assert_eq!(history.len(), 30);
+    assert!(history.values().flatten().any(|(.., is_active)| !is_active), "nothing was discontinued");
+    let bought: HashMap<&str, &Value> = events
+        .iter()
+        .filter(|event| event["event_type"] == "purchase")
+        .map(|event| (event["event_properties"]["transaction_id"].as_str().expect("an id"), event))
+        .collect();
+    assert_eq!(bought.len(), sold.len());
+    let seen: HashSet<_> = events
+        .iter()
+        .filter(|event| event["event_type"] == "view")
+        .map(|event| (&event["session_id"], &event["event_properties"]["product_id"]))
+        .collect();
+    let mut known = 0;
+    for row in &sold {
+        let event = bought[row["transaction_id"].as_str().expect("an id")];
+        for column in ["user_id", "session_id", "timestamp"] {
+            assert_eq!(event[column], row[column], "{row}");
+        }
+        for (column, of) in
+            [("user_location", "city"), ("user_location", "state"), ("device_info", "browser")]
+        {
+            assert_eq!(event[column][of], row[column][of], "{row}");
+        }
+        assert_eq!(event["event_properties"]["product_id"], row["product_id"]);
+        assert_eq!(
+            event["event_properties"]["price"],
+            format!("{:.2}", row["price"].as_f64().expect("a price"))
+        );
+        known += usize::from(seen.contains(&(&row["session_id"], &row["product_id"])));
+        let of_product = &history[row["product_id"].as_str().expect("an id")];
+        let time = row["timestamp"].as_str().expect("a time");
+        let last = of_product.partition_point(|(at, ..)| *at <= time) - 1;
+        assert_eq!((&row["price"], true), (of_product[last].1, of_product[last].2), "{row}");
+    }
+    // The first sessions began before the world did.
+    assert!(known > 11_000, "{known} products were looked at before they were bought");
+}
+
+#[test]
+fn a_file_is_continued_by_from_row() {
+    let folder = TempDir::new().expect("a folder");
+    for kind in ["customer-transactions", "transactions", "user-events", "product-updates"] {
+        let part = |from: &str, rows: &str| {
+            let args = ["--start", "2026-01-05", "--seed", "7", "-o", "-", "--from-row", from, "-n", rows];
+            ecap_gen(folder.path(), &[&[kind], &args[..]].concat()).ok()
+        };
+        assert_eq!(part("0", "900"), part("0", "500") + &part("500", "400"), "{kind}");
+    }
+}
+
+#[test]
+fn bytes_and_event_time_say_how_much() {
+    let folder = TempDir::new().expect("a folder");
+    let args = [
+        "transactions",
+        "--start",
+        "2026-01-05",
+        "--seed",
+        "7",
+        "--traffic",
+        "flat",
+        "-o",
+        "t.ndjson",
+        "--force",
+    ];
+    let run = |more: &[&str]| {
+        ecap_gen(folder.path(), &[&args[..], more].concat()).ok();
+        std::fs::read_to_string(folder.path().join("t.ndjson")).expect("a file")
+    };
+    let text = run(&["--bytes", "1m"]);
+    assert!(
+        text.len() <= 1 << 20 && text.len() > (1 << 20) - 1_500 && text.ends_with('\n'),
+        "{}",
+        text.len()
+    );
+    let rows = run(&["--event-span", "10s"]).lines().count();
+    assert!((4_997..=5_000).contains(&rows), "{rows} rows in ten seconds at 500/s");
+    assert_eq!(run(&["--event-span", "10s", "-n", "7"]).lines().count(), 7);
+}
+
+#[test]
+fn parquet_holds_the_same_rows() {
+    let folder = TempDir::new().expect("a folder");
+    for kind in ["customer-transactions", "transactions", "user-events", "product-updates"] {
+        let describe = |ending: &str| {
+            let file = format!("{kind}.{ending}");
+            let args = [kind, "-n", "3000", "--seed", "7", "--start", "2026-01-05", "-o", &file];
+            ecap_gen(folder.path(), &args).ok();
+            ecap_gen(folder.path(), &["describe", &file, "--format", "json"]).ok()
+        };
+        let described = describe("parquet");
+        assert_eq!(described, describe("ndjson"));
+        assert!(described.contains(r#""rows":3000"#), "{described}");
+    }
+    let args = ["transactions", "-o", "t.parquet", "--malformed", "1%"];
+    ecap_gen(folder.path(), &args).fails(2, &["Parquet", "ndjson"]);
+    ecap_gen(folder.path(), &["transactions", "-o", "t.parquet", "--bytes", "1m"])
+        .fails(2, &["Parquet", "--rows"]);
+}
+
+#[test]
+fn a_file_is_described() {
+    let folder = TempDir::new().expect("a folder");
+    let faults = ["--late", "10%", "--missing", "5%", "--malformed", "5%", "-o", "transactions.ndjson"];
+    let args = ["transactions", "-n", "2000", "--event-rate", "5", "--traffic", "flat", "--seed", "7"];
+    ecap_gen(folder.path(), &[&args[..], &faults].concat()).ok();
+    let text = ecap_gen(folder.path(), &["describe", "transactions.ndjson", "--format", "json"]).ok();
+    let seen: Value = serde_json::from_str(&text).expect("JSON");
+    let malformed = seen["refused"]["MALFORMED_JSON"].as_u64().expect("a number");
+    let refused = seen["refused"].as_object().expect("codes").values().filter_map(Value::as_u64).sum::<u64>();
+    assert!((60..150).contains(&malformed) && (150..250).contains(&refused), "{seen}");
+    assert_eq!(seen["rows"].as_u64(), Some(2_000 - refused));
+    assert!(seen["out_of_order"].as_u64().expect("a number") > 5, "{seen}");
+    assert_eq!(seen["categories"].as_object().expect("categories").len(), 14);
+    let table = ecap_gen(folder.path(), &["describe", "transactions.ndjson"]).ok();
+    assert!(table.contains("cat_03") && table.contains("refused: MISSING_FIELD"), "{table}");
+    ecap_gen(folder.path(), &["describe", "x.ndjson"]).fails(2, &["x.ndjson", "--topic"]);
+    ecap_gen(folder.path(), &["describe", "transactions.x"]).fails(2, &["--file-format"]);
 }
 
 #[test]
@@ -127,6 +292,10 @@ fn options_that_do_not_fit_are_named() {
     ecap_gen(folder.path(), &["transactions", "-o", "t.csv"]).fails(2, &["nested", "ndjson"]);
     ecap_gen(folder.path(), &["--event-rate", "0"]).fails(2, &["--event-rate 0"]);
     assert_eq!(ecap_gen(folder.path(), &["--customers", "0"]).code, 2);
+    ecap_gen(folder.path(), &["user-events", "--skew", "9"]).fails(2, &["--skew 9"]);
+    ecap_gen(folder.path(), &["transactions", "--event-rate", "0.001", "-n", "1000000000"])
+        .fails(2, &["year 9999", "--event-rate"]);
+    assert_eq!(ecap_gen(folder.path(), &["world"]).code, 2);
 }
 
 #[test]

@@ -87,6 +87,17 @@ pub struct Device {
     pub user_agent: &'static str,
 }
 
+impl Device {
+    /// Screens of such devices, each with what the browser leaves for the page.
+    pub fn screens(&self) -> &'static [(&'static str, &'static str)] {
+        match self.kind {
+            "mobile" => &[("390x844", "390x664"), ("412x915", "412x785"), ("360x800", "360x668")],
+            "tablet" => &[("820x1180", "820x1106"), ("1024x1366", "1024x1292")],
+            _ => &[("1920x1080", "1903x969"), ("2560x1440", "2543x1329"), ("1440x900", "1440x789")],
+        }
+    }
+}
+
 #[rustfmt::skip]
 const DEVICES: &[Device] = &[
     Device { kind: "desktop", os: "Windows", browser: "Chrome", user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36" },

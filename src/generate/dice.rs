@@ -14,6 +14,32 @@ pub enum Stream {
     CustomerTransaction,
     /// A row of `transactions`.
     Transaction,
+    /// How a group's rows are divided into orders.
+    Group,
+    /// A session.
+    Session,
+    /// The pauses in a session.
+    Pause,
+    /// What is looked at in a step of a session.
+    Look,
+    /// Whether a group's purchases are a fraudulent burst.
+    Fraud,
+    /// The order of products in a cycle of changes.
+    Schedule,
+    /// A change of a product.
+    Change,
+    /// How many there are of a new product.
+    Stock,
+    /// When a change happens.
+    Update,
+    /// How long a product is sold.
+    Life,
+    /// A customer's connection and screen.
+    Line,
+    /// What is done to a record.
+    Fault,
+    /// What a burst of poison does to a record.
+    Poison,
 }
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
@@ -50,6 +76,11 @@ impl Dice {
     /// A number in `low..=high`.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
+    }
+
+    /// A number from 0 to below 1.
+    pub fn fraction(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// True in `percent` of 100 throws.

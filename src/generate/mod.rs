@@ -1,23 +1,57 @@
-//! A small world of customers and products, and the records that it leaves behind.
+//! A small world of customers, products and sessions, and the records that it leaves behind.
 //!
 //! Everything is a function of the seed: a customer or product of its number, a record of its row. So
-//! rows can be made in any order and in any number of pieces, and memory stays flat at any size.
+//! rows can be made in any order and in any number of pieces, and memory stays flat at any size. All
+//! arithmetic is in whole numbers, or in those operations on floating-point numbers that are exact to the
+//! last bit everywhere: the bytes are the same on any machine.
 
 mod customer_transactions;
 mod customers;
 mod dice;
+mod faults;
+mod layout;
+mod output;
+mod parquet;
 mod places;
+mod popularity;
+mod product_updates;
 mod products;
 mod purchase;
+mod records;
+mod scenario;
+mod sessions;
+mod share;
+mod shop;
+mod traffic;
 mod transactions;
+mod truth;
+mod updates;
+mod user_events;
+mod verify;
 mod write;
+
+pub use customer_transactions::{HISTORY, HISTORY_ROWS};
+pub use faults::Faults;
+pub use output::Extent;
+pub use records::{Item, Records};
+pub use scenario::Scenario;
+pub use share::Share;
+pub use traffic::{END_OF_TIME, Shape};
+pub use truth::Window;
+pub use verify::{Comparison, Difference, Terms, verify};
 
 use crate::clock::Micros;
 use crate::{Error, Result};
 use customer_transactions::CustomerTransaction;
+use faults::Fault;
+use output::Lines;
+use parquet::Parquet;
+use shop::Shop;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use transactions::Transaction;
+use user_events::UserEvent;
 use write::{Csv, Header, Json};
 
 /// The kinds of records that can be generated.
@@ -27,6 +61,10 @@ pub enum Kind {
     CustomerTransactions,
     /// The shop's live stream, with nested home, device and campaign.
     Transactions,
+    /// What shoppers do on the way to a purchase, or to none.
+    UserEvents,
+    /// New products, and what changes about them.
+    ProductUpdates,
 }
 
 /// How records are written.
@@ -36,6 +74,8 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// Columns with the catalog's types.
+    Parquet,
 }
 
 impl Format {
@@ -44,6 +84,7 @@ impl Format {
         match path.extension()?.to_str()? {
             "csv" => Some(Self::Csv),
             "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
+            "parquet" => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -53,19 +94,23 @@ impl Format {
         match self {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
         }
     }
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: &[Self] = &[Self::CustomerTransactions, Self::Transactions];
+    pub const ALL: &[Self] =
+        &[Self::CustomerTransactions, Self::Transactions, Self::UserEvents, Self::ProductUpdates];
 
     /// The topic that the records are for.
     pub fn topic(self) -> &'static str {
         match self {
             Self::CustomerTransactions => "customer-transactions",
             Self::Transactions => "transactions",
+            Self::UserEvents => "user-events",
+            Self::ProductUpdates => "product-updates",
         }
     }
 
@@ -73,7 +118,7 @@ impl Kind {
     pub fn default_format(self) -> Format {
         match self {
             Self::CustomerTransactions => Format::Csv,
-            Self::Transactions => Format::Ndjson,
+            _ => Format::Ndjson,
         }
     }
 
@@ -81,8 +126,29 @@ impl Kind {
     pub fn default_customers(self) -> u64 {
         match self {
             Self::CustomerTransactions => 500,
-            Self::Transactions => 100_000,
+            _ => 100_000,
         }
+    }
+
+    /// How many records of this kind there are for how many of `transactions`.
+    fn by_transactions(self) -> (u64, u64) {
+        match self {
+            Self::CustomerTransactions | Self::Transactions => (1, 1),
+            Self::UserEvents => (layout::EVENTS, layout::ROWS),
+            Self::ProductUpdates => (1, layout::ROWS_BY_UPDATE),
+        }
+    }
+
+    /// The rate of `transactions` in a world where this kind comes at `rate`.
+    pub fn rate_of_transactions(self, rate: f64) -> f64 {
+        let (records, transactions) = self.by_transactions();
+        rate * transactions as f64 / records as f64
+    }
+
+    /// The rate of this kind in a world where `transactions` come at `rate`.
+    pub fn rate_beside(self, rate: f64) -> f64 {
+        let (records, transactions) = self.by_transactions();
+        rate * records as f64 / transactions as f64
     }
 }
 
@@ -92,6 +158,12 @@ pub const DEFAULT_PRODUCTS: u64 = 5_000;
 /// The first day of the generated history: 2025-01-01.
 pub const HISTORY_START: Micros = 1_735_689_600_000_000;
 
+/// How many `transactions` there are in a second of event time when no rate is asked for.
+pub const DEFAULT_RATE: f64 = 500.0;
+
+/// Zipf's exponent for products when none is asked for.
+pub const DEFAULT_SKEW: f64 = 0.8;
+
 /// What the records are about.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -99,22 +171,33 @@ pub struct World {
     pub seed: u64,
     /// When the first event happens.
     pub start: Micros,
-    /// Events per second of event time; without it, each kind's own.
+    /// `transactions` per second of event time (or rows of a history); without it, [`DEFAULT_RATE`].
     pub event_rate: Option<f64>,
+    /// How the rate changes with time.
+    pub shape: Shape,
     /// How many customers there are.
     pub customers: u64,
-    /// How many products there are.
+    /// How many products there are, below 2^32.
     pub products: u64,
+    /// Zipf's exponent of how popular products are; customers have half of it.
+    pub skew: f64,
+    /// The share of `transactions` that are fraudulent bursts.
+    pub fraud: Share,
+    /// What is done to records on purpose.
+    pub faults: Faults,
+    /// What happens at certain times.
+    pub scenario: Scenario,
 }
 
 impl World {
-    /// The time of a row at the asked rate, if one is asked for.
-    fn event_time(&self, row: u64) -> Option<Micros> {
-        self.event_rate.map(|rate| self.time_at(row, rate))
+    /// Records of a kind per second of event time.
+    fn rate(&self, kind: Kind) -> f64 {
+        kind.rate_beside(self.event_rate.unwrap_or(DEFAULT_RATE))
     }
 
-    fn time_at(&self, row: u64, rate: f64) -> Micros {
-        self.start + (row as f64 * 1e6 / rate) as Micros
+    /// The time of a row of a history at the asked rate, if one is asked for.
+    fn event_time(&self, row: u64) -> Option<Micros> {
+        self.event_rate.map(|rate| self.start + (row as f64 * 1e6 / rate) as Micros)
     }
 }
 
@@ -123,11 +206,11 @@ impl World {
 pub struct Generator {
     kind: Kind,
     format: Format,
-    world: World,
+    shop: Arc<Shop>,
 }
 
-/// How much text is collected before it is written.
-const CHUNK: usize = 256 * 1024;
+/// Rows are below this.
+pub const MOST_ROWS: u64 = 1 << 48;
 
 impl Generator {
     /// A generator of `kind` records.
@@ -135,133 +218,136 @@ impl Generator {
     /// # Errors
     /// A usage error when the kind cannot be written in the format.
     pub fn new(kind: Kind, format: Format, world: World) -> Result<Self> {
-        if (kind, format) == (Kind::Transactions, Format::Csv) {
-            return Err(Error::usage("transactions have nested columns, which CSV has no form for")
-                .hint("use --file-format ndjson"));
+        if let (Kind::Transactions | Kind::UserEvents, Format::Csv) = (kind, format) {
+            return Err(Error::usage(format!(
+                "{} have nested columns, which CSV has no form for",
+                kind.topic()
+            ))
+            .hint("use --file-format ndjson"));
         }
-        Ok(Self { kind, format, world })
+        world.faults.check(kind)?;
+        if format == Format::Parquet && world.faults.has_poison() {
+            return Err(Error::usage("Parquet has no form for records that are malformed")
+                .hint("use --file-format ndjson with --malformed, --missing and --wrong-type"));
+        }
+        Ok(Self { kind, format, shop: Arc::new(Shop::new(world)) })
     }
 
-    /// Appends the record of a row (from 0) to `out`, with its line end.
-    pub fn write_row(&self, row: u64, out: &mut String) {
+    /// The records of what happens before a time, in their order, from a row (from 0) on.
+    pub fn records(&self, row: u64, until: Micros) -> Records {
+        Records::new(Arc::clone(&self.shop), self.kind, row, until)
+    }
+
+    /// When so many rows of `transactions` have happened.
+    pub fn end_of(&self, rows: u64) -> Micros {
+        self.shop.traffic.time(rows.min(MOST_ROWS) * traffic::PARTS)
+    }
+
+    /// Whether there are so many rows before the end of time.
+    ///
+    /// # Errors
+    /// A usage error when there are not.
+    pub fn check(&self, rows: u64) -> Result<()> {
+        let (records, transactions) = self.kind.by_transactions();
+        let place = (rows.min(MOST_ROWS) / records).saturating_mul(transactions * traffic::PARTS);
+        if rows > MOST_ROWS || self.shop.traffic.time(place) >= END_OF_TIME {
+            return Err(Error::usage(format!("{rows} rows at this rate would last beyond the year 9999"))
+                .hint("ask for fewer --rows, or a higher --event-rate"));
+        }
+        Ok(())
+    }
+
+    /// Appends a record to `out`, with its faults and its line end.
+    pub fn write_record(&self, item: &Item, out: &mut Vec<u8>) {
+        // Only a scenario asks when it happened.
+        let time =
+            if self.shop.world.scenario.poison.is_empty() { 0 } else { truth::time(self, item.number) };
+        let fault = self.shop.fault(self.kind, item.number, time);
+        let start = out.len();
+        match self.format {
+            Format::Csv => self.write_csv(item.number, fault, out),
+            Format::Ndjson | Format::Parquet => self.write_json(item.number, fault, out),
+        }
+        if let Some(Fault::Malformed(thousandths)) = fault {
+            out.truncate(start + (out.len() - start) * thousandths as usize / 1_000);
+        }
+        out.push(b'\n');
+    }
+
+    fn write_json(&self, number: u64, fault: Option<Fault>, out: &mut Vec<u8>) {
+        let shop = &*self.shop;
         match self.kind {
             Kind::CustomerTransactions => {
-                let record = CustomerTransaction::new(&self.world, row);
-                match self.format {
-                    Format::Csv => return Csv::row(out, |row| record.write(row)),
-                    Format::Ndjson => Json::row(out, |row| record.write(row)),
-                }
+                let record = CustomerTransaction::new(&shop.world, number);
+                Json::row(out, fault, |row| record.write(row));
             }
             Kind::Transactions => {
-                let record = Transaction::new(&self.world, row);
-                Json::row(out, |row| record.write(row));
+                let record = Transaction::new(shop, number);
+                Json::row(out, fault, |row| record.write(row));
             }
+            Kind::UserEvents => {
+                let record = UserEvent::new(shop, number);
+                Json::row(out, fault, |row| record.write(row));
+            }
+            Kind::ProductUpdates => Json::row(out, fault, |row| product_updates::write(shop, number, row)),
         }
-        out.push('\n');
     }
 
-    /// Writes `rows` records; a CSV begins with its header line.
+    fn write_csv(&self, number: u64, fault: Option<Fault>, out: &mut Vec<u8>) {
+        let shop = &*self.shop;
+        if self.kind == Kind::ProductUpdates {
+            return Csv::row(out, fault, |row| product_updates::write(shop, number, row));
+        }
+        let record = CustomerTransaction::new(&shop.world, number);
+        Csv::row(out, fault, |row| record.write(row));
+    }
+
+    /// Writes records by so many threads, and says how many; a CSV begins with its header line if its first
+    /// row is row 0.
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn write(&self, rows: u64, out: &mut dyn Write) -> std::io::Result<()> {
-        let mut text = String::with_capacity(CHUNK + 4_096);
-        if self.format == Format::Csv {
-            Header::row(&mut text, |row| CustomerTransaction::new(&self.world, 0).write(row));
+    pub fn write(&self, extent: &Extent, threads: usize, out: &mut (dyn Write + Send)) -> Result<u64> {
+        if self.format == Format::Parquet {
+            let mut file = Parquet::new(self.kind, out)?;
+            output::write(self, extent, threads, &mut file)?;
+            return Ok(file.finish()?);
         }
-        for row in 0..rows {
-            self.write_row(row, &mut text);
-            if text.len() >= CHUNK {
-                out.write_all(text.as_bytes())?;
-                text.clear();
-            }
+        if self.format == Format::Csv && extent.rows.start == 0 {
+            out.write_all(&self.header())?;
         }
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        let mut lines = Lines { out, left: extent.bytes, records: 0 };
+        output::write(self, extent, threads, &mut lines)?;
+        lines.out.flush()?;
+        Ok(lines.records)
+    }
+
+    /// The header line of a CSV.
+    fn header(&self) -> Vec<u8> {
+        let mut header = Vec::new();
+        if self.kind == Kind::ProductUpdates {
+            Header::row(&mut header, |row| product_updates::write(&self.shop, 0, row));
+        } else {
+            let record = CustomerTransaction::new(&self.shop.world, 0);
+            Header::row(&mut header, |row| record.write(row));
+        }
+        header
+    }
+
+    /// Writes what is true of the records that were written: a line for each that has a fault, and what is in
+    /// each window, in all, by category and by user.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn write_truth(
+        &self,
+        extent: &Extent,
+        windows: &[Window],
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        truth::write(self, extent, windows, out)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn generator(kind: Kind, format: Format) -> Result<Generator> {
-        let customers = kind.default_customers();
-        let world =
-            World { seed: 42, start: HISTORY_START, event_rate: None, customers, products: DEFAULT_PRODUCTS };
-        Generator::new(kind, format, world)
-    }
-
-    fn text(kind: Kind, format: Format, rows: u64) -> Result<String> {
-        let mut out = Vec::new();
-        generator(kind, format)?.write(rows, &mut out)?;
-        Ok(String::from_utf8_lossy(&out).into_owned())
-    }
-
-    /// These change on purpose only: whoever has a seed expects the same bytes from it.
-    #[test]
-    fn a_seed_gives_the_same_bytes() -> Result<()> {
-        let golden = [
-            (Kind::CustomerTransactions, Format::Csv, 1_249_047_543),
-            (Kind::CustomerTransactions, Format::Ndjson, 250_087_252),
-            (Kind::Transactions, Format::Ndjson, 998_561_468),
-        ];
-        let hash = |(kind, format, _)| text(kind, format, 1_200).map(|text| crc32c::crc32c(text.as_bytes()));
-        let hashes = golden.into_iter().map(hash).collect::<Result<Vec<u32>>>()?;
-        assert_eq!(hashes, golden.map(|(.., hash)| hash));
-        Ok(())
-    }
-
-    #[test]
-    fn a_row_needs_no_rows_before_it() -> Result<()> {
-        let whole = text(Kind::Transactions, Format::Ndjson, 100)?;
-        let mut row = String::new();
-        generator(Kind::Transactions, Format::Ndjson)?.write_row(99, &mut row);
-        assert!(whole.ends_with(&row));
-        Ok(())
-    }
-
-    #[test]
-    fn event_times_follow_the_rate() -> Result<()> {
-        let mut generator = generator(Kind::Transactions, Format::Ndjson)?;
-        generator.world.event_rate = Some(4.0);
-        let mut row = String::new();
-        generator.write_row(5, &mut row);
-        assert!(row.contains(r#""timestamp":"2025-01-01T00:00:01.250Z""#), "{row}");
-        Ok(())
-    }
-
-    #[test]
-    fn every_row_has_its_topic_s_columns_in_their_order() -> Result<()> {
-        let catalog = crate::catalog::Catalog::built_in()?;
-        for &kind in Kind::ALL {
-            let record = catalog.topic(kind.topic())?.record.as_ref();
-            let columns: Vec<&str> = record
-                .iter()
-                .flat_map(|record| &record.schema.fields)
-                .map(|field| field.name.as_str())
-                .collect();
-            for line in text(kind, Format::Ndjson, 2_000)?.lines() {
-                let row: serde_json::Map<String, serde_json::Value> =
-                    serde_json::from_str(line).map_err(|error| Error::failed(error.to_string()))?;
-                assert_eq!(row.keys().collect::<Vec<_>>(), columns, "{line}");
-            }
-        }
-        let csv = text(Kind::CustomerTransactions, Format::Csv, 1)?;
-        let json = text(Kind::CustomerTransactions, Format::Ndjson, 1)?;
-        let in_json = |name: &&str| json.contains(&format!("\"{name}\":"));
-        assert!(
-            csv.lines().next().is_some_and(|header| header
-                .split(',')
-                .collect::<Vec<_>>()
-                .iter()
-                .all(in_json))
-        );
-        Ok(())
-    }
-
-    #[test]
-    fn nested_columns_do_not_fit_into_csv() {
-        assert!(generator(Kind::Transactions, Format::Csv).is_err());
-    }
-}
+mod tests;

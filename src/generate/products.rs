@@ -1,6 +1,7 @@
 //! Products: categories, their brands and price levels, and what is sold in them.
 
 use super::dice::{Dice, Stream};
+use super::write::Text;
 
 /// A product category.
 #[derive(Debug)]
@@ -102,6 +103,11 @@ impl Product {
         let price = dice.between(low, high).min(dice.between(low, high)) * 100 + 99;
         let (brand, line) = (*dice.pick(&category.brands), *dice.pick(&LINES));
         Self { number, category_number, category, subcategory, brand, line, article, price }
+    }
+
+    /// What people call it: `Auralis Pro Headphones`.
+    pub fn name(&self) -> impl Text {
+        (self.brand, " ", self.line, " ", self.article)
     }
 }
 

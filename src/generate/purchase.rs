@@ -14,21 +14,20 @@ pub struct Purchase {
     pub total: u64,
     /// Up to a fifth of the total, on three of ten purchases.
     pub discount: u64,
-    /// How it was paid.
-    pub payment: &'static Payment,
-    /// Who moved the money.
-    pub provider: &'static str,
 }
 
 impl Purchase {
-    /// Throws the dice for a purchase of one of `products` products.
-    pub fn new(dice: &mut Dice, seed: u64, products: u64) -> Self {
-        let product = Product::new(seed, dice.below(products));
+    /// Throws the dice for how much of a product is bought.
+    pub fn new(dice: &mut Dice, product: Product) -> Self {
         let quantity = dice.between(1, 10).min(dice.between(1, 10));
+        let percent = if dice.percent(30) { dice.between(1, 20) } else { 0 };
+        Self::of(product, quantity, percent)
+    }
+
+    /// So many of a product, at so many percent of discount.
+    pub fn of(product: Product, quantity: u64, percent: u64) -> Self {
         let total = quantity * product.price;
-        let discount = if dice.percent(30) { total * dice.between(1, 20) / 100 } else { 0 };
-        let payment = dice.pick(PAYMENTS);
-        Self { product, quantity, total, discount, payment, provider: *dice.pick(payment.providers) }
+        Self { product, quantity, total, discount: total * percent / 100 }
     }
 }
 
@@ -51,3 +50,15 @@ const PAYMENTS: &[Payment] = &[
     Payment { name: "Google Pay", id: "google_pay", providers: &["visa", "mastercard"] },
     Payment { name: "Bank Transfer", id: "bank_transfer", providers: &["ach"] },
 ];
+
+impl Payment {
+    /// One of the ways to pay.
+    pub fn draw(dice: &mut Dice) -> &'static Self {
+        dice.pick(PAYMENTS)
+    }
+
+    /// One of those who move the money.
+    pub fn provider(&self, dice: &mut Dice) -> &'static str {
+        dice.pick::<&str>(self.providers)
+    }
+}

@@ -1,50 +1,64 @@
-//! Rows to text, straight into one reused buffer.
+//! Rows to text, straight into one reused buffer. Nothing here goes through `core::fmt`, and nothing allocates.
 
+use super::faults::{Fault, WRONG};
 use crate::clock::Micros;
-use chrono::{Datelike, Timelike};
-use std::fmt::{self, Display, Write};
+
+/// A value that knows its text.
+pub trait Text {
+    /// Appends the text.
+    fn put(&self, out: &mut Vec<u8>);
+}
 
 /// Where a row's fields go, in their order. Texts come from the generator's own tables and numbers,
 /// which hold nothing that CSV or JSON would have to escape; a test reads every form back.
 pub trait Fields {
     /// A text.
-    fn text(&mut self, name: &str, value: impl Display);
+    fn text(&mut self, name: &str, value: impl Text);
     /// A number.
-    fn number(&mut self, name: &str, value: impl Display);
+    fn number(&mut self, name: &str, value: impl Text);
     /// A yes or no.
     fn flag(&mut self, name: &str, value: bool);
+    /// Nothing.
+    fn null(&mut self, name: &str);
 }
 
-/// A row as CSV, with Python's `True` and `False`.
+/// A row as CSV, with Python's `True` and `False`; a null is an empty cell.
 pub struct Csv<'a> {
-    out: &'a mut String,
-    row_start: usize,
+    out: &'a mut Vec<u8>,
+    is_first: bool,
+    fault: Option<Fault>,
 }
 
 impl<'a> Csv<'a> {
-    /// Writes one row, line end included.
-    pub fn row(out: &'a mut String, fields: impl FnOnce(&mut Self)) {
-        let row_start = out.len();
-        let mut row = Self { out, row_start };
-        fields(&mut row);
-        row.out.push('\n');
+    /// Writes one row without its line end, and with the fault of its columns.
+    pub fn row(out: &'a mut Vec<u8>, fault: Option<Fault>, fields: impl FnOnce(&mut Self)) {
+        fields(&mut Self { out, is_first: true, fault });
     }
 }
 
 impl Fields for Csv<'_> {
-    fn text(&mut self, _name: &str, value: impl Display) {
-        if self.out.len() > self.row_start {
-            self.out.push(',');
+    fn text(&mut self, name: &str, value: impl Text) {
+        if !self.is_first {
+            self.out.push(b',');
         }
-        put(self.out, value);
+        self.is_first = false;
+        match self.fault {
+            Some(Fault::Missing(column)) if column == name => {}
+            Some(Fault::WrongType(column)) if column == name => WRONG.put(self.out),
+            _ => value.put(self.out),
+        }
     }
 
-    fn number(&mut self, name: &str, value: impl Display) {
+    fn number(&mut self, name: &str, value: impl Text) {
         self.text(name, value);
     }
 
     fn flag(&mut self, name: &str, value: bool) {
         self.text(name, if value { "True" } else { "False" });
+    }
+
+    fn null(&mut self, name: &str) {
+        self.text(name, "");
     }
 }
 
@@ -53,127 +67,290 @@ pub struct Header<'a>(Csv<'a>);
 
 impl<'a> Header<'a> {
     /// Writes the header line, line end included.
-    pub fn row(out: &'a mut String, fields: impl FnOnce(&mut Self)) {
-        let row_start = out.len();
-        let mut header = Self(Csv { out, row_start });
+    pub fn row(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Self)) {
+        let mut header = Self(Csv { out, is_first: true, fault: None });
         fields(&mut header);
-        header.0.out.push('\n');
+        header.0.out.push(b'\n');
     }
 }
 
 impl Fields for Header<'_> {
-    fn text(&mut self, name: &str, _value: impl Display) {
+    fn text(&mut self, name: &str, _value: impl Text) {
         self.0.text(name, name);
     }
 
-    fn number(&mut self, name: &str, _value: impl Display) {
+    fn number(&mut self, name: &str, _value: impl Text) {
         self.0.text(name, name);
     }
 
     fn flag(&mut self, name: &str, _value: bool) {
         self.0.text(name, name);
     }
+
+    fn null(&mut self, name: &str) {
+        self.0.text(name, name);
+    }
 }
 
 /// A row as one JSON object.
-pub struct Json<'a>(&'a mut String);
+pub struct Json<'a> {
+    out: &'a mut Vec<u8>,
+    fault: Option<Fault>,
+}
 
 impl<'a> Json<'a> {
-    /// Writes one object, without a line end.
-    pub fn row(out: &'a mut String, fields: impl FnOnce(&mut Json)) {
-        out.push('{');
-        fields(&mut Json(out));
-        out.push('}');
+    /// Writes one object without a line end, and with the fault of its columns.
+    pub fn row(out: &'a mut Vec<u8>, fault: Option<Fault>, fields: impl FnOnce(&mut Json)) {
+        out.push(b'{');
+        fields(&mut Json { out, fault });
+        out.push(b'}');
     }
 
     /// A nested object.
     pub fn object(&mut self, name: &str, fields: impl FnOnce(&mut Json)) {
         self.name(name);
-        Json::row(self.0, fields);
-    }
-
-    /// A null.
-    pub fn null(&mut self, name: &str) {
-        self.name(name);
-        self.0.push_str("null");
+        Json::row(self.out, None, fields);
     }
 
     fn name(&mut self, name: &str) {
-        if !self.0.ends_with('{') {
-            self.0.push(',');
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
         }
-        self.0.push('"');
-        self.0.push_str(name);
-        self.0.push_str("\":");
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    /// Writes what a fault puts in the place of a field; false where the field is as it should be.
+    fn is_spoilt(&mut self, name: &str) -> bool {
+        match self.fault {
+            Some(Fault::Missing(column)) if column == name => true,
+            Some(Fault::WrongType(column)) if column == name => {
+                self.name(name);
+                ("\"", WRONG, "\"").put(self.out);
+                true
+            }
+            _ => false,
+        }
     }
 }
 
 impl Fields for Json<'_> {
-    fn text(&mut self, name: &str, value: impl Display) {
-        self.name(name);
-        self.0.push('"');
-        put(self.0, value);
-        self.0.push('"');
+    fn text(&mut self, name: &str, value: impl Text) {
+        if !self.is_spoilt(name) {
+            self.name(name);
+            self.out.push(b'"');
+            value.put(self.out);
+            self.out.push(b'"');
+        }
     }
 
-    fn number(&mut self, name: &str, value: impl Display) {
-        self.name(name);
-        put(self.0, value);
+    fn number(&mut self, name: &str, value: impl Text) {
+        if !self.is_spoilt(name) {
+            self.name(name);
+            value.put(self.out);
+        }
     }
 
     fn flag(&mut self, name: &str, value: bool) {
-        self.number(name, value);
+        self.number(name, if value { "true" } else { "false" });
+    }
+
+    fn null(&mut self, name: &str) {
+        self.number(name, "null");
     }
 }
 
-/// Writing into a string cannot fail.
-fn put(out: &mut String, value: impl Display) {
-    let _ = write!(out, "{value}");
+impl Text for str {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
+    }
+}
+
+impl Text for String {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_str().put(out);
+    }
+}
+
+impl Text for u64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_digits(out, *self, 1);
+    }
+}
+
+impl<T: Text + ?Sized> Text for &T {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self).put(out);
+    }
+}
+
+/// Texts one after the other.
+impl<A: Text, B: Text> Text for (A, B) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+}
+
+impl<A: Text, B: Text, C: Text> Text for (A, B, C) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        (&self.1, &self.2).put(out);
+    }
+}
+
+impl<A: Text, B: Text, C: Text, D: Text> Text for (A, B, C, D) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        (&self.1, &self.2, &self.3).put(out);
+    }
+}
+
+impl<A: Text, B: Text, C: Text, D: Text, E: Text> Text for (A, B, C, D, E) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        (&self.1, &self.2, &self.3, &self.4).put(out);
+    }
+}
+
+/// A number in at least so many digits, up to 20.
+pub struct Padded(pub u64, pub usize);
+
+impl Text for Padded {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_digits(out, self.0, self.1);
+    }
+}
+
+/// A number in 16 hexadecimal digits.
+pub struct Hex(pub u64);
+
+impl Text for Hex {
+    fn put(&self, out: &mut Vec<u8>) {
+        let mut text = [0; 16];
+        for (index, digit) in text.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(self.0 >> (60 - 4 * index)) as usize & 15];
+        }
+        out.extend_from_slice(&text);
+    }
 }
 
 /// Money in cents, shown in dollars: `19.99`.
 pub struct Cents(pub u64);
 
-impl Display for Cents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+impl Text for Cents {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.0 / 100, ".", Padded(self.0 % 100, 2)).put(out);
     }
 }
 
-/// Millionths of a degree, shown in degrees: `-74.006`.
+/// Millionths of a degree, shown in degrees: `-74.006000`.
 pub struct Degrees(pub i64);
 
-impl Display for Degrees {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
+impl Text for Degrees {
+    fn put(&self, out: &mut Vec<u8>) {
         let degrees = self.0.unsigned_abs();
-        write!(f, "{sign}{}.{:06}", degrees / 1_000_000, degrees % 1_000_000)
+        let sign = if self.0 < 0 { "-" } else { "" };
+        (sign, degrees / 1_000_000, ".", Padded(degrees % 1_000_000, 6)).put(out);
     }
 }
 
-/// An instant as RFC 3339 with milliseconds. It allocates nothing, unlike [`crate::units::format_rfc3339`].
+/// An instant as RFC 3339 with milliseconds, for the years 0 to 9999.
 pub struct Rfc3339(pub Micros);
 
-impl Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = chrono::DateTime::from_timestamp_micros(self.0).unwrap_or_default();
-        let (date, millis) = (time.date_naive(), time.timestamp_subsec_millis());
-        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())?;
-        write!(f, "T{:02}:{:02}:{:02}.{millis:03}Z", time.hour(), time.minute(), time.second())
+const DAY: Micros = 86_400_000_000;
+
+impl Text for Rfc3339 {
+    fn put(&self, out: &mut Vec<u8>) {
+        let (year, month, day) = date(self.0.div_euclid(DAY));
+        let millis = (self.0.rem_euclid(DAY) / 1_000) as u64;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (at, pair) in [
+            (0, year / 100),
+            (2, year % 100),
+            (5, month),
+            (8, day),
+            (11, millis / 3_600_000),
+            (14, millis / 60_000 % 60),
+            (17, millis / 1_000 % 60),
+            (21, millis % 100),
+        ] {
+            text[at..at + 2].copy_from_slice(&two_digits(pair));
+        }
+        text[20] = b'0' + (millis / 100 % 10) as u8;
+        out.extend_from_slice(&text);
     }
+}
+
+/// Year, month and day of a number of days since 1970-01-01, after Howard Hinnant's "chrono-compatible
+/// low-level date algorithms": years that begin in March, in eras of 400.
+fn date(days: i64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    ((year + era * 400 + next).clamp(0, 9_999) as u64, month as u64, day as u64)
+}
+
+/// `number` in at least `width` digits.
+fn put_digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
+    let mut text = [b'0'; 20];
+    let mut at = text.len();
+    while number >= 10 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&two_digits(number % 100));
+        number /= 100;
+    }
+    if number > 0 || at == text.len() {
+        at -= 1;
+        text[at] = b'0' + number as u8;
+    }
+    out.extend_from_slice(&text[at.min(text.len().saturating_sub(width))..]);
+}
+
+/// The last two digits of a number.
+fn two_digits(number: u64) -> [u8; 2] {
+    [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn shown(value: impl Text) -> String {
+        let mut out = Vec::new();
+        value.put(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
     #[test]
     fn values_are_written_as_people_read_them() {
-        assert_eq!(Cents(1_905).to_string(), "19.05");
-        assert_eq!(Degrees(-74_006_000).to_string(), "-74.006000");
-        assert_eq!(Degrees(-6).to_string(), "-0.000006");
-        let time = 1_753_610_889_123_456;
-        assert_eq!(Rfc3339(time).to_string(), crate::units::format_rfc3339(time));
+        assert_eq!(shown(Cents(1_905)), "19.05");
+        assert_eq!(shown(Degrees(-74_006_000)), "-74.006000");
+        assert_eq!(shown(Degrees(-6)), "-0.000006");
+        assert_eq!(shown(Hex(0x0123_4567_89ab_cdef)), "0123456789abcdef");
+        assert_eq!(shown(("a", 7, "b")), "a7b");
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_standard_library_writes_them() {
+        for number in [0, 7, 10, 99, 100, 101, 12_345, 123_456, u64::MAX] {
+            assert_eq!(shown(number), number.to_string());
+            assert_eq!(shown(Padded(number, 5)), format!("{number:05}"));
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_chrono_writes_them() {
+        let first = -62_135_596_800_000_000; // 0001-01-01
+        for days in (0..3_000_000).step_by(97).chain([146_096, 146_097, 738_000]) {
+            let time = first + days * DAY + (days * 7_919_003) % DAY;
+            assert_eq!(shown(Rfc3339(time)), crate::units::format_rfc3339(time));
+        }
     }
 
     #[test]
@@ -182,16 +359,23 @@ mod tests {
             row.text("name", "Ann");
             row.number("price", Cents(100));
             row.flag("new", true);
+            row.null("city");
         }
-        let (mut header, mut csv, mut json) = (String::new(), String::new(), String::new());
-        Header::row(&mut header, fields);
-        Csv::row(&mut csv, fields);
-        Json::row(&mut json, |row| {
-            fields(row);
-            row.object("home", |home| home.null("city"));
-        });
-        assert_eq!(header, "name,price,new\n");
-        assert_eq!(csv, "Ann,1.00,True\n");
-        assert_eq!(json, r#"{"name":"Ann","price":1.00,"new":true,"home":{"city":null}}"#);
+        let mut out = Vec::new();
+        Header::row(&mut out, fields);
+        for fault in [None, Some(Fault::Missing("name")), Some(Fault::WrongType("price"))] {
+            Csv::row(&mut out, fault, fields);
+            Json::row(&mut out, fault, |row| {
+                fields(row);
+                row.object("home", |home| home.null("city"));
+            });
+            out.push(b'\n');
+        }
+        let expected = r#"name,price,new,city
+Ann,1.00,True,{"name":"Ann","price":1.00,"new":true,"city":null,"home":{"city":null}}
+,1.00,True,{"price":1.00,"new":true,"city":null,"home":{"city":null}}
+Ann,n/a,True,{"name":"Ann","price":"n/a","new":true,"city":null,"home":{"city":null}}
+"#;
+        assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 }

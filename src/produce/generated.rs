@@ -3,22 +3,34 @@
 use super::check::Checker;
 use super::source::{Next, Row, Source};
 use crate::Result;
-use crate::generate::Generator;
+use crate::generate::{END_OF_TIME, Generator, Item, Records};
 
 /// The first `rows` rows of a generator that writes JSON.
 pub struct GeneratedSource {
     generator: Generator,
+    records: Records,
     checker: Checker,
     row: u64,
     rows: u64,
-    text: String,
+    /// Records that are found, the next one at the end.
+    found: Vec<Item>,
 }
+
+/// So many records are found at once.
+const BATCH: usize = 256;
 
 impl GeneratedSource {
     /// A source of the generator's rows; 0 for no end.
     pub fn new(generator: Generator, checker: Checker, rows: u64) -> Self {
         let rows = if rows == 0 { u64::MAX } else { rows };
-        Self { generator, checker, row: 0, rows, text: String::new() }
+        Self {
+            records: generator.records(0, END_OF_TIME),
+            generator,
+            checker,
+            row: 0,
+            rows,
+            found: Vec::new(),
+        }
     }
 }
 
@@ -28,15 +40,18 @@ impl Source for GeneratedSource {
     }
 
     fn next(&mut self, row: &mut Row) -> Result<Next> {
-        if self.row == self.rows {
-            return Ok(Next::End);
+        if self.found.is_empty() {
+            self.records.next(BATCH, &mut self.found);
+            self.found.reverse();
         }
-        self.text.clear();
-        self.generator.write_row(self.row, &mut self.text);
+        let Some(item) = self.found.pop().filter(|_| self.row < self.rows) else {
+            return Ok(Next::End);
+        };
         self.row += 1;
         row.line = self.row;
         row.value.clear();
-        row.value.extend(self.text.trim_end().as_bytes());
+        self.generator.write_record(&item, &mut row.value);
+        row.value.truncate(row.value.trim_ascii_end().len());
         Ok(match self.checker.check(&row.value) {
             Ok(key) => {
                 row.key = key;

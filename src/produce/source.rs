@@ -1,7 +1,7 @@
 //! Where rows come from, one at a time into one reused row.
 
 use super::reject::Problem;
-use super::{Checker, CsvSource, Header, NdjsonSource};
+use super::{Checker, CsvSource, Header, NdjsonSource, ParquetSource};
 use crate::catalog::Topic;
 use crate::generate::Format;
 use crate::{Error, Result};
@@ -55,6 +55,11 @@ pub fn open(path: &Path, format: Format, topic: &Topic) -> Result<Box<dyn Source
         Error::usage(format!("topic '{}' has no schema to check rows against", topic.name))
             .hint("a dead-letter topic is written by consumers alone")
     })?;
+    if format == Format::Parquet {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+        return Ok(Box::new(ParquetSource::new(name, file, record, Checker::new(record))?));
+    }
     let (name, text): (_, Box<dyn Read>) = match path.to_str() {
         Some("-") => ("standard input".to_owned(), Box::new(std::io::stdin())),
         _ => {
@@ -67,7 +72,7 @@ pub fn open(path: &Path, format: Format, topic: &Topic) -> Result<Box<dyn Source
     let text = BufReader::with_capacity(BUFFER, text);
     Ok(match format {
         Format::Csv => Box::new(CsvSource::new(name, text, record, Header::Whole, Checker::new(record))?),
-        Format::Ndjson => {
+        Format::Ndjson | Format::Parquet => {
             Box::new(NdjsonSource::new(name, text, Checker::new(record), topic.max_message_bytes()))
         }
     })

@@ -7,6 +7,7 @@ mod catalog;
 mod conformance;
 mod duckdb;
 mod flink;
+mod generator;
 mod kcat;
 mod log;
 mod postgres;

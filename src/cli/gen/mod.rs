@@ -1,42 +1,105 @@
 //! `ecap-gen`: writes generated records to a file or standard output.
 
+mod amount;
+mod describe;
+mod faults;
+mod folder;
+mod verify;
 mod world;
 
 pub use world::WorldArgs;
 
 use super::common::CommonArgs;
 use super::{Cli, output};
-use crate::generate::{Format, Generator, Kind};
+use crate::generate::{Extent, Format, Generator, Kind, Shape, Window};
 use crate::new_file::NewFile;
 use crate::units::format_count;
 use crate::{Error, Result};
+use amount::{AmountArgs, ThreadArgs};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use std::path::{Path, PathBuf};
 
 /// Generates e-commerce records: the same seed and options, the same bytes
 #[derive(clap::Parser, Debug)]
-#[command(name = "ecap-gen", after_help = EXAMPLES)]
+#[command(name = "ecap-gen", args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct GenCli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    make: MakeArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// A file for each kind of record, consistent with one another
+    #[command(after_help = "Example: ecap-gen world -n 100000 --seed 42 -o data/world")]
+    World(Box<folder::FolderArgs>),
+    /// Show what a file of records holds: rows, times, rate, nulls, categories
+    #[command(after_help = "Example: ecap-gen describe data/customer_transactions_1200.csv")]
+    Describe(describe::DescribeArgs),
+    /// Compare a consumer's results with a truth file; exit 3 where they differ
+    #[command(after_help = VERIFY)]
+    Verify(verify::VerifyArgs),
+}
+
+const VERIFY: &str = "\
+Example:
+  ecap-gen transactions -n 100000 --late 5% --malformed 1% --truth truth.ndjson --truth-window 1m -o t.ndjson
+  ecap-consume --topic transactions --window 1m --from earliest --trigger available-now --output-mode append \\
+      --flush-at-end --format csv > results.csv
+  ecap-gen verify --truth truth.ndjson --results results.csv";
+
+/// What to generate, and where to.
+#[derive(clap::Args, Debug)]
+struct MakeArgs {
     /// What to generate
     #[arg(value_enum, default_value_t = Kind::CustomerTransactions)]
     kind: Kind,
-    /// How many records
-    #[arg(short = 'n', long, default_value_t = 1_200, value_name = "N")]
-    rows: u64,
-    /// Where to; '-' is standard output [default: data/KIND_ROWS.csv or .ndjson]
-    #[arg(short, long, value_name = "FILE")]
+    #[command(flatten)]
+    amount: AmountArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+    /// Where to; '-' is standard output [default: data/KIND_ROWS.csv, .ndjson or .parquet]
+    #[arg(short, long, value_name = "FILE", help_heading = "Result")]
     output: Option<PathBuf>,
     /// The form of the records [default: by the file's ending; ndjson on standard output]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Result")]
     file_format: Option<Format>,
     /// Overwrite a file that is there already
-    #[arg(long)]
+    #[arg(long, help_heading = "Result")]
     force: bool,
     #[command(flatten)]
-    world: WorldArgs,
+    truth: TruthArgs,
     #[command(flatten)]
-    common: CommonArgs,
+    world: WorldArgs,
+}
+
+/// What is written down beside the records.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Truth")]
+struct TruthArgs {
+    /// Write down which record got which fault, and what each window must sum to, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Windows to add up, as 1m, or 5m/1m for five minutes every minute; may be given more than once
+    #[arg(long, value_name = "WINDOW", value_parser = Window::parse, requires = "truth")]
+    truth_window: Vec<Window>,
+}
+
+impl TruthArgs {
+    /// The file, where one is asked for: what is wrong with it shows before the records are made.
+    fn begin(&self, kind: Kind, overwrite: bool) -> Result<Option<NewFile>> {
+        if kind == Kind::CustomerTransactions && !self.truth_window.is_empty() {
+            return Err(Error::usage(
+                "customer-transactions have no windows to add up: their event time is their arrival",
+            )
+            .hint("leave out --truth-window, or generate transactions"));
+        }
+        self.truth.as_ref().map(|path| NewFile::create(path, overwrite)).transpose()
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -44,7 +107,9 @@ Examples:
   ecap-gen                                              1,200 rows to data/customer_transactions_1200.csv
   ecap-gen --seed 42 --force                            the same rows each time
   ecap-gen transactions -n 2000000 -o data/t.ndjson     2,000,000 records as JSON lines
-  ecap-gen transactions -n 10 -o - | head -1            one record to look at";
+  ecap-gen user-events --event-span 1h -o data/e.ndjson an hour of what shoppers do
+  ecap-gen transactions -n 10 -o - | head -1            one record to look at
+  ecap-gen world -n 100000 -o data/world                a file for each kind";
 
 impl Cli for GenCli {
     fn common(&self) -> &CommonArgs {
@@ -63,6 +128,10 @@ impl ValueEnum for Kind {
                 "A shop's history with all that is known of the customer, 23 columns"
             }
             Self::Transactions => "A shop's live stream, 19 columns with nested home, device and campaign",
+            Self::UserEvents => {
+                "What shoppers look at, search for, put into the cart and buy, session by session"
+            }
+            Self::ProductUpdates => "Each product when it is new, then its prices, its stock, its end",
         };
         Some(PossibleValue::new(self.topic()).help(help))
     }
@@ -70,11 +139,26 @@ impl ValueEnum for Kind {
 
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Csv, Self::Ndjson]
+        &[Self::Csv, Self::Ndjson, Self::Parquet]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.ending()))
+    }
+}
+
+impl ValueEnum for Shape {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Week, Self::Flat]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Week => {
+                PossibleValue::new("week").help("Quiet nights, busy evenings, busier weekends (UTC)")
+            }
+            Self::Flat => PossibleValue::new("flat").help("The same at any time"),
+        })
     }
 }
 
@@ -83,35 +167,73 @@ impl ValueEnum for Format {
 /// # Errors
 /// When the options do not fit together, or the file is there already or cannot be written.
 pub fn run(cli: GenCli) -> Result<()> {
-    let path = cli.output.clone().unwrap_or_else(|| default_path(cli.kind, cli.file_format, cli.rows));
+    match cli.command {
+        Some(Command::World(world)) => folder::run(&world),
+        Some(Command::Describe(describe)) => {
+            describe::run(&describe, &cli.common.settings()?.catalog, &cli.common.output)
+        }
+        Some(Command::Verify(verify)) => verify::run(&verify, &cli.common.output),
+        None => make(&cli.make),
+    }
+}
+
+fn make(args: &MakeArgs) -> Result<()> {
+    let path = args.output.clone().unwrap_or_else(|| default_path(args));
     let to_stdout = path.as_os_str() == "-";
-    let format = cli.file_format.or_else(|| Format::of(&path)).unwrap_or(match to_stdout {
+    let format = args.file_format.or_else(|| Format::of(&path)).unwrap_or(match to_stdout {
         true => Format::Ndjson,
-        false => cli.kind.default_format(),
+        false => args.kind.default_format(),
     });
-    let world = cli.world.world(cli.kind)?;
-    let seed = world.seed;
-    let generator = Generator::new(cli.kind, format, world)?;
-    if to_stdout {
-        generator.write(cli.rows, &mut std::io::stdout().lock())?;
-    } else {
-        write_file(&generator, cli.rows, &path, cli.force)?;
-        let (rows, topic) = (format_count(cli.rows), cli.kind.topic());
-        output::note(&format!("{rows} records for {topic} in {}", path.display()));
+    args.amount.check(format)?;
+    let world = args.world.world(args.kind)?;
+    let (seed, start) = (world.seed, world.start);
+    let generator = Generator::new(args.kind, format, world)?;
+    let mut extent = args.amount.extent(&generator, start)?;
+    let truth = args.truth.begin(args.kind, args.force)?;
+    let threads = args.threads.count();
+    let rows = match to_stdout {
+        true => generator.write(&extent, threads, &mut std::io::stdout())?,
+        false => write_file(&generator, args.kind, &extent, threads, &path, args.force)?,
+    };
+    if let (Some(path), Some(mut file)) = (&args.truth.truth, truth) {
+        extent.rows.end = extent.rows.start + rows;
+        let written = generator.write_truth(&extent, &args.truth.truth_window, &mut file);
+        written.map_err(|error| Error::from(error).at(path.display()))?;
+        file.finish()?;
+        output::note(&format!("what is true of them in {}", path.display()));
     }
-    if cli.world.seed.is_none() {
-        output::note(&format!("seed {seed}: give --seed {seed} for the same records again"));
-    }
+    tell_seed(&args.world, seed);
     Ok(())
 }
 
-fn default_path(kind: Kind, format: Option<Format>, rows: u64) -> PathBuf {
-    let ending = format.unwrap_or(kind.default_format()).ending();
-    format!("data/{}_{rows}.{ending}", kind.topic().replace('-', "_")).into()
+fn tell_seed(world: &WorldArgs, seed: u64) {
+    if world.seed.is_none() {
+        output::note(&format!("seed {seed}: give --seed {seed} for the same records again"));
+    }
 }
 
-fn write_file(generator: &Generator, rows: u64, path: &Path, overwrite: bool) -> Result<()> {
+fn default_path(args: &MakeArgs) -> PathBuf {
+    let ending = args.file_format.unwrap_or(args.kind.default_format()).ending();
+    let name = args.kind.topic().replace('-', "_");
+    match args.amount.default_rows() {
+        Some(rows) => format!("data/{name}_{rows}.{ending}").into(),
+        None => format!("data/{name}.{ending}").into(),
+    }
+}
+
+/// Writes a file whole or not at all, and says how many records it has.
+fn write_file(
+    generator: &Generator,
+    kind: Kind,
+    extent: &Extent,
+    threads: usize,
+    path: &Path,
+    overwrite: bool,
+) -> Result<u64> {
     let mut file = NewFile::create(path, overwrite)?;
-    generator.write(rows, &mut file).map_err(|error| Error::from(error).at(path.display()))?;
-    file.finish()
+    let written = generator.write(extent, threads, &mut file);
+    let rows = written.map_err(|error| error.at(path.display()))?;
+    file.finish()?;
+    output::note(&format!("{} records for {} in {}", format_count(rows), kind.topic(), path.display()));
+    Ok(rows)
 }

@@ -246,15 +246,15 @@ impl ProduceCli {
     }
 
     fn generated(&self, kind: Kind, rows: u64, seed: Option<u64>, topic: &Topic) -> Result<Box<dyn Source>> {
-        let mut world = self.world.world(kind)?;
+        // Records that are sent at a rate happen at that rate.
+        let mut world = match self.pace(false) {
+            Pace::Rate(rate) => self.world.world_at(kind, rate)?,
+            _ => self.world.world(kind)?,
+        };
         match seed {
             Some(seed) => world.seed = seed,
             None if self.world.seed.is_none() => output::note(&format!("seed {}", world.seed)),
             None => {}
-        }
-        // Records that are sent at a rate happen at that rate.
-        if let (None, Pace::Rate(rate)) = (world.event_rate, self.pace(false)) {
-            world.event_rate = Some(rate);
         }
         let record = topic
             .record

@@ -1,0 +1,315 @@
+//! What is true about generated records: what was done to which of them, and what a correct consumer must find.
+
+use super::faults::Fault;
+use super::output::Extent;
+use super::products::CATEGORIES;
+use super::records::Item;
+use super::transactions::Transaction;
+use super::user_events::UserEvent;
+use super::write::{Fields, Json, Padded, Rfc3339, Text};
+use super::{Generator, Kind, customer_transactions, sessions};
+use crate::clock::Micros;
+use crate::units::{format_duration, parse_duration};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::time::Duration;
+
+/// Windows in which records are added up: half open, aligned to the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    size: Micros,
+    slide: Micros,
+}
+
+impl Window {
+    /// Reads `1m`, or `5m/1m` for windows of five minutes, one every minute.
+    ///
+    /// # Errors
+    /// A usage error that shows the accepted forms.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (size, slide) = text.split_once('/').unwrap_or((text, text));
+        let [size, slide] =
+            [size, slide].map(|part| parse_duration(part).map(|time| time.as_micros() as Micros));
+        let (size, slide) = (size?, slide?);
+        if slide <= 0 || size < slide || size / slide > 10_000 {
+            return Err(Error::usage(format!("'{text}' are no windows"))
+                .hint("write 1m, or 5m/1m for windows of five minutes, one every minute"));
+        }
+        Ok(Self { size, slide })
+    }
+
+    /// Where the windows begin that contain a time, the latest first.
+    fn starts(self, time: Micros) -> impl Iterator<Item = Micros> {
+        let latest = time - time.rem_euclid(self.slide);
+        let starts = (0..).map(move |back| latest - back * self.slide);
+        starts.take_while(move |start| start + self.size > time)
+    }
+
+    fn name(self) -> String {
+        let [size, slide] =
+            [self.size, self.slide].map(|time| format_duration(Duration::from_micros(time as u64)));
+        if size == slide { size } else { format!("{size}/{slide}") }
+    }
+}
+
+/// What a record adds to its windows.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// When it happened.
+    pub time: Micros,
+    /// Its amount in cents, where its kind has one.
+    pub cents: Option<u64>,
+    /// Its category, as its column has it.
+    pub category: Category,
+    /// Its user, where it has one.
+    pub user: Option<u64>,
+}
+
+/// A category of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// One of products, by number.
+    Product(u64),
+    /// One of events, by name.
+    Event(&'static str),
+}
+
+/// What is added up together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    All,
+    Category(Category),
+    User(u64),
+}
+
+/// The sums of a window and a group: all records, and those that were not late.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    records: u64,
+    cents: u64,
+    records_on_time: u64,
+    cents_on_time: u64,
+}
+
+/// Windows that are being added up, by their start, their place in the list of windows, and the group.
+type Open = BTreeMap<(Micros, usize, Group), Sums>;
+
+/// Writes a truth file for rows of a generator, whatever number of bytes they have. Memory grows with what happens within a window and the
+/// longest delay, and not with the number of rows.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write(
+    generator: &Generator,
+    extent: &Extent,
+    windows: &[Window],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut truth = Truth { generator, windows, open: Open::new(), text: Vec::new() };
+    let rows = &extent.rows;
+    truth.head(rows);
+    let mut records = generator.records(rows.start, extent.until);
+    let (mut row, mut items) = (rows.start, Vec::new());
+    while row < rows.end {
+        items.clear();
+        records.next((rows.end - row).min(1_024) as usize, &mut items);
+        if items.is_empty() {
+            break;
+        }
+        for item in &items {
+            truth.record(item, row);
+            row += 1;
+        }
+        out.write_all(&truth.text)?;
+        truth.text.clear();
+    }
+    truth.close(Micros::MAX);
+    out.write_all(&truth.text)?;
+    out.flush()
+}
+
+struct Truth<'a> {
+    generator: &'a Generator,
+    windows: &'a [Window],
+    open: Open,
+    text: Vec<u8>,
+}
+
+impl Truth<'_> {
+    /// The first line: what the file is about.
+    fn head(&mut self, rows: &Range<u64>) {
+        let (kind, seed) = (self.generator.kind, self.generator.shop.world.seed);
+        self.line(|line| {
+            line.text("kind", kind.topic());
+            line.number("seed", seed);
+            line.number("from_row", rows.start);
+            line.number("rows", rows.end - rows.start);
+        });
+    }
+
+    fn record(&mut self, item: &Item, row: u64) {
+        let facts = self::facts(self.generator, item.number);
+        let fault = self.generator.shop.fault(self.generator.kind, item.number, facts.time);
+        if !item.is_copy {
+            if let Some(fault) = fault {
+                self.fault(item.number, row, fault, facts.time);
+            }
+            if !fault.is_some_and(Fault::is_poison) {
+                self.add(&facts, matches!(fault, Some(Fault::Late(_))));
+            }
+        }
+        self.close(item.time.max(facts.time) - self.generator.shop.longest_delay());
+    }
+
+    fn fault(&mut self, number: u64, row: u64, fault: Fault, time: Micros) {
+        let generator = self.generator;
+        self.line(|line| {
+            line.number("row", row);
+            line.text("id", self::id(generator.kind, number));
+            line.text("fault", fault.name());
+            if let Some(column) = fault.column() {
+                line.text("column", column);
+            }
+            if fault.delay() > 0 {
+                line.number("delay_ms", (fault.delay() / 1_000) as u64);
+            }
+            line.text("timestamp", Rfc3339(time));
+        });
+    }
+
+    fn add(&mut self, facts: &Facts, is_late: bool) {
+        let cents = facts.cents.unwrap_or_default();
+        let groups = [Some(Group::All), Some(Group::Category(facts.category)), facts.user.map(Group::User)];
+        for (index, window) in self.windows.iter().enumerate() {
+            for start in window.starts(facts.time) {
+                for group in groups.into_iter().flatten() {
+                    let sums = self.open.entry((start, index, group)).or_default();
+                    sums.records += 1;
+                    sums.cents += cents;
+                    sums.records_on_time += u64::from(!is_late);
+                    sums.cents_on_time += if is_late { 0 } else { cents };
+                }
+            }
+        }
+    }
+
+    /// Writes and forgets the windows to which no record can come after a time, in the order of their starts.
+    fn close(&mut self, time: Micros) {
+        while let Some(first) = self.open.first_entry() {
+            let &(start, index, group) = first.key();
+            let window = self.windows[index];
+            if start.saturating_add(window.size) > time {
+                return;
+            }
+            let sums = first.remove();
+            self.window(window, start, group, sums);
+        }
+    }
+
+    fn window(&mut self, window: Window, start: Micros, group: Group, sums: Sums) {
+        let has_amounts = self.generator.kind == Kind::Transactions;
+        self.line(|line| {
+            line.text("window", window.name());
+            line.text("window_start", Rfc3339(start));
+            line.text("window_end", Rfc3339(start + window.size));
+            match group {
+                Group::All => {}
+                Group::Category(Category::Product(number)) => {
+                    line.text("category_id", ("cat_", Padded(number, 2)));
+                    let category = CATEGORIES.get(number as usize);
+                    line.text("category_name", category.map_or("", |category| category.name));
+                }
+                Group::Category(Category::Event(name)) => line.text("event_category", name),
+                Group::User(number) => line.text("user_id", ("user_", Padded(number, 6))),
+            }
+            line.number("records", sums.records);
+            line.number("records_on_time", sums.records_on_time);
+            if has_amounts {
+                line.number("cents", sums.cents);
+                line.number("cents_on_time", sums.cents_on_time);
+            }
+        });
+    }
+
+    fn line(&mut self, fields: impl FnOnce(&mut Json)) {
+        Json::row(&mut self.text, None, fields);
+        self.text.push(b'\n');
+    }
+}
+
+/// The id of a record, as its column has it.
+pub enum Id {
+    /// A text before a number.
+    Number(&'static str, u64, usize),
+    /// An event's session and step.
+    Event(u64, u64),
+}
+
+impl Text for Id {
+    fn put(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Number(prefix, number, width) => (prefix, Padded(number, width)).put(out),
+            Self::Event(session, step) => ("evt_", Padded(session, 12), "_", Padded(step, 2)).put(out),
+        }
+    }
+}
+
+/// The id of a record.
+fn id(kind: Kind, number: u64) -> Id {
+    match kind {
+        Kind::CustomerTransactions => Id::Number("TXN_", number + 1, 6),
+        Kind::Transactions => Id::Number("txn_", number + 1, 12),
+        Kind::UserEvents => {
+            let (session, step) = sessions::session_and_step(number);
+            Id::Event(session, step)
+        }
+        // These have none: the row of the file without faults.
+        Kind::ProductUpdates => Id::Number("row_", number, 1),
+    }
+}
+
+/// When a record happens.
+pub fn time(generator: &Generator, number: u64) -> Micros {
+    facts(generator, number).time
+}
+
+/// What a record adds to its windows.
+fn facts(generator: &Generator, number: u64) -> Facts {
+    let shop = &generator.shop;
+    match generator.kind {
+        Kind::CustomerTransactions => Facts {
+            time: customer_transactions::arrival(&shop.world, number),
+            cents: None,
+            category: Category::Product(0),
+            user: None,
+        },
+        Kind::Transactions => Transaction::new(shop, number).facts(),
+        Kind::UserEvents => UserEvent::new(shop, number).facts(),
+        Kind::ProductUpdates => {
+            let update = shop.schedule.update(&shop.traffic, number);
+            let category = Category::Product(update.product.category_number as u64);
+            Facts { time: update.time, cents: None, category, user: None }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_contain_their_times() -> Result<()> {
+        let window = Window::parse("5m/2m")?;
+        assert_eq!(window.name(), "5m/2m");
+        let minutes = |time: Micros| window.starts(time * 60_000_000).map(|start| start / 60_000_000);
+        assert_eq!(minutes(6).collect::<Vec<_>>(), [6, 4, 2]);
+        assert_eq!(minutes(7).collect::<Vec<_>>(), [6, 4]);
+        assert_eq!(Window::parse("1m")?.name(), "1m");
+        for text in ["", "0s", "1m/0s", "1m/2m", "1d/1ms", "1m/1m/1m"] {
+            assert!(Window::parse(text).is_err(), "{text}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! DuckDB and pandas look at generated records: keys, ids, totals, distributions, faults.
+
+use super::{cache, installed, run, script};
+use crate::support::{Ended, binary_command};
+
+#[test]
+fn a_world_holds_what_it_promises() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let ecap_gen = |args: &[&str]| {
+        let same = ["--seed", "7", "--start", "2026-01-05", "--products", "4000", "--customers", "20000"];
+        Ended::of(binary_command("ecap-gen", folder.path()).args(args).args(same)).ok();
+    };
+    // CI has no time for more rows; the numbers do not change what is checked.
+    ecap_gen(&["world", "-n", "100000", "--event-rate", "20", "-o", "world"]);
+    ecap_gen(
+        &"transactions --event-span 10000s --event-rate 20 --traffic flat -o faulty.ndjson --late 5% --late-by 2m..20m --out-of-order 10% \
+            --duplicates 1% --malformed 0.5% --missing 1% --wrong-type 1% --fraud 0.2% \
+            --truth truth.ndjson --truth-window 1m"
+            .split_whitespace()
+            .collect::<Vec<_>>(),
+    );
+    let mut python = installed(&cache().join("tools/generator/bin/python"));
+    python.arg(script("generator.py")).args(["world", "faulty.ndjson", "truth.ndjson"]);
+    assert_eq!(run(python.current_dir(folder.path())).trim(), "{}");
+}
