@@ -70,7 +70,7 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 
 .PHONY: test-long
 test-long: needs ## the property tests with many more cases (CASES=10000) and 100 kills; a failure prints its seed
-	ECAP_TEST_KILLS=$(or $(KILLS),100) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
+	ECAP_TEST_KILLS=$(or $(KILLS),100) ECAP_TEST_CSV_MB=$(or $(CSV_MB),2048) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
 
 .PHONY: fuzz
@@ -95,6 +95,11 @@ bench-broker: build ## the embedded broker beside Apache Kafka: records in and o
 bench-generator: build ## ecap-gen beside a script of Python's Faker
 	@scripts/install-test-tools.sh services
 	@bench/generator.sh
+
+.PHONY: bench-produce
+bench-produce: build ## records into a topic, beside Kafka's own producer performance tool and librdkafka's
+	@scripts/install-test-tools.sh services
+	@bench/produce.sh
 
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics

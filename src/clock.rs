@@ -13,6 +13,12 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Micros;
 }
 
+/// A clock by which one can wait.
+pub trait Timer: Clock {
+    /// Waits for `time`, or until the end is asked for; whether it was.
+    fn wait(&self, time: Duration, stop: &Stop) -> bool;
+}
+
 /// The machine's clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
@@ -21,6 +27,12 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> Micros {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as Micros)
+    }
+}
+
+impl Timer for SystemClock {
+    fn wait(&self, time: Duration, stop: &Stop) -> bool {
+        stop.wait(time)
     }
 }
 
@@ -43,6 +55,14 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Micros {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Timer for ManualClock {
+    /// The time is over at once.
+    fn wait(&self, time: Duration, stop: &Stop) -> bool {
+        self.0.fetch_add(time.as_micros() as Micros, Ordering::Relaxed);
+        stop.requested()
     }
 }
 

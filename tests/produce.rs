@@ -1,10 +1,17 @@
 //! Every row of a file arrives once, in batches that are acknowledged; what cannot be sent is kept with its reason.
 
-use crate::support::{Cluster, Ended, binary_command, wait_for};
+mod files;
+mod large;
+mod pace;
+mod restart;
+mod transactions;
+
+use crate::support::{Cluster, Ended, PATIENCE, binary_command, wait_for};
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::util::Timeout;
@@ -63,6 +70,32 @@ fn read(cluster: &Cluster) -> Vec<Read> {
         }
     };
     (0..expected).map(next).collect()
+}
+
+/// The values of the topic's committed records, partition after partition.
+fn values(address: &str, topic: &str) -> Vec<Value> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", address).set("group.id", "test");
+    config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    let consumer: BaseConsumer = config.create().expect("a client");
+    let mut partitions = TopicPartitionList::new();
+    for partition in 0..3 {
+        partitions.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+    }
+    consumer.assign(&partitions).expect("assigned");
+    let (mut values, mut ends) = (Vec::new(), 0);
+    while ends < 3 {
+        // Other events end the wait too.
+        let polled = wait_for("a record or an end", || consumer.poll(Timeout::After(PATIENCE / 10)));
+        match polled {
+            Err(KafkaError::PartitionEOF(_)) => ends += 1,
+            message => {
+                let message = message.expect("a record");
+                values.push(serde_json::from_slice(message.payload().expect("a value")).expect("JSON"));
+            }
+        }
+    }
+    values
 }
 
 #[test]

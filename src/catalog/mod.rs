@@ -53,7 +53,7 @@ pub struct Record {
     pub time: String,
     /// How long a window waits for late records.
     pub watermark: Duration,
-    /// Which columns are the id, the amount, the customer and the category.
+    /// Which columns are the id, the amount, the customer, the category and the time in history.
     pub roles: Roles,
     /// What must hold of a column's value.
     pub rules: Vec<Rule>,
@@ -77,6 +77,8 @@ pub struct Roles {
     pub customer: Option<String>,
     /// For what kind of thing.
     pub category: Option<String>,
+    /// When it happened, where event time is something else.
+    pub happened: Option<String>,
 }
 
 /// A bound on a numeric column.
@@ -263,7 +265,7 @@ impl Record {
         let named = [Some(&self.key), self.roles.amount.as_ref(), self.roles.customer.as_ref()];
         let rules = self.rules.iter().map(|rule| &rule.column);
         let named = named.into_iter().flatten().chain(&self.roles.category).chain(rules);
-        let measured = self.roles.id.iter().chain(&self.critical);
+        let measured = self.roles.id.iter().chain(&self.roles.happened).chain(&self.critical);
         let unmeasured = measured.filter(|name| columns.field(name).is_none());
         if let Some(name) = named.filter(|name| !known(name)).chain(unmeasured).next() {
             return Err(Error::usage(format!("column '{name}' is not in the schema")));

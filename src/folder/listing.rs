@@ -1,7 +1,7 @@
 //! Which files of a folder are to be read, and in which order.
 
-use super::kind::{ENDINGS, Kind};
 use crate::clock::{Clock, Micros};
+use crate::produce::{ENDINGS, FileKind};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -18,7 +18,7 @@ pub struct Entry {
     /// Its name in the folder.
     pub name: String,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// When it was changed last.
     pub modified: Micros,
 }
@@ -97,7 +97,7 @@ impl Listing {
     }
 
     fn entry(&mut self, name: String, mark: Mark, now: Micros, all: bool) -> Option<Entry> {
-        let Some(kind) = Kind::of(&name) else {
+        let Some(kind) = FileKind::of(&name) else {
             if !std::mem::replace(&mut self.told, true) {
                 let path = self.path(&name);
                 tracing::warn!(

@@ -2,15 +2,14 @@
 //! offsets are the numbers of the records in the order in which they were read.
 
 mod clean;
-mod kind;
 mod listing;
 
 pub use clean::Clean;
 
-use crate::catalog::Topic;
+use crate::catalog::{Record, Topic};
 use crate::clock::{Clock, Micros};
 use crate::engine::source::{Allowance, InFile, Position, Source, SourceRecord};
-use crate::produce::{Next, Row, Source as Rows};
+use crate::produce::{Checker, Header, Next, Row, Source as Rows};
 use crate::record::reject::Reject;
 use crate::{Error, Result};
 use listing::{Entry, Listing};
@@ -116,7 +115,9 @@ impl Folder {
             self.budget -= 1;
             self.listing.begin(&name);
             let path = self.listing.path(&name);
-            match kind.open(&path, &self.topic, self.options.wants_keys) {
+            let wants_keys = self.options.wants_keys;
+            let checker = |record: &Record| Checker::unchecked(record, wants_keys);
+            match kind.open(&path, &self.topic, Header::Part, checker) {
                 Ok(rows) => {
                     let at = InFile { file: path.display().to_string().into(), line: 0, flaw: None };
                     self.open = Some(Open { name, rows, modified, at, began: false });

@@ -1,27 +1,35 @@
 //! Records into one topic: idempotent, acknowledged by all replicas, counted until the last answer.
 
+mod lane;
 mod latency;
+mod ledger;
+mod partition;
+mod transactions;
 
 pub use latency::Latencies;
+pub use ledger::{Receipts, Undelivered};
+pub use transactions::Mark;
 
-use super::config::{Connection, wrong_setting};
-use super::context::Context;
+use super::config::Connection;
 use crate::catalog::Topic;
 use crate::clock::Micros;
 use crate::{Error, Result};
-use rdkafka::client::OAuthToken;
-use rdkafka::config::RDKafkaLogLevel;
+use lane::Lane;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientContext, Statistics};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use rdkafka::error::KafkaError;
+use std::time::Duration;
+use transactions::Transactions;
 
 /// What waits to be sent is bounded, whatever the size of the source: 32 MiB, or this many records.
-const QUEUE_KILOBYTES: usize = 32 * 1024;
+const QUEUE_KILOBYTES: u32 = 32 * 1024;
 const QUEUE_RECORDS: u64 = 100_000;
+
+/// So many records without a key go to a partition before the next has its turn.
+const KEYLESS: u64 = 1_000;
+
+/// How long the client may take to give up what it was told to give up.
+const BRIEFLY: Duration = Duration::from_secs(5);
 
 /// One record on its way.
 #[derive(Debug, Clone, Copy)]
@@ -38,43 +46,17 @@ pub struct Outgoing<'a> {
     pub line: u64,
 }
 
-/// A record that was not delivered for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undelivered {
-    /// Where it came from.
-    pub line: u64,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value.
-    pub value: Vec<u8>,
-    /// It is larger than the topic's maximum.
-    pub too_large: bool,
-    /// The broker did not answer in time.
-    pub timed_out: bool,
-    /// What the client or the broker said.
-    pub reason: String,
-}
-
-/// What became of the records so far.
-#[derive(Debug, Clone, Default)]
-pub struct Receipts {
-    /// Records that all replicas have.
-    pub acknowledged: u64,
-    /// Their bytes, keys and values.
-    pub bytes: u64,
-    /// Records that failed for good.
-    pub failed: u64,
-    /// From handing over to acknowledgement.
-    pub latencies: Latencies,
-    /// Requests that were sent again.
-    pub retries: u64,
-}
-
-/// A producer for one topic.
+/// A producer for one topic. Several clients side by side share its partitions: each packs its batches on a
+/// thread of its own, and a partition, and with it a key, belongs to one of them, so that order holds.
 pub struct Producer {
-    client: ThreadedProducer<Ledger>,
+    lanes: Vec<Lane>,
     topic: String,
-    sent: u64,
+    partitions: u32,
+    /// Records without a key so far.
+    keyless: u64,
+    transactions: Option<Transactions>,
+    /// A transaction was begun and is not committed.
+    is_open: bool,
 }
 
 impl Producer {
@@ -85,23 +67,58 @@ impl Producer {
     /// # Errors
     /// When the cluster has no such topic; a usage error where a client setting is wrong.
     pub fn new(connection: &Connection, topic: &Topic, linger: Duration, patience: Duration) -> Result<Self> {
-        let mut config = connection.client();
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("partitioner", "murmur2_random")
-            .set("compression.codec", topic.compression())
-            .set("message.max.bytes", topic.max_message_bytes().to_string())
-            .set("batch.size", topic.max_message_bytes().min(1 << 20).to_string())
-            .set("linger.ms", linger.as_millis().to_string())
-            .set("delivery.timeout.ms", patience.as_millis().to_string())
-            .set("queue.buffering.max.kbytes", QUEUE_KILOBYTES.to_string())
-            .set("queue.buffering.max.messages", QUEUE_RECORDS.to_string())
-            .set("statistics.interval.ms", "250");
-        require(connection, &topic.name)?;
-        let ledger = Ledger::new(connection.context());
-        let client = config.create_with_context(ledger).map_err(|error| wrong_setting(&error))?;
-        Ok(Self { client, topic: topic.name.clone(), sent: 0 })
+        Self::wide(connection, topic, (linger, patience), 1)
+    }
+
+    /// The same with so many clients side by side, one for each partition at most.
+    ///
+    /// # Errors
+    /// When the cluster has no such topic; a usage error where a client setting is wrong.
+    pub fn wide(
+        connection: &Connection,
+        topic: &Topic,
+        (linger, patience): (Duration, Duration),
+        clients: u32,
+    ) -> Result<Self> {
+        let clients = clients.max(1);
+        let config = settings(connection, topic, (linger, patience), clients);
+        // Before anything is asked for: half a second passes until an idempotent client may send.
+        let lanes = (0..clients).map(|_| Lane::new(&config, connection, false)).collect::<Result<_>>()?;
+        Self::of(lanes, connection, topic, None)
+    }
+
+    /// The same with transactions: what is sent between [`Self::begin`] and [`Self::commit`] is seen as a
+    /// whole or not at all. No other producer with this `id` can commit anything from now on, and what
+    /// the last one left open is aborted.
+    ///
+    /// # Errors
+    /// As without, and when the cluster does not give the id.
+    pub fn transactional(
+        connection: &Connection,
+        topic: &Topic,
+        (linger, patience): (Duration, Duration),
+        id: &str,
+    ) -> Result<Self> {
+        let transactions = Transactions::new(connection, &topic.name, id, patience)?;
+        let mut config = settings(connection, topic, (linger, patience), 1);
+        transactions.configure(&mut config);
+        let lane = Lane::new(&config, connection, true)?;
+        let producer = Self::of(vec![lane], connection, topic, Some(transactions))?;
+        if let (Some(transactions), [lane]) = (&producer.transactions, &producer.lanes[..]) {
+            transactions.init(lane.client())?;
+        }
+        Ok(producer)
+    }
+
+    fn of(
+        mut lanes: Vec<Lane>,
+        connection: &Connection,
+        topic: &Topic,
+        transactions: Option<Transactions>,
+    ) -> Result<Self> {
+        let partitions = partitions(connection, &topic.name)?;
+        lanes.truncate(partitions as usize);
+        Ok(Self { lanes, topic: topic.name.clone(), partitions, keyless: 0, transactions, is_open: false })
     }
 
     /// Hands a record over, waiting while the queue is full. What is refused at once counts as failed.
@@ -109,185 +126,144 @@ impl Producer {
     /// # Errors
     /// When the client cannot go on at all.
     pub fn send(&mut self, record: Outgoing) -> Result<()> {
-        self.sent += 1;
-        let ticket = Box::new(Ticket { line: record.line, handed_over: Instant::now() });
-        let mut message =
-            BaseRecord::with_opaque_to(&self.topic, ticket).timestamp(record.time.div_euclid(1_000));
-        (message.key, message.payload) = (record.key, record.value);
-        if !record.headers.is_empty() {
-            let all = OwnedHeaders::new_with_capacity(record.headers.len());
-            let add = |all: OwnedHeaders, (key, value): &(&str, &[u8])| {
-                all.insert(Header { key, value: Some(*value) })
-            };
-            message.headers = Some(record.headers.iter().fold(all, add));
-        }
-        while let Err((error, refused)) = self.client.send(message) {
-            match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::QueueFull) => self.wait_for_room(),
-                Some(RDKafkaErrorCode::Fatal) | None => return Err(self.broken(&error)),
-                Some(code) => {
-                    self.ledger().fail(undelivered(
-                        record.line,
-                        record.key,
-                        record.value.unwrap_or_default(),
-                        code,
-                    ));
-                    return Ok(());
-                }
+        let partition = match record.key {
+            Some(key) => partition::of_key(key, self.partitions),
+            None => self.next_partition(),
+        };
+        let lane = partition as usize % self.lanes.len();
+        let sent = self.lanes[lane].send(&self.topic, partition, record);
+        sent.map_err(|error| self.broken(&error))
+    }
+
+    /// Records without a key fill a batch of one partition before that of the next.
+    fn next_partition(&mut self) -> u32 {
+        let turn = self.keyless / KEYLESS;
+        self.keyless += 1;
+        (turn % u64::from(self.partitions)) as u32
+    }
+
+    /// Waits until every record so far is acknowledged or has failed; of a transaction that cannot be
+    /// committed any more, only until that is known.
+    pub fn settle(&self) {
+        for lane in &self.lanes {
+            if !lane.settle() && self.transactions.is_none() {
+                lane.give_up();
             }
-            message = refused;
         }
+    }
+
+    /// Whether the client can go on.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(&self) -> Result<()> {
+        let fatal = self.lanes.iter().find_map(Lane::fatal_error);
+        fatal.map_or(Ok(()), |(code, _)| Err(self.broken(&KafkaError::MessageProduction(code))))
+    }
+
+    /// Begins a transaction, where there are transactions.
+    ///
+    /// # Errors
+    /// When another producer has the id now, or the broker does not answer.
+    pub fn begin(&mut self) -> Result<()> {
+        let (Some(transactions), [lane]) = (&self.transactions, &self.lanes[..]) else { return Ok(()) };
+        transactions.begin(lane.client())?;
+        lane.remember();
+        self.is_open = true;
         Ok(())
     }
 
-    /// Waits until every record so far is acknowledged or has failed.
-    pub fn settle(&self) {
-        self.ledger().wait_until(self.sent, Duration::MAX);
+    /// Commits what was sent since [`Self::begin`], and `mark` with it, once everything is settled.
+    ///
+    /// # Errors
+    /// When another producer has the id now, or the broker does not answer; then it is not known whether
+    /// it is committed.
+    pub fn commit(&mut self, mark: &Mark) -> Result<()> {
+        let (Some(transactions), [lane]) = (&self.transactions, &self.lanes[..]) else { return Ok(()) };
+        transactions.commit(lane.client(), mark)?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    /// Takes back what was sent since [`Self::begin`], as far as the broker can still be told; nobody
+    /// sees it in any case.
+    pub fn abort(&mut self) {
+        if let (Some(transactions), [lane], true) = (&self.transactions, &self.lanes[..], self.is_open) {
+            transactions.abort(lane.client());
+            lane.give_up();
+            lane.forget();
+            self.is_open = false;
+        }
+    }
+
+    /// The mark that was committed last with this transactional id into this topic.
+    ///
+    /// # Errors
+    /// When the broker does not tell it.
+    pub fn last_mark(&self) -> Result<Option<Mark>> {
+        self.transactions.as_ref().map_or(Ok(None), Transactions::last)
     }
 
     /// The records that failed since this was asked last.
     pub fn take_undelivered(&self) -> Vec<Undelivered> {
-        std::mem::take(&mut self.ledger().book().undelivered)
+        self.lanes.iter().flat_map(Lane::take_undelivered).collect()
     }
 
     /// What became of the records so far.
     pub fn receipts(&self) -> Receipts {
-        self.ledger().book().receipts.clone()
-    }
-
-    fn ledger(&self) -> &Ledger {
-        self.client.context()
-    }
-
-    /// Waits until a tenth of the queue is free, or a moment: bytes may fill it before records do.
-    fn wait_for_room(&self) {
-        let settled = self.ledger().book().settled();
-        self.ledger().wait_until(settled + QUEUE_RECORDS / 10, Duration::from_millis(20));
+        let mut sum = Receipts::default();
+        self.lanes.iter().for_each(|lane| lane.add_receipts(&mut sum));
+        sum
     }
 
     fn broken(&self, error: &KafkaError) -> Error {
-        let reason = self.client.client().fatal_error().map_or(error.to_string(), |(_, reason)| reason);
-        Error::failed(format!("the producer cannot go on: {reason}"))
+        let (code, reason) = match self.lanes.iter().find_map(Lane::fatal_error) {
+            Some((code, reason)) => (Some(code), reason),
+            None => (error.rdkafka_error_code(), error.to_string()),
+        };
+        match &self.transactions {
+            Some(transactions) => transactions.wrong("cannot go on", code, &reason),
+            None => Error::failed(format!("the producer cannot go on: {reason}")),
+        }
     }
 }
 
-/// Asks for all topics, so that no broker creates the one that is asked for.
-fn require(connection: &Connection, topic: &str) -> Result<()> {
+/// The settings of each of so many clients: those that are promised, and under the user's own those that are
+/// only better.
+fn settings(
+    connection: &Connection,
+    topic: &Topic,
+    (linger, patience): (Duration, Duration),
+    clients: u32,
+) -> ClientConfig {
+    let size = topic.max_message_bytes();
+    let mut connection = connection.clone();
+    connection.prefer(&[
+        ("compression.type", topic.compression()),
+        ("batch.size", &size.min(1 << 20).to_string()),
+        ("linger.ms", &linger.as_millis().to_string()),
+        ("queue.buffering.max.kbytes", &(QUEUE_KILOBYTES / clients).to_string()),
+        ("queue.buffering.max.messages", &QUEUE_RECORDS.to_string()),
+    ]);
+    let mut config = connection.client();
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("message.max.bytes", size.to_string())
+        .set("delivery.timeout.ms", patience.as_millis().to_string())
+        .set("statistics.interval.ms", "250");
+    config
+}
+
+/// How many partitions a topic has. All topics are asked for, so that no broker creates this one.
+fn partitions(connection: &Connection, topic: &str) -> Result<u32> {
     let metadata = connection.questioner()?.fetch_metadata(None, Duration::from_secs(8));
     let metadata =
         metadata.map_err(|error| Error::unreachable(format!("cannot list the topics: {error}")))?;
-    if metadata.topics().iter().any(|there| there.name() == topic) {
-        return Ok(());
-    }
-    Err(Error::failed(format!("topic '{topic}' is not there"))
-        .hint("make it with `ecap-topics create-topics`"))
-}
-
-/// What a record carries with it until its answer comes.
-struct Ticket {
-    line: u64,
-    handed_over: Instant,
-}
-
-/// Where the answers are counted.
-struct Ledger {
-    context: Context,
-    book: Mutex<Book>,
-    reached: Condvar,
-}
-
-#[derive(Default)]
-struct Book {
-    receipts: Receipts,
-    undelivered: Vec<Undelivered>,
-    /// Whoever waits is woken at this many answers, and not at every one.
-    awaited: Option<u64>,
-}
-
-impl Book {
-    fn settled(&self) -> u64 {
-        self.receipts.acknowledged + self.receipts.failed
-    }
-}
-
-impl Ledger {
-    fn new(context: Context) -> Self {
-        Self { context, book: Mutex::default(), reached: Condvar::new() }
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_until(&self, settled: u64, patience: Duration) {
-        let mut book = self.book();
-        book.awaited = Some(settled);
-        let waited = self.reached.wait_timeout_while(book, patience, |book| book.settled() < settled);
-        waited.unwrap_or_else(PoisonError::into_inner).0.awaited = None;
-    }
-
-    fn note(&self, change: impl FnOnce(&mut Book)) {
-        let mut book = self.book();
-        change(&mut book);
-        if book.awaited.is_some_and(|awaited| book.settled() >= awaited) {
-            self.reached.notify_all();
-        }
-    }
-
-    fn fail(&self, record: Undelivered) {
-        self.note(|book| {
-            book.receipts.failed += 1;
-            book.undelivered.push(record);
-        });
-    }
-}
-
-impl ProducerContext for Ledger {
-    type DeliveryOpaque = Box<Ticket>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
-        match result {
-            Ok(message) => self.note(|book| {
-                book.receipts.acknowledged += 1;
-                book.receipts.bytes += (message.payload_len() + message.key_len()) as u64;
-                book.receipts.latencies.add(ticket.handed_over.elapsed().as_micros() as u64);
-            }),
-            Err((error, message)) => {
-                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-                let value = message.payload().unwrap_or_default();
-                self.fail(undelivered(ticket.line, message.key(), value, code));
-            }
-        }
-    }
-}
-
-impl ClientContext for Ledger {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.context.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.context.error(error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.book().receipts.retries = statistics.brokers.values().map(|broker| broker.txretries).sum();
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.context.generate_oauth_token(config)
-    }
-}
-
-fn undelivered(line: u64, key: Option<&[u8]>, value: &[u8], code: RDKafkaErrorCode) -> Undelivered {
-    Undelivered {
-        line,
-        key: key.map(<[u8]>::to_vec),
-        value: value.to_vec(),
-        too_large: code == RDKafkaErrorCode::MessageSizeTooLarge,
-        timed_out: code == RDKafkaErrorCode::MessageTimedOut,
-        reason: code.to_string(),
-    }
+    let found = metadata.topics().iter().find(|there| there.name() == topic);
+    let found = found.map(|topic| topic.partitions().len()).filter(|partitions| *partitions > 0);
+    found.map(|partitions| partitions as u32).ok_or_else(|| {
+        Error::failed(format!("topic '{topic}' is not there"))
+            .hint("make it with `ecap-topics create-topics`")
+    })
 }

@@ -1,80 +1,119 @@
 //! Whether a line is a record of its topic: judged as on reading, so that both agree on what is valid.
 
 use super::reject::Problem;
+use super::source::Row;
 use crate::catalog::Record;
+use crate::clock::Micros;
 use crate::record::decode::Decoder;
 use crate::record::json::{Scan, Scanned};
+use crate::units;
 
 /// After so many records the decoder's memory is given back.
 const RECORDS: usize = 1_024;
 
-/// Checks records of one topic, and finds their keys.
+/// Checks records of one topic, and finds their keys and their times.
 #[derive(Debug)]
 pub struct Checker {
-    /// None where someone else checks.
+    /// None where someone else checks, or nobody.
     decoder: Option<Decoder>,
     /// None where nobody wants keys.
     key: Option<String>,
+    /// None where nobody wants times.
+    time: Option<String>,
 }
 
 impl Checker {
     /// A checker by what the catalog says of the records.
     pub fn new(record: &Record) -> Self {
         let all: Vec<String> = record.columns().fields.into_iter().map(|field| field.name).collect();
-        Self { decoder: Some(Decoder::new(record, &all)), key: Some(record.key.clone()) }
+        Self { decoder: Some(Decoder::new(record, &all)), ..Self::unchecked(record, true) }
     }
 
-    /// One that checks nothing, for who decodes the records anyway, and finds keys where they are wanted.
+    /// One that checks nothing, for who decodes the records anyway or means them to be wrong, and finds keys
+    /// where they are wanted.
     pub fn unchecked(record: &Record, wants_keys: bool) -> Self {
-        Self { decoder: None, key: wants_keys.then(|| record.key.clone()) }
+        Self { decoder: None, key: wants_keys.then(|| record.key.clone()), time: None }
     }
 
-    /// The key of a record; none where its key column is null.
+    /// The same that also reads when a record happened from this column.
+    #[must_use]
+    pub fn timed(self, column: Option<String>) -> Self {
+        Self { time: column, ..self }
+    }
+
+    /// Checks the row's value, and gives the row its key and its time; none where the column is null.
     ///
     /// # Errors
     /// Why the record cannot be used.
-    pub fn check(&mut self, json: &[u8]) -> Result<Option<Vec<u8>>, Problem> {
+    pub fn check(&mut self, row: &mut Row) -> Result<(), Problem> {
         if let Some(decoder) = &mut self.decoder {
-            decoder.push(Some(json))?;
+            decoder.push(Some(&row.value))?;
             if decoder.rows() >= RECORDS {
                 // Only its judgement was wanted, and a column that Arrow refuses would show on reading.
                 drop(decoder.finish());
             }
         }
-        let key = self.key.as_ref();
-        Ok(key.and_then(|key| member(json, key.as_bytes()).ok().flatten()))
+        row.time = None;
+        let mut key = row.key.take().unwrap_or_default();
+        let mut has_key = false;
+        // Of duplicates the last counts. What is not well formed has neither, where nobody checks.
+        let read = members(&row.value, |name, scan| {
+            if self.key.as_deref().is_some_and(|key| key.as_bytes() == name) {
+                has_key = value(scan, &mut key)?;
+            } else if self.time.as_deref().is_some_and(|time| time.as_bytes() == name) {
+                row.time = time(scan)?;
+            } else {
+                scan.skip(1)?;
+            }
+            Ok(())
+        });
+        row.key = Some(key).filter(|_| has_key && read.is_ok());
+        Ok(())
     }
 }
 
-/// The value of a member of a JSON object; of duplicates the last counts.
-fn member(object: &[u8], name: &[u8]) -> Scanned<Option<Vec<u8>>> {
+/// Gives the name of each member of a JSON object to `take`, which reads its value.
+fn members<'a>(object: &'a [u8], mut take: impl FnMut(&[u8], &mut Scan<'a>) -> Scanned<()>) -> Scanned<()> {
     let mut scan = Scan::new(object);
-    let mut found = None;
     scan.expect(b'{', "'{'")?;
     if scan.take(b'}') {
-        return Ok(None);
+        return Ok(());
     }
     loop {
         let key = scan.key()?;
-        if key.raw == name || key.escapes > 0 && key.to_bytes() == name {
-            found = value(&mut scan)?;
-        } else {
-            scan.skip(1)?;
+        match key.escapes {
+            0 => take(key.raw, &mut scan)?,
+            _ => take(&key.to_bytes(), &mut scan)?,
         }
         if !scan.more(b'}', "',' or '}'")? {
-            return Ok(found);
+            return Ok(());
         }
     }
 }
 
-/// A text without its quotes, a number as it stands; none for null.
-fn value(scan: &mut Scan) -> Scanned<Option<Vec<u8>>> {
+/// Reads a text without its quotes, or a number as it stands; whether it is not null.
+fn value(scan: &mut Scan, into: &mut Vec<u8>) -> Scanned<bool> {
+    into.clear();
     if scan.peek() == b'"' {
-        return Ok(Some(scan.text("a text")?.to_bytes()));
+        let text = scan.text("a text")?;
+        match text.escapes {
+            0 => into.extend_from_slice(text.raw),
+            _ => into.extend_from_slice(&text.to_bytes()),
+        }
+        return Ok(true);
     }
     let start = scan.position();
     scan.skip(1)?;
-    Ok(Some(scan.since(start).to_vec()).filter(|value| value != b"null"))
+    into.extend_from_slice(scan.since(start));
+    Ok(into != b"null")
+}
+
+/// Reads an instant as a text or in epoch milliseconds.
+fn time(scan: &mut Scan) -> Scanned<Option<Micros>> {
+    let mut text = Vec::new();
+    let is_there = value(scan, &mut text)?;
+    let text = std::str::from_utf8(&text).ok().filter(|_| is_there);
+    Ok(text.and_then(|text| units::parse_time(text).ok()))
 }
 
 #[cfg(test)]
@@ -84,28 +123,47 @@ mod tests {
     use crate::record::reject::Code;
     use crate::{Error, Result};
 
+    fn checker() -> Result<(Checker, Record)> {
+        let catalog = Catalog::built_in()?;
+        let record = catalog.topic("customer-transactions")?.record.clone();
+        let record = record.ok_or_else(|| Error::failed("no record"))?;
+        Ok((Checker::new(&record), record))
+    }
+
     #[test]
-    fn the_key_is_the_value_of_the_key_column() {
-        let key = |object: &str| {
-            member(object.as_bytes(), b"id")
-                .map(|key| key.map(|key| String::from_utf8_lossy(&key).into_owned()))
+    fn the_key_is_the_value_of_the_key_column() -> Result<()> {
+        let record = Record { key: "id".into(), ..checker()?.1 };
+        let mut checker = Checker::unchecked(&record, true).timed(Some("at".into()));
+        let mut row = Row::default();
+        let mut found = |object: &str| {
+            row.value = object.into();
+            checker.check(&mut row).map(|()| {
+                let key = row.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
+                (key, row.time)
+            })
         };
-        assert_eq!(key(r#"{"a":{"id":1},"id":"u\"1","b":[]}"#), Ok(Some("u\"1".into())));
-        assert_eq!(key(r#"{"id":1,"\u0069d":2}"#), Ok(Some("2".into())));
-        assert_eq!(key(r#"{"id":null}"#), Ok(None));
-        assert_eq!(key("{}"), Ok(None));
+        assert_eq!(found(r#"{"a":{"id":1},"id":"u\"1","b":[]}"#), Ok((Some("u\"1".into()), None)));
+        assert_eq!(found(r#"{"id":1,"\u0069d":2,"at":1}"#), Ok((Some("2".into()), Some(1_000))));
+        let time = Some(1_753_610_889_500_000);
+        assert_eq!(found(r#"{"id":null,"at":"2025-07-27 10:08:09.5"}"#), Ok((None, time)));
+        assert_eq!(found(r#"{"at":"2025-07-27T12:08:09.5+02:00"}"#), Ok((None, time)));
+        assert_eq!(found("{\"at\":\"soon\"}"), Ok((None, None)));
+        assert_eq!(found("{}"), Ok((None, None)));
+        assert_eq!(found(r#"{"id":7,"cut"#), Ok((None, None)));
+        Ok(())
     }
 
     #[test]
     fn every_column_is_checked_however_many_records_there_are() -> Result<()> {
-        let catalog = Catalog::built_in()?;
-        let record = catalog.topic("customer-transactions")?.record.as_ref();
-        let mut checker = Checker::new(record.ok_or_else(|| Error::failed("no record"))?);
+        let mut checker = checker()?.0;
+        let mut row = Row::default();
         for _ in 0..2 * RECORDS + 1 {
-            let key = checker.check(br#"{"customer_id":"c","final_amount":1,"new_field":{}}"#);
-            assert_eq!(key, Ok(Some(b"c".to_vec())));
+            row.value = br#"{"customer_id":"c","final_amount":1,"new_field":{}}"#.to_vec();
+            assert_eq!(checker.check(&mut row), Ok(()));
+            assert_eq!(row.key.as_deref(), Some(b"c".as_slice()));
         }
-        let problem = checker.check(br#"{"customer_id":"c","final_amount":1,"city":7}"#);
+        row.value = br#"{"customer_id":"c","final_amount":1,"city":7}"#.to_vec();
+        let problem = checker.check(&mut row);
         assert_eq!(problem.map_err(|problem| problem.code), Err(Code::TypeMismatch));
         Ok(())
     }

@@ -82,8 +82,7 @@ impl<R: Read> CsvSource<R> {
             column.write(column.text(cell)?, &mut row.value)?;
         }
         row.value.push(b'}');
-        row.key = self.checker.check(&row.value)?;
-        Ok(())
+        self.checker.check(row)
     }
 
     /// The row's text again; quotes stand where they are needed.
@@ -277,8 +276,8 @@ mod tests {
             ("a,1,NaN,true,", Code::TypeMismatch, Some("price"), "'NaN' is not DOUBLE"),
             ("a,1,2,maybe,", Code::TypeMismatch, Some("premium"), "'maybe' is not BOOLEAN"),
             ("a,1,2,true,soon", Code::TypeMismatch, Some("day"), "'soon' is not TIMESTAMP"),
-            ("a,,2,true,", Code::MissingField, None, "age is missing or null"),
-            (",1,2,true,", Code::NullCustomer, None, "customer_id is null"),
+            ("a,,2,true,", Code::MissingField, Some("age"), "age is missing or null"),
+            (",1,2,true,", Code::NullCustomer, Some("customer_id"), "customer_id is null"),
         ];
         for (row, code, column, reason) in bad {
             let rows = read(format!("{HEADER}a,1,2,true,\n{row}\na,3,2,true,\n"))?;

@@ -52,12 +52,6 @@ impl Source for GeneratedSource {
         row.value.clear();
         self.generator.write_record(&item, &mut row.value);
         row.value.truncate(row.value.trim_ascii_end().len());
-        Ok(match self.checker.check(&row.value) {
-            Ok(key) => {
-                row.key = key;
-                Next::Row
-            }
-            Err(problem) => Next::Bad(problem),
-        })
+        Ok(self.checker.check(row).map_or_else(Next::Bad, |()| Next::Row))
     }
 }

@@ -48,7 +48,7 @@ impl<R: BufRead> NdjsonSource<R> {
         Error::failed(format!("cannot read {}: {error}", self.name))
     }
 
-    fn check(&mut self, row: &Row) -> Result<Option<Vec<u8>>, Problem> {
+    fn check(&mut self, row: &mut Row) -> Result<(), Problem> {
         if row.value.len() > self.max_bytes {
             let most = self.max_bytes;
             return Err(Problem::row(
@@ -56,7 +56,7 @@ impl<R: BufRead> NdjsonSource<R> {
                 format!("the record is larger than the topic's {most} bytes"),
             ));
         }
-        self.checker.check(&row.value)
+        self.checker.check(row)
     }
 }
 
@@ -71,13 +71,7 @@ impl<R: BufRead> Source for NdjsonSource<R> {
                 continue;
             }
             row.line = self.line;
-            return Ok(match self.check(row) {
-                Ok(key) => {
-                    row.key = key;
-                    Next::Row
-                }
-                Err(problem) => Next::Bad(problem),
-            });
+            return Ok(self.check(row).map_or_else(Next::Bad, |()| Next::Row));
         }
         Ok(Next::End)
     }

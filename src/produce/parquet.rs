@@ -80,13 +80,7 @@ impl Source for ParquetSource {
         self.at = (self.at + length + 1).min(self.lines.len());
         self.row += 1;
         row.line = self.row;
-        Ok(match self.checker.check(&row.value) {
-            Ok(key) => {
-                row.key = key;
-                Next::Row
-            }
-            Err(problem) => Next::Bad(problem),
-        })
+        Ok(self.checker.check(row).map_or_else(Next::Bad, |()| Next::Row))
     }
 }
 

@@ -34,7 +34,7 @@ impl Problem {
 
 impl From<reject::Reject> for Problem {
     fn from(reject: reject::Reject) -> Self {
-        Self { column: None, code: reject.code, reason: reject.reason }
+        Self { column: reject.column.map(String::from), code: reject.code, reason: reject.reason }
     }
 }
 
@@ -89,7 +89,8 @@ impl Reject {
 impl std::fmt::Display for Reject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, line {}", self.file, self.line)?;
-        if let Some(column) = &self.column {
+        // Most reasons begin with it.
+        if let Some(column) = self.column.as_ref().filter(|column| !self.reason.starts_with(*column)) {
             write!(f, ", column {column}")?;
         }
         write!(f, ": {}", self.reason)

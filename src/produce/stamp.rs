@@ -36,9 +36,9 @@ impl Stamp {
         record.added.fields.iter().map(|field| known(&field.name)).collect::<Result<_>>().map(Self)
     }
 
-    /// Adds the columns to a JSON object.
+    /// Adds the columns to a JSON object; anything else stays as it is.
     pub fn add(&self, object: &mut Vec<u8>, batch: u64, position: u64, now: Micros) {
-        if self.0.is_empty() || object.pop() != Some(b'}') {
+        if self.0.is_empty() || object.pop_if(|last| *last == b'}').is_none() {
             return;
         }
         let mut comma = if object.trim_ascii_end().ends_with(b"{") { "" } else { "," };
@@ -76,6 +76,9 @@ mod tests {
         let mut object = b"{ }".to_vec();
         stamp("customer-transactions")?.add(&mut object, 1, 1, 0);
         assert!(object.starts_with(b"{ \"batch_number\":1,"));
+        let mut text = b"no JSON".to_vec();
+        stamp("customer-transactions")?.add(&mut text, 1, 1, 0);
+        assert_eq!(text, b"no JSON");
         stamp("transactions")?.add(&mut object, 2, 2, 0);
         assert!(!String::from_utf8_lossy(&object).contains("\"batch_number\":2"));
         Ok(())

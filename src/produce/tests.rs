@@ -1,6 +1,8 @@
 use super::*;
 use crate::catalog::Catalog;
-use crate::clock::{ManualClock, Micros};
+use crate::clock::{Clock, ManualClock, Micros, Stop};
+use crate::record::reject::Code;
+use crate::{Error, Result};
 use serde_json::Value;
 
 const START: Micros = 1_753_610_889_000_000;
@@ -12,10 +14,26 @@ struct Broker {
     /// How many records there were when everything was settled.
     settled: Vec<usize>,
     undelivered: Vec<Undelivered>,
+    /// Where the open transaction began, and what was committed last.
+    began: usize,
+    mark: Option<Mark>,
+    /// After so many steps nothing works any more.
+    steps: Option<usize>,
+}
+
+impl Broker {
+    fn step(&mut self) -> Result<()> {
+        if self.steps == Some(0) {
+            return Err(Error::failed("killed"));
+        }
+        self.steps = self.steps.map(|steps| steps - 1);
+        Ok(())
+    }
 }
 
 impl Target for Broker {
     fn send(&mut self, record: Outgoing) -> Result<()> {
+        self.step()?;
         let key = record.key.map(|key| String::from_utf8_lossy(key).into_owned());
         let value = serde_json::from_slice(record.value.unwrap_or_default())
             .map_err(|error| Error::failed(error.to_string()))?;
@@ -23,8 +41,25 @@ impl Target for Broker {
         Ok(())
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self) -> Result<()> {
         self.settled.push(self.records.len());
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.began = self.records.len();
+        self.step()
+    }
+
+    fn commit(&mut self, mark: &Mark) -> Result<()> {
+        self.step()?;
+        (self.mark, self.began) = (Some(mark.clone()), self.records.len());
+        // It is committed, and the answer may be lost.
+        self.step()
+    }
+
+    fn abort(&mut self) {
+        self.records.truncate(self.began);
     }
 
     fn take_undelivered(&mut self) -> Vec<Undelivered> {
@@ -78,9 +113,12 @@ fn plan(batch_size: u64, pace: Pace, max_records: u64) -> Result<Plan> {
         topic: topic.name.clone(),
         batch_size,
         pace,
+        catches_up: true,
         max_records,
         duration: None,
         fail_fast: false,
+        transactions: false,
+        before: Progress::default(),
         stamp,
     })
 }
@@ -89,7 +127,9 @@ fn produce(text: &str, plan: &Plan, broker: Broker, stop_at: u64) -> Result<Outc
     let catalog = Catalog::built_in()?;
     let topic = catalog.topic("customer-transactions")?;
     let checker = topic.record.as_ref().map(Checker::new).ok_or_else(|| Error::failed("no record"))?;
+    let checker = checker.timed(Some("transaction_date".into()));
     let mut source = NdjsonSource::new("rows", text.as_bytes(), checker, topic.max_message_bytes());
+    plan.before.skip(&mut source)?;
     let (clock, stop) = (ManualClock::at(START), Stop::default());
     let mut watcher = Watcher { clock: &clock, stop: &stop, stop_at, lines: Vec::new(), rejects: Vec::new() };
     let (mut broker, mut totals) = (broker, Totals::default());
@@ -144,6 +184,20 @@ fn a_rate_is_kept_over_the_whole_run() -> Result<()> {
 }
 
 #[test]
+fn a_replay_keeps_the_distances_of_the_records() -> Result<()> {
+    let row = |at: &str| format!("{{\"customer_id\":\"c\",\"final_amount\":1,\"transaction_date\":{at}}}\n");
+    let times = ["\"2025-01-01 00:00:00\"", "\"1735689600000\"", "null", "\"2025-01-01 00:00:20\""];
+    let later = ["\"2025-01-01 00:00:10\"", "\"2025-01-01 00:00:21\""];
+    let text: String = times.iter().chain(&later).map(|at| row(at)).collect();
+    let outcome = produce(&text, &plan(10, Pace::Replay(10.0), 0)?, Broker::default(), 0)?;
+    outcome.result?;
+    let times: Vec<Micros> = outcome.broker.records.iter().map(|(.., time)| *time - START).collect();
+    assert_eq!(times, [0, 0, 0, 2_000_000, 2_000_000, 2_100_000]);
+    assert_eq!(outcome.lines, [(1, 3, 3), (2, 2, 5), (3, 1, 6)]);
+    Ok(())
+}
+
+#[test]
 fn a_duration_ends_the_run() -> Result<()> {
     let plan = Plan { duration: Some(Duration::from_secs(35)), ..plan(10, PAUSE, 0)? };
     let outcome = produce(&rows(100), &plan, Broker::default(), 0)?;
@@ -185,6 +239,7 @@ fn a_silent_broker_ends_the_run_and_what_it_did_not_take_is_kept() -> Result<()>
         value: b"{}".to_vec(),
         too_large: false,
         timed_out: true,
+        refused: false,
         reason: "timed out".into(),
     };
     let broker = Broker { undelivered: vec![lost], ..Broker::default() };
@@ -192,5 +247,78 @@ fn a_silent_broker_ends_the_run_and_what_it_did_not_take_is_kept() -> Result<()>
     assert_eq!(outcome.result.map_err(|error| error.fault()), Err(crate::error::Fault::Unreachable));
     assert_eq!((outcome.totals.sent, outcome.rejects.len()), (10, 1));
     assert_eq!(outcome.rejects[0].code, Code::NotDelivered.as_str());
+    Ok(())
+}
+
+/// Runs in transactions that are killed after so many steps, and continued.
+fn produce_with_kills(text: &str, steps: usize, mut fix: impl FnMut(&mut Plan)) -> Result<(Broker, usize)> {
+    let mut plan = Plan { transactions: true, ..plan(10, Pace::Unpaced, 0)? };
+    let (mut broker, mut runs) = (Broker::default(), 0);
+    loop {
+        broker.steps = Some(steps);
+        runs += 1;
+        fix(&mut plan);
+        let outcome = produce(text, &plan, broker, 0)?;
+        broker = outcome.broker;
+        match outcome.result {
+            Ok(()) => return Ok((broker, runs)),
+            Err(error) => assert_eq!(error, Error::failed("killed")),
+        }
+        plan.before = broker.mark.as_ref().map_or(Ok(Progress::default()), Progress::from_mark)?;
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_step_goes_on_with_no_row_lost_and_none_doubled() -> Result<()> {
+    let bad = "no json\n".to_owned();
+    let text = bad.clone() + &rows(45).replacen('\n', "\nno json either\n", 20) + &bad;
+    // A batch of 10 takes 13 steps; with fewer nothing ever gets through.
+    for steps in 13..100 {
+        let (broker, runs) = produce_with_kills(&text, steps, |_| {})?;
+        assert!(runs > 1 || steps >= 60, "{steps}");
+        let ids: Vec<_> = broker.records.iter().map(|(_, value, _)| value["record_id"].as_u64()).collect();
+        assert_eq!(ids, (1..=45).map(Some).collect::<Vec<_>>(), "killed every {steps} steps");
+        for (index, (_, value, _)) in broker.records.iter().enumerate() {
+            assert_eq!(
+                (&value["batch_number"], &value["batch_position"]),
+                (&(index / 10 + 1).into(), &(index % 10 + 1).into())
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_number_of_records_counts_over_all_runs() -> Result<()> {
+    let (broker, runs) = produce_with_kills(&rows(100), 20, |plan| plan.max_records = 35)?;
+    assert_eq!(broker.records.len(), 35);
+    assert!(runs > 1);
+    Ok(())
+}
+
+#[test]
+fn a_batch_with_a_record_that_fails_is_taken_back() -> Result<()> {
+    let lost = |timed_out| Undelivered {
+        line: 4,
+        key: None,
+        value: b"{}".to_vec(),
+        too_large: false,
+        timed_out,
+        refused: false,
+        reason: "no".into(),
+    };
+    let plan = Plan { transactions: true, ..plan(10, Pace::Unpaced, 0)? };
+    for timed_out in [false, true] {
+        let broker = Broker { undelivered: vec![lost(timed_out)], ..Broker::default() };
+        let outcome = produce(&rows(100), &plan, broker, 0)?;
+        let error = outcome.result.expect_err("it cannot go on");
+        assert!(error.message().contains("rows, line 4 was not acknowledged"), "{error}");
+        assert_eq!((outcome.broker.records.len(), outcome.rejects.len()), (0, 0));
+        assert_eq!(outcome.broker.mark, None);
+    }
+    let refused = Undelivered { refused: true, too_large: true, ..lost(false) };
+    let broker = Broker { undelivered: vec![refused], ..Broker::default() };
+    let outcome = produce(&rows(10), &plan, broker, 0)?;
+    assert_eq!((outcome.result, outcome.totals.rejected[&Code::TooLarge]), (Ok(()), 1));
     Ok(())
 }

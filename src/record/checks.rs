@@ -68,7 +68,7 @@ impl Checks {
         }
         if let Some(customer) = self.customer.map(|index| &columns[index]).filter(|column| column.is_null()) {
             let name = &customer.field().name;
-            return Err(Reject::new(Code::NullCustomer, format!("{name} is null")).missing(name));
+            return Err(Reject::new(Code::NullCustomer, format!("{name} is null")).about(name));
         }
         let fits_all = |column: &Column| column.state() == State::Set;
         if !columns.iter().all(fits_all) {
@@ -82,7 +82,7 @@ impl Checks {
 #[cold]
 fn bad_amount(name: &str, formula: &Formula, amount: Option<f64>, columns: &[Column]) -> Result<(), Reject> {
     if let Some(amount) = amount {
-        return Err(Reject::new(Code::InvalidAmount, format!("{name} = {amount} is not above 0")));
+        return Err(Reject::new(Code::InvalidAmount, format!("{name} = {amount} is not above 0")).about(name));
     }
     // What is there and of the wrong type is said as such.
     if formula.any(&|index| columns[index].mismatch().is_some()) {
@@ -94,7 +94,7 @@ fn bad_amount(name: &str, formula: &Formula, amount: Option<f64>, columns: &[Col
     let missing = missing.map(|(_, column)| &column.field().name);
     let because = missing.map_or(String::new(), |column| format!(", as {column} is"));
     let reject = Reject::new(Code::NullAmount, format!("{name} is null{because}"));
-    Err(reject.missing(missing.map_or(name, String::as_str)))
+    Err(reject.about(missing.map_or(name, String::as_str)))
 }
 
 fn fits(column: &Column) -> Result<(), Reject> {
@@ -102,11 +102,11 @@ fn fits(column: &Column) -> Result<(), Reject> {
     if let Some(found) = column.mismatch() {
         let place = if found.starts_with('.') { "" } else { " = " };
         let reason = format!("{}{place}{found} is not {}", field.name, field.kind);
-        return Err(Reject::new(Code::TypeMismatch, reason));
+        return Err(Reject::new(Code::TypeMismatch, reason).about(&field.name));
     }
     if !field.nullable && column.is_null() {
         let reason = format!("{} is missing or null", field.name);
-        return Err(Reject::new(Code::MissingField, reason).missing(&field.name));
+        return Err(Reject::new(Code::MissingField, reason).about(&field.name));
     }
     Ok(())
 }
@@ -116,7 +116,7 @@ fn obeys(column: &Column, rule: &Rule) -> Result<(), Reject> {
     match column.number() {
         Some(value) if !rule.bound.holds(value) => {
             let reason = format!("{} = {value} is not {}", rule.column, rule.bound);
-            Err(Reject::new(Code::InvalidValue, reason))
+            Err(Reject::new(Code::InvalidValue, reason).about(&rule.column))
         }
         _ => Ok(()),
     }

@@ -67,20 +67,26 @@ pub struct Reject {
     pub code: Code,
     /// A sentence with the column, the value or the position.
     pub reason: String,
-    /// The column that is absent or null, where that is why.
-    pub missing: Option<Box<str>>,
+    /// The column that is at fault, where it is one.
+    pub column: Option<Box<str>>,
 }
 
 impl Reject {
     /// A refusal with its reason.
     pub fn new(code: Code, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), missing: None }
+        Self { code, reason: reason.into(), column: None }
     }
 
-    /// The same, where it is because this column is absent or null.
+    /// The same, where it is because of this column.
     #[must_use]
-    pub fn missing(self, column: &str) -> Self {
-        Self { missing: Some(column.into()), ..self }
+    pub fn about(self, column: &str) -> Self {
+        Self { column: Some(column.into()), ..self }
+    }
+
+    /// The column that is absent or null, where that is why.
+    pub fn missing(&self) -> Option<&str> {
+        let is_missing = matches!(self.code, Code::MissingField | Code::NullAmount | Code::NullCustomer);
+        self.column.as_deref().filter(|_| is_missing)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::catalog::{Catalog, Record, Topic};
 use crate::cli::output::{self, OutputArgs, Show, Table};
 use crate::clock::Micros;
 use crate::generate::{Format, Kind};
-use crate::produce::{self, Next, Row};
+use crate::produce::{Checker, FileKind, Header, Next, Row};
 use crate::units::{format_count, format_rfc3339, format_time, parse_time};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -58,11 +58,8 @@ pub fn run(args: &DescribeArgs, catalog: &Catalog, shown: &OutputArgs) -> Result
     let topic = topic(args, catalog)?;
     let record =
         topic.record.as_ref().ok_or_else(|| Error::usage(format!("'{}' has no schema", topic.name)))?;
-    let format = args.file_format.or_else(|| Format::of(&args.file)).ok_or_else(|| {
-        Error::usage(format!("what {} holds does not show in its name", args.file.display()))
-            .hint("say it with --file-format")
-    })?;
-    let mut source = produce::open(&args.file, format, topic)?;
+    let kind = FileKind::asked(&args.file, args.file_format)?;
+    let mut source = kind.open(&args.file, topic, Header::Whole, Checker::new)?;
     let category = record.roles.category.clone();
     let mut description = Description { topic: topic.name.clone(), category, ..Description::default() };
     let mut row = Row::default();

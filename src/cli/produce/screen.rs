@@ -3,35 +3,46 @@
 use crate::Result;
 use crate::cli::output::{self, Format, OutputArgs};
 use crate::cli::progress;
-use crate::clock::Stop;
+use crate::clock::{Micros, Stop, Timer};
 use crate::produce::{Plan, Reject, RejectFile, Watch};
 use crate::units::format_count;
 use indicatif::ProgressBar;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// So many bad rows are shown; all of them are in the reject file.
 const SHOWN_REJECTS: u64 = 10;
 
+/// How often the pause is drawn.
+const STEP: Duration = Duration::from_millis(100);
+
 /// Shows a run and keeps its rejects.
-pub struct Screen {
+pub struct Screen<'a> {
     output: OutputArgs,
     topic: String,
     has_lines: bool,
     bar: ProgressBar,
     rejects: RejectFile,
     rejected: u64,
-    stop: Stop,
+    timer: &'a dyn Timer,
+    stop: &'a Stop,
 }
 
-impl Screen {
+impl<'a> Screen<'a> {
     /// A screen for a run of `plan`; with `has_lines` each batch has its line, otherwise there is one bar.
-    pub fn new(output: &OutputArgs, plan: &Plan, has_lines: bool, rejects: RejectFile, stop: Stop) -> Self {
+    pub fn new(
+        output: &OutputArgs,
+        plan: &Plan,
+        has_lines: bool,
+        rejects: RejectFile,
+        (timer, stop): (&'a dyn Timer, &'a Stop),
+    ) -> Self {
         let bar = match has_lines {
             true => ProgressBar::hidden(),
             false => progress::bar(output, plan.max_records, "{spinner} {human_pos} records, {per_sec}"),
         };
         let has_lines = has_lines && matches!(output.format, Format::Table | Format::Wide);
-        Self { output: output.clone(), topic: plan.topic.clone(), has_lines, bar, rejects, rejected: 0, stop }
+        let topic = plan.topic.clone();
+        Self { output: output.clone(), topic, has_lines, bar, rejects, rejected: 0, timer, stop }
     }
 
     /// Takes what moves from the screen.
@@ -45,7 +56,7 @@ impl Screen {
     }
 }
 
-impl Watch for Screen {
+impl Watch for Screen<'_> {
     fn batch(&mut self, number: u64, records: u64, sent: u64) -> Result<()> {
         self.bar.set_position(sent);
         if !self.has_lines {
@@ -71,15 +82,14 @@ impl Watch for Screen {
 
     fn wait(&mut self, time: Duration) -> bool {
         let bar = progress::bar(&self.output, time.as_millis() as u64, "  {wide_bar} next batch in {msg}");
-        let start = Instant::now();
-        let mut left = time;
-        while !bar.is_hidden() && left > Duration::from_millis(100) && !self.stop.requested() {
-            bar.set_message(format!("{} s", left.as_secs_f64().ceil()));
-            bar.set_position(start.elapsed().as_millis() as u64);
-            self.stop.wait(Duration::from_millis(100));
-            left = time.saturating_sub(start.elapsed());
+        let end = self.timer.now().saturating_add(time.as_micros() as Micros);
+        let left = || Duration::from_micros(end.saturating_sub(self.timer.now()).max(0).unsigned_abs());
+        while self.has_lines && !bar.is_hidden() && left() > STEP && !self.stop.requested() {
+            bar.set_message(format!("{} s", left().as_secs_f64().ceil()));
+            bar.set_position(time.saturating_sub(left()).as_millis() as u64);
+            self.timer.wait(STEP, self.stop);
         }
-        let stopped = self.stop.wait(left);
+        let stopped = self.timer.wait(left(), self.stop);
         bar.finish_and_clear();
         stopped
     }

@@ -149,7 +149,7 @@ impl Quality {
 
     /// Takes a record into account that was refused before it had columns.
     pub fn refused(&mut self, reject: &Reject) {
-        if let Some(column) = &reject.missing {
+        if let Some(column) = reject.missing() {
             self.nulls.count_refused(column, &mut self.batch.nulls);
         }
     }

@@ -28,6 +28,12 @@ impl Latencies {
         }
     }
 
+    /// Adds what another one counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
+        self.total += other.total;
+    }
+
     /// The latency that `percent` of all stay at or under; zero when there are none.
     pub fn percentile(&self, percent: f64) -> Duration {
         let rank = (self.total as f64 * percent / 100.0).ceil().max(1.0) as u64;

@@ -1,0 +1,239 @@
+//! Where the answers to a producer's records are counted.
+
+use super::Latencies;
+use crate::kafka::context::Context;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::{ClientContext, Statistics};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A record that was not delivered for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Where it came from.
+    pub line: u64,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Vec<u8>,
+    /// It is larger than the topic's maximum.
+    pub too_large: bool,
+    /// The broker did not answer in time.
+    pub timed_out: bool,
+    /// It never left the client, so that a transaction goes on without it.
+    pub refused: bool,
+    /// What the client or the broker said.
+    pub reason: String,
+}
+
+/// What became of the records so far.
+#[derive(Debug, Clone, Default)]
+pub struct Receipts {
+    /// Records that all replicas have; of transactions, those that were not taken back.
+    pub acknowledged: u64,
+    /// Their bytes, keys and values.
+    pub bytes: u64,
+    /// Records that failed for good.
+    pub failed: u64,
+    /// From handing over to acknowledgement.
+    pub latencies: Latencies,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Connections to brokers that broke off; what was under way on them was sent again.
+    pub disconnects: u64,
+}
+
+/// Where the answers are counted.
+pub struct Ledger {
+    context: Context,
+    /// One failure dooms all that is not committed yet.
+    has_transactions: bool,
+    book: Mutex<Book>,
+    reached: Condvar,
+}
+
+#[derive(Default)]
+struct Book {
+    receipts: Receipts,
+    undelivered: Vec<Undelivered>,
+    /// How many records have their answer.
+    settled: u64,
+    /// Whoever waits is woken at this many answers, and not at every one.
+    awaited: Option<u64>,
+    /// Nothing more will be acknowledged.
+    doomed: bool,
+    /// Records and bytes when the transaction began.
+    before: (u64, u64),
+}
+
+impl Ledger {
+    /// An empty ledger of a client that reports to `context`.
+    pub fn new(context: Context, has_transactions: bool) -> Self {
+        Self { context, has_transactions, book: Mutex::default(), reached: Condvar::new() }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many records have their answer.
+    pub fn settled(&self) -> u64 {
+        self.book().settled
+    }
+
+    /// Adds what became of the records so far.
+    pub fn add_receipts(&self, sum: &mut Receipts) {
+        let book = self.book();
+        let Receipts { acknowledged, bytes, failed, latencies, retries, disconnects } = &book.receipts;
+        sum.acknowledged += acknowledged;
+        sum.bytes += bytes;
+        sum.failed += failed;
+        sum.latencies.merge(latencies);
+        sum.retries += retries;
+        sum.disconnects += disconnects;
+    }
+
+    /// The records that failed since this was asked last.
+    pub fn take_undelivered(&self) -> Vec<Undelivered> {
+        std::mem::take(&mut self.book().undelivered)
+    }
+
+    /// Waits for `settled` answers, at most for `patience` and as long as answers can be expected;
+    /// whether they are there.
+    pub fn wait_until(&self, settled: u64, patience: Duration) -> bool {
+        self.wait(settled, patience, |book| book.settled < settled && !book.doomed)
+    }
+
+    /// The same, whether or not anything can still be acknowledged: failures are answers too.
+    pub fn wait_for_all(&self, settled: u64, patience: Duration) -> bool {
+        self.wait(settled, patience, |book| book.settled < settled)
+    }
+
+    fn wait(&self, settled: u64, patience: Duration, goes_on: impl Fn(&Book) -> bool) -> bool {
+        let mut book = self.book();
+        book.awaited = Some(settled);
+        let waited = self.reached.wait_timeout_while(book, patience, |book| goes_on(book));
+        let mut book = waited.unwrap_or_else(PoisonError::into_inner).0;
+        book.awaited = None;
+        book.settled >= settled
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Book)) {
+        let mut book = self.book();
+        change(&mut book);
+        if book.doomed || book.awaited.is_some_and(|awaited| book.settled >= awaited) {
+            self.reached.notify_all();
+        }
+    }
+
+    /// The client did not take a record.
+    pub fn refuse(&self, record: Undelivered) {
+        self.fail(Undelivered { refused: true, ..record });
+    }
+
+    fn fail(&self, record: Undelivered) {
+        self.note(|book| {
+            book.doomed |= self.has_transactions && !record.refused;
+            book.settled += 1;
+            book.receipts.failed += 1;
+            book.undelivered.push(record);
+        });
+    }
+
+    /// A transaction begins.
+    pub fn remember(&self) {
+        let mut book = self.book();
+        book.before = (book.receipts.acknowledged, book.receipts.bytes);
+    }
+
+    /// The transaction was taken back, so nobody has its records, and of the `sent` so far none is awaited.
+    pub fn forget(&self, sent: u64) {
+        let mut book = self.book();
+        book.settled = sent;
+        (book.receipts.acknowledged, book.receipts.bytes) = book.before;
+        book.undelivered.clear();
+        book.doomed = false;
+    }
+}
+
+impl ProducerContext for Ledger {
+    /// Where a record came from.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, line: usize) {
+        match result {
+            Ok(message) => {
+                let (bytes, micros) = (message.payload_len() + message.key_len(), latency(message));
+                self.note(|book| {
+                    book.settled += 1;
+                    book.receipts.acknowledged += 1;
+                    book.receipts.bytes += bytes as u64;
+                    book.receipts.latencies.add(micros);
+                });
+            }
+            Err((error, message)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                let value = message.payload().unwrap_or_default();
+                self.fail(undelivered(line as u64, message.key(), value, code));
+            }
+        }
+    }
+}
+
+/// How long a record was with the client, in microseconds. The client knows it, so that no record has to
+/// carry the time at which it was handed over.
+fn latency(message: &BorrowedMessage<'_>) -> u64 {
+    // SAFETY: the message is alive as long as it is borrowed, and the call only reads from it.
+    #[expect(unsafe_code, reason = "rdkafka does not offer it")]
+    let micros = unsafe { rdkafka_sys::rd_kafka_message_latency(message.ptr()) };
+    micros.max(0).unsigned_abs()
+}
+
+impl ClientContext for Ledger {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => self.note(|book| book.doomed = true),
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                tracing::warn!("no broker answers: records wait until one does, or their time is over");
+            }
+            _ => {}
+        }
+        self.context.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let brokers = statistics.brokers.values();
+        // The address that was given is only asked for the brokers behind it.
+        let known = brokers.clone().filter(|broker| broker.nodeid >= 0);
+        let mut book = self.book();
+        book.receipts.retries = brokers.map(|broker| broker.txretries).sum();
+        book.receipts.disconnects = known.filter_map(|broker| u64::try_from(broker.disconnects?).ok()).sum();
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.context.generate_oauth_token(config)
+    }
+}
+
+/// A record that failed with `code`.
+pub fn undelivered(line: u64, key: Option<&[u8]>, value: &[u8], code: RDKafkaErrorCode) -> Undelivered {
+    Undelivered {
+        line,
+        key: key.map(<[u8]>::to_vec),
+        value: value.to_vec(),
+        too_large: code == RDKafkaErrorCode::MessageSizeTooLarge,
+        timed_out: code == RDKafkaErrorCode::MessageTimedOut,
+        refused: false,
+        reason: code.to_string(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Batches as transactions, and how far their source has come, committed together with them.
+
+use super::BRIEFLY;
+use super::ledger::Ledger;
+use crate::kafka::config::{Connection, wrong_setting};
+use crate::kafka::context::Context;
+use crate::{Error, Result};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{Producer as _, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::time::{Duration, Instant};
+
+/// A broker waits for the end of a transaction at least so long.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// How far a source has come: kept by the broker as the offset of a consumer group at the topic's first
+/// partition, with what is written beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// How many rows were read.
+    pub rows: u64,
+    /// What else has to be known to go on there.
+    pub note: String,
+}
+
+/// The transactions of one producer.
+pub struct Transactions {
+    id: String,
+    topic: String,
+    /// Belongs to the group that keeps the mark, and never joins it.
+    member: BaseConsumer<Context>,
+    patience: Duration,
+}
+
+impl Transactions {
+    /// Transactions under this id, whose marks are kept by the group `ID.position`. A transaction has to end
+    /// within `patience`, or a minute where that is longer.
+    ///
+    /// # Errors
+    /// A usage error where a client setting is wrong.
+    pub fn new(connection: &Connection, topic: &str, id: &str, patience: Duration) -> Result<Self> {
+        let mut config = connection.client();
+        config
+            .set("group.id", format!("{id}.position"))
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed");
+        let member =
+            config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
+        Ok(Self { id: id.into(), topic: topic.into(), member, patience })
+    }
+
+    /// Adds what makes a producer transactional.
+    pub fn configure(&self, config: &mut ClientConfig) {
+        let longest = self.patience.max(SHORTEST);
+        config
+            .set("transactional.id", &self.id)
+            .set("transaction.timeout.ms", longest.as_millis().to_string());
+    }
+
+    /// Takes the id over: whoever has it is fenced, and what is open is aborted.
+    ///
+    /// # Errors
+    /// When the broker does not give it.
+    pub fn init(&self, client: &ThreadedProducer<Ledger>) -> Result<()> {
+        self.again(|patience| client.init_transactions(patience))
+            .map_err(|error| self.failed("cannot begin", &error))
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// When another producer has the id.
+    pub fn begin(&self, client: &ThreadedProducer<Ledger>) -> Result<()> {
+        client.begin_transaction().map_err(|error| self.failed("cannot begin a batch", &error))
+    }
+
+    /// Commits what was sent, and the mark with it.
+    ///
+    /// # Errors
+    /// When another producer has the id, or the broker does not answer; then it is not known whether it
+    /// is committed.
+    pub fn commit(&self, client: &ThreadedProducer<Ledger>, mark: &Mark) -> Result<()> {
+        let group = self.member.group_metadata().ok_or_else(|| {
+            Error::failed(format!("transactional id '{}': the client knows no group for it", self.id))
+        })?;
+        let committed = self.list(Some(mark)).and_then(|offsets| {
+            self.again(|patience| client.send_offsets_to_transaction(&offsets, &group, patience))?;
+            self.again(|patience| client.commit_transaction(patience))
+        });
+        committed.map_err(|error| self.failed("cannot commit a batch", &error))
+    }
+
+    /// Aborts what is open, as far as the broker can be told.
+    pub fn abort(&self, client: &ThreadedProducer<Ledger>) {
+        if let Err(error) = client.abort_transaction(BRIEFLY) {
+            tracing::debug!("transactional id '{}': cannot abort: {error}", self.id);
+        }
+    }
+
+    /// The mark that was committed last.
+    ///
+    /// # Errors
+    /// When the broker does not tell it.
+    pub fn last(&self) -> Result<Option<Mark>> {
+        let asked = self.list(None).and_then(|list| self.member.committed_offsets(list, self.patience));
+        let answer = asked.map_err(|error| self.failed("cannot find where it was", &error))?;
+        for element in answer.elements() {
+            element.error().map_err(|error| self.failed("cannot find where it was", &error))?;
+            if let Offset::Offset(rows) = element.offset() {
+                let (rows, note) = (rows.unsigned_abs(), element.metadata().to_string());
+                return Ok(Some(Mark { rows, note }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The place of the mark.
+    fn list(&self, mark: Option<&Mark>) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(&self.topic, 0);
+        if let Some(mark) = mark {
+            element.set_offset(Offset::Offset(i64::try_from(mark.rows).unwrap_or(i64::MAX)))?;
+            element.set_metadata(&mark.note);
+        }
+        Ok(list)
+    }
+
+    /// Asks again as long as an answer may come.
+    fn again(&self, ask: impl Fn(Duration) -> KafkaResult<()>) -> KafkaResult<()> {
+        let start = Instant::now();
+        loop {
+            let left = self.patience.saturating_sub(start.elapsed());
+            match ask(left) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && !left.is_zero() => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    fn failed(&self, doing: &str, error: &KafkaError) -> Error {
+        let reason = match error {
+            KafkaError::Transaction(error) => error.string(),
+            other => other.to_string(),
+        };
+        self.wrong(doing, error.rdkafka_error_code(), &reason)
+    }
+
+    /// What an error means for whoever runs the producer.
+    pub fn wrong(&self, doing: &str, code: Option<RDKafkaErrorCode>, reason: &str) -> Error {
+        use RDKafkaErrorCode as Code;
+        let id = &self.id;
+        match code {
+            Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => Error::failed(format!(
+                "another run with transactional id '{id}' has begun, and this one can commit nothing more"
+            ))
+            .hint("what it committed stays; runs at the same time need ids of their own"),
+            Some(Code::InvalidTransactionTimeout) => Error::usage(format!(
+                "transactional id '{id}': the broker allows no transaction of {} s",
+                self.patience.max(SHORTEST).as_secs()
+            ))
+            .hint("give a shorter --delivery-timeout"),
+            Some(
+                Code::OperationTimedOut
+                | Code::MessageTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown,
+            ) => Error::unreachable(format!("the broker stopped answering: transactional id '{id}' {doing}")),
+            _ => Error::failed(format!("transactional id '{id}' {doing}: {reason}")),
+        }
+    }
+}
