@@ -25,7 +25,8 @@ ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
 ecap-topics create-topics transactions >/dev/null 2>&1
 
 echo "loading $records transactions (seed $seed) into $ECAP_BOOTSTRAP_SERVERS"
-ecap-gen transactions -n "$records" --seed "$seed" --customers 100000 --event-rate 500 --traffic flat \
+# At this rate some 26,000 users buy something in a minute.
+ecap-gen transactions -n "$records" --seed "$seed" --customers 100000 --skew 0 --event-rate 800 --traffic flat \
     --start 2026-01-01T00:00:00Z -o - 2>/dev/null |
     perl -ne '/"user_id":"([^"]+)"/ && print "$1\t$_"' |
     kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \

@@ -89,6 +89,8 @@ impl Stage {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", &cluster.address)
             .set("linger.ms", "1")
+            // What has to be sent again must not come behind what follows it.
+            .set("max.in.flight", "1")
             .create()
             .unwrap();
         let hour = 3_600_000;
