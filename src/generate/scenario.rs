@@ -162,25 +162,6 @@ fn span(at: &str, length: &str) -> Result<Range<Micros>> {
     Ok(at..at + length)
 }
 
-/// The partition that Java's clients choose for a key: murmur2, as in Kafka's `Utils.murmur2`.
-pub fn partition(key: &[u8], of: u32) -> u32 {
-    const FACTOR: u32 = 0x5bd1_e995;
-    let mut hash = 0x9747_b28c ^ key.len() as u32;
-    let mut words = key.chunks_exact(4);
-    for word in &mut words {
-        let word =
-            word.iter().rev().fold(0, |word: u32, byte| word << 8 | u32::from(*byte)).wrapping_mul(FACTOR);
-        hash = hash.wrapping_mul(FACTOR) ^ (word ^ word >> 24).wrapping_mul(FACTOR);
-    }
-    let rest = words.remainder();
-    if !rest.is_empty() {
-        hash ^= rest.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
-        hash = hash.wrapping_mul(FACTOR);
-    }
-    hash = (hash ^ hash >> 13).wrapping_mul(FACTOR);
-    ((hash ^ hash >> 15) & 0x7fff_ffff) % of.max(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,22 +190,6 @@ mod tests {
         ] {
             let error = Scenario::parse(text).err().map(|error| error.to_string());
             assert!(error.as_ref().is_some_and(|error| error.contains(word)), "{error:?}");
-        }
-    }
-
-    /// As Kafka's own tests have them (`UtilsTest.testMurmur2`), made positive as its partitioner does.
-    #[test]
-    fn partitions_are_those_of_java_s_clients() {
-        for (key, hash) in [
-            ("21", -973_932_308),
-            ("foobar", -790_332_482),
-            ("a-little-bit-long-string", -985_981_536),
-            ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
-            ("abc", 479_470_107),
-        ] {
-            let positive = (hash as u32 & 0x7fff_ffff) % 1_000_003;
-            assert_eq!(partition(key.as_bytes(), 1_000_003), positive, "{key}");
         }
     }
 }

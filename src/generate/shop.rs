@@ -7,12 +7,12 @@ use super::layout::{self, ROWS};
 use super::popularity::Popularity;
 use super::products::{CATEGORIES, Product};
 use super::purchase::{Payment, Purchase};
-use super::scenario::partition;
 use super::traffic::{PARTS, Traffic};
 use super::updates::Schedule;
 use super::write::{Hex, Padded, Text};
 use super::{Kind, World, sessions};
 use crate::clock::Micros;
+use crate::partitioner;
 use std::ops::Range;
 
 /// Everything that is worked out once for a world.
@@ -155,7 +155,7 @@ impl Shop {
         let (start, mut comes) = (self.traffic.time(0), time);
         for silence in &self.world.scenario.silences {
             if silence.span.contains(&(happened - start))
-                && partition(&self.key(kind, number), silence.of) == silence.partition
+                && partitioner::of_key(&self.key(kind, number), silence.of) == silence.partition
             {
                 comes = comes.max(start + silence.span.end);
             }

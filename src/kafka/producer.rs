@@ -3,7 +3,6 @@
 mod lane;
 mod latency;
 mod ledger;
-mod partition;
 mod transactions;
 
 pub use latency::Latencies;
@@ -13,6 +12,7 @@ pub use transactions::Mark;
 use super::config::Connection;
 use crate::catalog::Topic;
 use crate::clock::Micros;
+use crate::partitioner;
 use crate::{Error, Result};
 use lane::Lane;
 use rdkafka::ClientConfig;
@@ -127,7 +127,7 @@ impl Producer {
     /// When the client cannot go on at all.
     pub fn send(&mut self, record: Outgoing) -> Result<()> {
         let partition = match record.key {
-            Some(key) => partition::of_key(key, self.partitions),
+            Some(key) => partitioner::of_key(key, self.partitions),
             None => self.next_partition(),
         };
         let lane = partition as usize % self.lanes.len();
