@@ -25,11 +25,23 @@ pub struct Batch<'a> {
     pub total_records: u64,
 }
 
+/// Who writes to a sink. What keeps results keeps with them which batch of whom it has last, in one step with the
+/// batch: that is what makes a batch count once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// The query, by the identity that its checkpoint gave it: no two checkpoints have the same.
+    pub query: String,
+    /// The sink among those of the query.
+    pub sink: String,
+}
+
 /// Takes the results of a query, batch by batch, in order.
 pub trait Sink {
-    /// Takes one batch.
+    /// Keeps one batch, whole or not at all. A batch that a sink has already, by its [`Writer`] and the batch's
+    /// number, is passed over: a query that was killed gives its last batch again.
     ///
     /// # Errors
-    /// When the sink gives up; the batch then counts as not taken.
+    /// When it cannot tell that the batch is kept. The same batch may be written again afterwards: the sink then looks
+    /// first whether it has it, as an answer may have been lost.
     fn write(&mut self, batch: &Batch<'_>) -> Result<()>;
 }
