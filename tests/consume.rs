@@ -1,6 +1,7 @@
 //! Windowed queries as people type them, over records that an independent client wrote.
 
 mod bad_input;
+mod checkpoint;
 mod file_sink;
 mod folder;
 mod inputs;

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod alignment;
+mod checkpoint;
 mod joins;
 mod sessions;
 mod state;

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod common;
+pub mod confirm;
 pub mod consume;
 pub mod exit_code;
 pub mod r#gen;

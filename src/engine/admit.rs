@@ -22,14 +22,16 @@ struct Admitted {
 }
 
 impl Engine<'_> {
-    /// Takes the records of a partition through the query, as of `now`.
+    /// Takes the records of a partition through the query, which were read at `read_at`. Their times are held against
+    /// that of the batch, so that it can run again with the same result.
     pub(super) fn admit(
         &mut self,
         topic: usize,
         decoded: &Decoded,
-        now: Micros,
+        read_at: Micros,
         running: &mut Running,
     ) -> Result<()> {
+        let now = running.began;
         if let Some(quality) = self.quality.get_mut(topic) {
             self.graph.watch.enter(Phase::Quality);
             let measured = quality.measure(decoded, now, self.watermark.current());
@@ -48,7 +50,7 @@ impl Engine<'_> {
             admitted = Some(kept);
         }
         running.times = Span::widest(running.times, span);
-        self.watermark.observe(lane, span.map(|span| span.newest), now);
+        self.watermark.observe(lane, span.map(|span| span.newest), read_at);
         self.watermark.passed(lane, decoded.rows.num_rows(), span.map(|span| span.oldest));
         let late = match admitted {
             None => self.pass(topic, decoded, &decoded.rows, &|row| row)?,

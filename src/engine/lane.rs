@@ -1,9 +1,10 @@
 //! The topics that a query reads, side by side: their sources, and what decodes their records.
 
 use super::intake::{Counts, Decoded, Intake};
-use super::source::{Allowance, Position, Source, SourceRecord};
+use super::source::{Allowance, Mark, Position, Source, SourceRecord};
 use super::stopwatch::{Phase, Stopwatch};
 use super::watermark::Lane;
+use crate::clock::Micros;
 use crate::query::plan::StreamPlan;
 use crate::record::observed::Observed;
 use crate::record::reject::{Code, Reject};
@@ -60,12 +61,22 @@ impl<'a> Topics<'a> {
         self.each[topic].0.positions()
     }
 
-    /// The next record to read, by topic and partition.
-    pub fn next_offsets(&self) -> Vec<BTreeMap<i32, i64>> {
-        let next = |(source, _): &(Box<dyn Source + 'a>, Intake)| {
-            source.positions().iter().map(|(partition, at)| (*partition, at.next)).collect()
-        };
-        self.each.iter().map(next).collect()
+    /// Where each topic stands.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.each.iter().map(|(source, _)| source.mark()).collect()
+    }
+
+    /// Goes on from these marks, one for each topic, and with `until` no further than there.
+    ///
+    /// # Errors
+    /// As [`Source::go_to`]; when they are of another number of topics.
+    pub fn go_to(&mut self, marks: &[Mark], until: Option<&[Mark]>) -> Result<()> {
+        if marks.len() != self.each.len() || until.is_some_and(|until| until.len() != marks.len()) {
+            return Err(Error::failed("the checkpoint is of a query that reads other topics"));
+        }
+        let mut sources = self.each.iter_mut().zip(marks).enumerate();
+        sources
+            .try_for_each(|(topic, ((source, _), mark))| source.go_to(mark, until.map(|until| &until[topic])))
     }
 
     /// Asks where all partitions end now.
@@ -129,20 +140,21 @@ impl<'a> Topics<'a> {
         self.each.iter_mut().for_each(|(_, intake)| intake.keep_originals());
     }
 
-    /// Reads and decodes a chunk of a topic; waits up to `patience` for its first record. What
-    /// cannot be used goes to `refused`.
+    /// Reads and decodes a chunk of a topic, whose records arrive at `arrived`; waits up to `patience` for the first.
+    /// What cannot be used goes to `refused`.
     ///
     /// # Errors
     /// When the topic cannot be read any more, or `refused` fails.
     pub fn read(
         &mut self,
         topic: usize,
-        patience: Duration,
+        (patience, arrived): (Duration, Micros),
         watch: &mut Stopwatch,
         refused: &mut dyn FnMut(&SourceRecord<'_>, &Reject) -> Result<()>,
     ) -> Result<Vec<Decoded>> {
         let (source, intake) = &mut self.each[topic];
-        let (fetching, now) = (source.fetching(), watch.enter(Phase::Decode));
+        let fetching = source.fetching();
+        watch.enter(Phase::Decode);
         let mut failed = Ok(());
         source.read(CHUNK, patience, &mut |record| {
             if let Err(reject) = intake.take(&record)
@@ -153,7 +165,7 @@ impl<'a> Topics<'a> {
         })?;
         watch.was_spent_on(Phase::Fetch, source.fetching().saturating_sub(fetching));
         failed?;
-        intake.take_rows(now)
+        intake.take_rows(arrived)
     }
 
     /// What a topic's records had since the start that their schema does not say.

@@ -5,6 +5,8 @@
 
 mod admit;
 mod align;
+pub mod checkpoint;
+mod durable;
 pub mod graph;
 pub mod history;
 pub mod intake;
@@ -26,6 +28,7 @@ use crate::clock::{Clock, Micros, Stop};
 use crate::query::plan::StreamPlan;
 use crate::sink::{Batch, Sink};
 use arrow::array::RecordBatch;
+use checkpoint::Checkpoint;
 use graph::Graph;
 use history::History;
 use intake::Decoded;
@@ -34,7 +37,8 @@ use letters::{DeadLetter, DeadLetters, Refused, Stage};
 use options::{Options, OutputMode, Trigger};
 use progress::Progress;
 use quality::Quality;
-use source::Source;
+use serde::{Deserialize, Serialize};
+use source::{Mark, Source};
 use span::Span;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +62,8 @@ pub struct Surroundings<'a> {
     pub letters: Option<Box<dyn DeadLetters + 'a>>,
     /// Who hears of each batch.
     pub listener: Listener<'a>,
+    /// What a restart goes on from; without it a query begins anew.
+    pub checkpoint: Option<Checkpoint>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -70,6 +76,7 @@ pub struct Engine<'a> {
     sink: Box<dyn Sink + 'a>,
     refused: Refused<'a>,
     listener: Listener<'a>,
+    checkpoint: Option<Checkpoint>,
     clock: Arc<dyn Clock>,
     watermark: Watermark,
     /// The quality of each topic's records, where it is measured.
@@ -81,7 +88,7 @@ pub struct Engine<'a> {
 }
 
 /// What a query did since it began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Batches.
     pub batches: u64,
@@ -95,19 +102,6 @@ pub struct Totals {
     pub rows: u64,
 }
 
-/// What a query keeps at the end of a batch, enough to go on from together with the snapshots before it.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The next record to read, by topic and partition.
-    pub positions: Vec<BTreeMap<i32, i64>>,
-    /// How far event time has come.
-    pub watermark: watermark::Saved,
-    /// What changed in each operator.
-    pub operators: Vec<operator::Snapshot>,
-    /// Batches so far.
-    pub batches: u64,
-}
-
 /// What one batch did so far.
 #[derive(Default)]
 struct Running {
@@ -119,7 +113,12 @@ struct Running {
     late: BTreeMap<watermark::Lane, u64>,
     /// Rows that were given out before the batch was done.
     given: u64,
-    start: Vec<BTreeMap<i32, i64>>,
+    /// Where each topic stood when it began.
+    start: Vec<Mark>,
+    /// Whether it closes what is open, as the last one of a bounded run.
+    closes: bool,
+    /// Whether it began before, and was cut off.
+    again: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -129,7 +128,7 @@ impl<'a> Engine<'a> {
     /// A usage error when the plan and the options do not go together.
     pub fn new(mut plan: StreamPlan, options: Options, around: Surroundings<'a>) -> Result<Self> {
         options.check(&plan)?;
-        let Surroundings { sources, sink, letters, listener, clock } = around;
+        let Surroundings { sources, sink, letters, listener, checkpoint, clock } = around;
         let delays: Vec<_> = plan.scans.iter().map(|scan| options.delay_of(&scan.topic)).collect();
         let mut watermark = Watermark::new(&delays, options.idle_timeout, options.policy);
         let quality = if options.quality { report::measure(&mut plan, &options) } else { vec![] };
@@ -149,6 +148,7 @@ impl<'a> Engine<'a> {
             topics,
             sink,
             listener,
+            checkpoint,
             clock,
             watermark,
             quality,
@@ -159,36 +159,13 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Goes on from all snapshots of a query, in order. The sources stand where the last one says.
-    ///
-    /// # Errors
-    /// When they are of another query.
-    pub fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
-        let Some(last) = snapshots.last() else { return Ok(()) };
-        self.watermark.restore(last.watermark.clone(), self.clock.now());
-        self.totals.batches = last.batches;
-        self.graph.restore(snapshots.into_iter().map(|snapshot| snapshot.operators).collect())
-    }
-
-    /// What changed since the last snapshot. Taken between batches.
-    ///
-    /// # Errors
-    /// When partial aggregates cannot be read, which is a fault of an aggregate.
-    pub fn snapshot(&mut self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            positions: self.topics.next_offsets(),
-            watermark: self.watermark.save(),
-            operators: self.graph.snapshot()?,
-            batches: self.totals.batches,
-        })
-    }
-
     /// Runs until the trigger says that it is done, or `stop` is requested: then the batch that runs is
     /// finished.
     ///
     /// # Errors
     /// When a topic cannot be read, the query fails on its data, or the sink gives up.
     pub fn run(&mut self, stop: &Stop) -> Result<Totals> {
+        self.go_on(stop)?;
         match self.options.trigger {
             Trigger::Interval(every) if every.is_zero() => self.run_always(stop)?,
             Trigger::Interval(every) => self.run_every(every, stop)?,
@@ -203,9 +180,7 @@ impl<'a> Engine<'a> {
     fn batch(&mut self, stop: &Stop, more: impl Fn(&Topics) -> bool) -> Result<()> {
         let began = self.graph.watch.begin();
         self.graph.plan().begin(began);
-        let counts = vec![intake::Counts::default(); self.topics.len()];
-        let start = self.topics.next_offsets();
-        let mut running = Running { began, counts, start, ..Running::default() };
+        let mut running = self.running(began);
         loop {
             self.chunk(&mut running)?;
             if self.is_continuous() {
@@ -216,6 +191,12 @@ impl<'a> Engine<'a> {
             }
         }
         self.finish(running)
+    }
+
+    /// A batch that begins.
+    fn running(&self, began: Micros) -> Running {
+        let counts = vec![intake::Counts::default(); self.topics.len()];
+        Running { began, counts, start: self.topics.marks(), ..Running::default() }
     }
 
     fn is_continuous(&self) -> bool {
@@ -243,7 +224,9 @@ impl<'a> Engine<'a> {
     /// Reads a chunk of each topic and takes it through the query up to its state.
     fn chunk(&mut self, running: &mut Running) -> Result<()> {
         for topic in 0..self.topics.len() {
-            let decoded = self.read(topic, PATIENCE / self.topics.len() as u32)?;
+            // All records of a batch arrive when it begins, so that it can run again with the same result.
+            let arrived = if self.is_continuous() { self.clock.now() } else { running.began };
+            let decoded = self.read(topic, PATIENCE / self.topics.len() as u32, arrived)?;
             let read_at = self.graph.watch.enter(Phase::Other);
             for partition in &decoded {
                 self.admit(topic, partition, read_at, running)?;
@@ -253,11 +236,11 @@ impl<'a> Engine<'a> {
         self.align()
     }
 
-    /// Reads and decodes a chunk of a topic.
-    fn read(&mut self, topic: usize, patience: Duration) -> Result<Vec<Decoded>> {
+    /// Reads and decodes a chunk of a topic, whose records arrive at `arrived`.
+    fn read(&mut self, topic: usize, patience: Duration, arrived: Micros) -> Result<Vec<Decoded>> {
         let name = self.graph.plan().scans[topic].topic.name.clone();
         let (refused, mut quality) = (&mut self.refused, self.quality.get_mut(topic));
-        self.topics.read(topic, patience, &mut self.graph.watch, &mut |record, reject| {
+        self.topics.read(topic, (patience, arrived), &mut self.graph.watch, &mut |record, reject| {
             quality.iter_mut().for_each(|quality| quality.refused(reject));
             refused.take(&DeadLetter { topic: &name, record: *record, stage: Stage::Decode, reject })
         })
@@ -289,8 +272,7 @@ impl<'a> Engine<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let counts = vec![intake::Counts::default(); self.topics.len()];
-        let running = Running { began, counts, start: self.topics.next_offsets(), ..Running::default() };
+        let running = Running { closes: true, ..self.running(began) };
         self.give_out(running, &rows, self.watermark.current())
     }
 
@@ -304,6 +286,8 @@ impl<'a> Engine<'a> {
             running.counts.iter().flat_map(|counts| counts.rejected.values()).sum::<u64>();
         self.totals.late += running.late.values().sum::<u64>();
         self.totals.rows += given;
+        self.graph.watch.enter(Phase::Checkpoint);
+        self.prepare(batch_id, &running)?;
         self.graph.watch.enter(Phase::Sink);
         if !self.is_continuous() {
             self.sink.write(&Batch {
@@ -315,6 +299,8 @@ impl<'a> Engine<'a> {
             })?;
         }
         self.refused.settle()?;
+        self.graph.watch.enter(Phase::Checkpoint);
+        self.commit()?;
         self.graph.watch.enter(Phase::Other);
         self.topics.mirror()?;
         let ended = self.graph.watch.enter(Phase::Other);

@@ -33,6 +33,9 @@ pub struct Progress {
     pub sources: Vec<SourceProgress>,
     /// What was given out.
     pub sink: SinkProgress,
+    /// How many bytes the state takes in the files of the checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_bytes: Option<usize>,
     /// Records refused, by reason.
     pub rejected: BTreeMap<String, u64>,
     /// Null values in a compacted topic.
@@ -65,6 +68,9 @@ pub struct Durations {
     /// Measuring the quality of records, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<u64>,
+    /// Keeping what a restart goes on from, where that is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<u64>,
     /// All of it.
     pub trigger_execution: u64,
 }

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::clock::Micros;
 use crate::record::reject::Reject;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,27 @@ pub struct Position {
     pub caught_up: bool,
 }
 
+/// Where a source stands, enough to go on from there another time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The next record to read, by partition.
+    pub offsets: BTreeMap<i32, i64>,
+    /// Of a folder: the files that were begun, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileMark>,
+}
+
+/// How far a file of a folder was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMark {
+    /// Its name in the folder.
+    pub name: String,
+    /// How large it was, in bytes, and when it was changed last.
+    pub seen: (u64, Micros),
+    /// How many of its rows were read; `None` is all of them.
+    pub rows: Option<u64>,
+}
+
 /// How much a source may hand over; `None` is however much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Allowance {
@@ -70,6 +92,21 @@ pub struct Allowance {
 pub trait Source {
     /// How far each partition was read.
     fn positions(&self) -> &BTreeMap<i32, Position>;
+
+    /// Where it stands.
+    fn mark(&self) -> Mark {
+        Mark {
+            offsets: self.positions().iter().map(|(partition, at)| (*partition, at.next)).collect(),
+            files: vec![],
+        }
+    }
+
+    /// Goes on from a mark, and with `until` no further than there: what is between two marks is handed over as it was
+    /// the first time, in the same order by partition. What was allowed or let wait before is forgotten.
+    ///
+    /// # Errors
+    /// When the mark is not of this source any more, or it does not answer.
+    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> Result<()>;
 
     /// Asks where the partitions end now; [`Self::positions`] shows it afterwards.
     ///

@@ -22,6 +22,8 @@ pub enum Phase {
     Sink,
     /// Measuring the quality of records.
     Quality,
+    /// Keeping what a restart goes on from.
+    Checkpoint,
     /// What is left: the watermark, positions.
     Other,
 }
@@ -77,6 +79,8 @@ impl Stopwatch {
             result: millis(Phase::Result),
             sink: millis(Phase::Sink),
             quality: Some(millis(Phase::Quality)).filter(|_| self.spent[Phase::Quality as usize] > 0),
+            checkpoint: Some(millis(Phase::Checkpoint))
+                .filter(|_| self.spent[Phase::Checkpoint as usize] > 0),
             trigger_execution: self.spent.iter().sum::<Micros>().max(0).unsigned_abs() / 1_000,
         }
     }

@@ -1,6 +1,7 @@
 //! The watermark: how far event time is known to have come. A small pure struct; it never goes back.
 
 use crate::clock::Micros;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -57,12 +58,12 @@ pub struct Watermark {
 }
 
 /// What a restart needs to know of a watermark.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Saved {
     /// The watermark.
     pub current: Option<Micros>,
-    /// The largest event time seen, by partition.
-    pub newest: BTreeMap<Lane, Micros>,
+    /// The largest event time seen of each partition.
+    pub newest: Vec<(Lane, Micros)>,
 }
 
 impl Watermark {

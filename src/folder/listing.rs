@@ -1,6 +1,7 @@
 //! Which files of a folder are to be read, and in which order.
 
 use crate::clock::{Clock, Micros};
+use crate::engine::source::FileMark;
 use crate::produce::{ENDINGS, FileKind};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ struct Taken {
     mark: Option<Mark>,
     /// Whether it is read again when it changes, as nothing of it could be read.
     again: bool,
+    /// How many files were taken before it.
+    number: u64,
 }
 
 /// A folder, and which of its files were taken.
@@ -42,6 +45,8 @@ pub struct Listing {
     clock: Arc<dyn Clock>,
     /// By name; what is no longer in the folder is forgotten.
     taken: BTreeMap<String, Taken>,
+    /// How many were taken.
+    count: u64,
     /// Whether a file was spoken of that has another ending.
     told: bool,
 }
@@ -56,7 +61,7 @@ impl Listing {
             Error::usage(format!("cannot read the folder {}: {error}", folder.display()))
                 .hint("--source names a folder of files")
         })?;
-        Ok(Self { folder: folder.into(), latest_first, clock, taken: BTreeMap::new(), told: false })
+        Ok(Self { folder: folder.into(), latest_first, clock, taken: BTreeMap::new(), count: 0, told: false })
     }
 
     /// The path of a file.
@@ -136,15 +141,39 @@ impl Listing {
 
     /// A file is read now.
     pub fn begin(&mut self, name: &str) {
-        self.taken.insert(name.into(), Taken { mark: None, again: false });
+        self.take(name, None);
+    }
+
+    fn take(&mut self, name: &str, mark: Option<Mark>) {
+        self.taken.insert(name.into(), Taken { mark, again: false, number: self.count });
+        self.count += 1;
     }
 
     /// A file was read. With `again` it is read another time when it changes.
     pub fn end(&mut self, name: &str, again: bool) {
         let mark = std::fs::metadata(self.path(name)).ok().map(|about| mark(&about));
         if let Some(taken) = self.taken.get_mut(name) {
-            *taken = Taken { mark, again };
+            *taken = Taken { mark, again, number: taken.number };
         }
+    }
+
+    /// The files that were taken, in this order. One that is still read, changed last at the time that is given, is
+    /// marked with the rows that were read of it.
+    pub fn marks(&self, open: Option<(&str, Micros, u64)>) -> Vec<FileMark> {
+        let mut taken: Vec<_> = self.taken.iter().filter(|(_, taken)| !taken.again).collect();
+        taken.sort_unstable_by_key(|(_, taken)| taken.number);
+        let mark = |(name, taken): (&String, &Taken)| {
+            let open = open.filter(|(open, ..)| open == name);
+            let seen = open.map(|(_, modified, _)| (0, modified)).or(taken.mark).unwrap_or_default();
+            FileMark { name: name.clone(), seen, rows: open.map(|(.., rows)| rows) }
+        };
+        taken.into_iter().map(mark).collect()
+    }
+
+    /// Goes on where these files were taken, and no others.
+    pub fn go_to(&mut self, files: &[FileMark]) {
+        self.taken.clear();
+        files.iter().for_each(|file| self.take(&file.name, Some(file.seen).filter(|_| file.rows.is_none())));
     }
 
     /// A file is gone: one of the same name is another.

@@ -8,8 +8,8 @@ pub use clean::Clean;
 
 use crate::catalog::{Record, Topic};
 use crate::clock::{Clock, Micros};
-use crate::engine::source::{Allowance, InFile, Position, Source, SourceRecord};
-use crate::produce::{Checker, Header, Next, Row, Source as Rows};
+use crate::engine::source::{Allowance, FileMark, InFile, Mark, Position, Source, SourceRecord};
+use crate::produce::{Checker, FileKind, Header, Next, Row, Source as Rows};
 use crate::record::reject::Reject;
 use crate::{Error, Result};
 use listing::{Entry, Listing};
@@ -49,6 +49,8 @@ pub struct Folder {
     /// What was read to its end, and is not cleaned up yet.
     read: Vec<String>,
     is_bounded: bool,
+    /// The first record that is not handed over, where files are read once more.
+    until: Option<i64>,
     /// What may still be handed over.
     allowance: Allowance,
     row: Row,
@@ -60,8 +62,8 @@ struct Open {
     rows: Box<dyn Rows>,
     modified: Micros,
     at: InFile,
-    /// Whether a record of it was handed over.
-    began: bool,
+    /// How many rows of it were handed over.
+    handed: u64,
 }
 
 impl Folder {
@@ -82,6 +84,7 @@ impl Folder {
             open: None,
             read: Vec::new(),
             is_bounded: false,
+            until: None,
             allowance: Allowance::default(),
             row: Row::default(),
         })
@@ -94,6 +97,24 @@ impl Folder {
         Ok(())
     }
 
+    /// Where files that are read once more are gone meanwhile, so are their records.
+    fn give_up_what_is_gone(&mut self) {
+        if let Some(until) = self.until
+            && !self.is_over()
+            && self.open.is_none()
+            && self.waiting.is_empty()
+        {
+            let at = self.positions.entry(PARTITION).or_default();
+            tracing::warn!("{} records are gone that a batch had read: their files changed", until - at.next);
+            at.next = until;
+        }
+    }
+
+    /// Whether all was handed over that is read once more.
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| self.positions.get(&PARTITION).is_some_and(|at| at.next >= until))
+    }
+
     fn has_more(&self) -> bool {
         self.open.is_some() || self.budget > 0 && !self.waiting.is_empty()
     }
@@ -103,8 +124,30 @@ impl Folder {
         let files = if self.is_bounded { self.waiting.len() } else { self.waiting.len().min(self.budget) };
         let at = self.positions.entry(PARTITION).or_default();
         at.next += records;
-        at.end = at.next + (files + usize::from(self.open.is_some())) as i64;
-        at.caught_up = self.open.is_none() && self.waiting.is_empty();
+        at.end = self.until.unwrap_or(at.next + (files + usize::from(self.open.is_some())) as i64);
+        at.caught_up = match self.until {
+            Some(until) => at.next >= until,
+            None => self.open.is_none() && self.waiting.is_empty(),
+        };
+    }
+
+    /// Goes on in a file behind the rows that were handed over.
+    fn reopen(&mut self, file: &FileMark, handed: u64) -> Result<()> {
+        let gone =
+            || Error::failed(format!("{} is read half, and gone", self.listing.path(&file.name).display()));
+        let kind =
+            FileKind::of(&file.name).filter(|_| self.listing.path(&file.name).exists()).ok_or_else(gone)?;
+        self.waiting = VecDeque::from([Entry { name: file.name.clone(), kind, modified: file.seen.1 }]);
+        self.budget = 1;
+        let number = self.listing.marks(None);
+        self.begin_next()?;
+        self.listing.go_to(&number);
+        let Some(open) = &mut self.open else { return Ok(()) };
+        while open.handed < handed {
+            open.rows.next(&mut self.row)?;
+            open.handed += 1;
+        }
+        Ok(())
     }
 
     /// Opens the next file that can be opened; false when there is none.
@@ -120,7 +163,7 @@ impl Folder {
             match kind.open(&path, &self.topic, Header::Part, checker) {
                 Ok(rows) => {
                     let at = InFile { file: path.display().to_string().into(), line: 0, flaw: None };
-                    self.open = Some(Open { name, rows, modified, at, began: false });
+                    self.open = Some(Open { name, rows, modified, at, handed: 0 });
                     return Ok(true);
                 }
                 Err(error) => self.broken(&name, false, &error)?,
@@ -147,7 +190,7 @@ impl Folder {
             Ok(Next::Row) => None,
             Ok(Next::Bad(problem)) => Some(flaw(problem)),
             ended => {
-                let (name, began) = (std::mem::take(&mut open.name), open.began);
+                let (name, began) = (std::mem::take(&mut open.name), open.handed > 0);
                 self.open = None;
                 match ended {
                     Err(error) => self.broken(&name, began, &error)?,
@@ -159,7 +202,7 @@ impl Folder {
                 return Ok(None);
             }
         };
-        open.began = true;
+        open.handed += 1;
         open.at.line = self.row.line;
         let offset = self.positions.get(&PARTITION).map_or(0, |at| at.next);
         let key = self.row.key.as_deref().filter(|_| open.at.flaw.is_none());
@@ -190,6 +233,38 @@ impl Source for Folder {
         &self.positions
     }
 
+    fn mark(&self) -> Mark {
+        let offsets = self.positions.iter().map(|(partition, at)| (*partition, at.next)).collect();
+        let open = self.open.as_ref().map(|open| (open.name.as_str(), open.modified, open.handed));
+        Mark { offsets, files: self.listing.marks(open) }
+    }
+
+    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> Result<()> {
+        self.listing.go_to(&mark.files);
+        (self.open, self.until, self.allowance) = (None, None, Allowance::default());
+        let next = mark.offsets.get(&PARTITION).copied().unwrap_or_default();
+        self.positions.insert(PARTITION, Position { start: next, next, ..Position::default() });
+        if let Some((file, handed)) = mark.files.iter().find_map(|file| Some((file, file.rows?))) {
+            self.reopen(file, handed)?;
+        }
+        // What was read to its end and not cleaned up yet.
+        self.read =
+            mark.files.iter().filter(|file| file.rows.is_none()).map(|file| file.name.clone()).collect();
+        if let Some(until) = until {
+            let again =
+                until.files.iter().filter(|file| !mark.files.iter().any(|known| known.name == file.name));
+            let entry = |file: &FileMark| {
+                let kind = FileKind::of(&file.name)?;
+                Some(Entry { name: file.name.clone(), kind, modified: file.seen.1 })
+            };
+            self.waiting = again.filter_map(entry).collect();
+            self.until = until.offsets.get(&PARTITION).copied();
+            self.budget = usize::MAX;
+        }
+        self.tell_position(0);
+        Ok(())
+    }
+
     fn look_ahead(&mut self) -> Result<()> {
         self.list()
     }
@@ -206,7 +281,9 @@ impl Source for Folder {
         patience: Duration,
         take: &mut dyn FnMut(SourceRecord<'_>),
     ) -> Result<()> {
-        if self.is_bounded {
+        if self.until.is_some() {
+            self.budget = usize::MAX;
+        } else if self.is_bounded {
             self.budget = self.options.max_files;
         } else if !self.has_more() {
             // Where batches follow one another at once, nobody else looks for new files.
@@ -217,10 +294,15 @@ impl Source for Folder {
             }
         }
         let mut bytes = 0;
-        while bytes < limit && !self.is_exhausted() && (self.open.is_some() || self.begin_next()?) {
+        while bytes < limit
+            && !self.is_exhausted()
+            && !self.is_over()
+            && (self.open.is_some() || self.begin_next()?)
+        {
             // A row without bytes counts too, so that there is an end.
             bytes += self.hand_over(take)?.map_or(0, |size| size.max(1));
         }
+        self.give_up_what_is_gone();
         self.tell_position(0);
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
 use super::mirror::Mirror;
 use super::start::{self, From};
-use crate::engine::source::{Allowance, Position, Source, SourceRecord};
+use crate::engine::source::{Allowance, Mark, Position, Source, SourceRecord};
 use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -34,6 +34,9 @@ pub struct Reader {
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     /// Asks for the bounds of partitions: behind a fetch that waits, each answer would take as long.
     questioner: Questioner,
+    connection: Connection,
+    group: String,
+    memory: usize,
     pub(super) topic: String,
     pub(super) positions: BTreeMap<i32, Position>,
     stops_at_ends: bool,
@@ -98,6 +101,9 @@ impl Reader {
             queue: Queue::new(consumer.clone(), topic, positions.keys().copied())?,
             consumer,
             questioner,
+            connection: connection.clone(),
+            group: group.into(),
+            memory,
             topic: topic.into(),
             positions,
             stops_at_ends: false,
@@ -255,6 +261,27 @@ fn hand_over(
 impl Source for Reader {
     fn positions(&self) -> &BTreeMap<i32, Position> {
         &self.positions
+    }
+
+    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> Result<()> {
+        let stands = self.mark() == *mark
+            && !self.stops_at_ends
+            && self.positions.values().all(|at| at.start == at.next);
+        if !stands {
+            let (memory, from) = (self.memory, From::Offsets(mark.offsets.clone()));
+            let mut there = Self::new(&self.connection, &self.topic, &self.group, &from, memory)?;
+            (there.fails_on_data_loss, there.lost) = (self.fails_on_data_loss, self.lost);
+            there.pause = self.pause;
+            *self = there;
+        }
+        let Some(until) = until else { return Ok(()) };
+        self.stops_at_ends = true;
+        for (partition, position) in &mut self.positions {
+            // A partition that is not in the mark was not known then.
+            position.end = until.offsets.get(partition).copied().unwrap_or(position.next);
+            position.caught_up = position.next >= position.end;
+        }
+        Ok(())
     }
 
     fn look_ahead(&mut self) -> Result<()> {

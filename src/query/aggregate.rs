@@ -14,6 +14,7 @@ use datafusion::physical_plan::aggregates::{
     AggregateExec, AggregateInputMode, AggregateMode, aggregate_expressions,
 };
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use std::fmt;
 use std::sync::Arc;
 
 type Expressions = Vec<Arc<dyn PhysicalExpr>>;
@@ -43,6 +44,25 @@ pub struct AggregateSpec {
     key_expressions: Expressions,
     arguments: Vec<Expressions>,
     filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+}
+
+impl fmt::Display for AggregateSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by", self.windows)?;
+        for (key, expression) in self.keys.fields().iter().zip(&self.key_expressions) {
+            write!(f, " {} {expression}", key.data_type())?;
+        }
+        write!(f, ":")?;
+        let widths = self.state_widths.iter().scan(self.keys.fields().len(), |start, width| {
+            *start += width;
+            Some(*start - width..*start)
+        });
+        for (aggregate, state) in self.aggregates.iter().zip(widths) {
+            write!(f, " {}", aggregate.name())?;
+            self.state.fields()[state].iter().try_for_each(|field| write!(f, " {}", field.data_type()))?;
+        }
+        Ok(())
+    }
 }
 
 /// The rows of a batch as an aggregate takes them.

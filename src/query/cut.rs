@@ -60,6 +60,17 @@ impl fmt::Display for Cut {
     }
 }
 
+impl fmt::Display for OperatorSpec {
+    /// All that says what its state means.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Window(spec) => write!(f, "{spec}"),
+            Self::Dedup(spec) => write!(f, "{spec}"),
+            Self::Join(spec) => write!(f, "{spec}"),
+        }
+    }
+}
+
 /// Puts a node of ours in the place of each aggregate over a window, and of each DISTINCT over a topic:
 /// before the optimizer can take them apart.
 #[derive(Debug)]

@@ -126,6 +126,14 @@ pub struct DedupSpec {
     time: Arc<dyn PhysicalExpr>,
 }
 
+impl fmt::Display for DedupSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rows that come once by")?;
+        self.keys.iter().try_for_each(|key| write!(f, " {key}"))?;
+        write!(f, ", in time of {}", self.time)
+    }
+}
+
 impl DedupSpec {
     /// From the node; `physical` makes a physical expression over its rows.
     ///

@@ -188,6 +188,18 @@ pub struct JoinSpec {
     pub result: SchemaRef,
 }
 
+impl fmt::Display for JoinSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} join of streams, {} to {} microseconds apart", self.kind, self.lower, self.upper)?;
+        for side in &self.sides {
+            write!(f, "; time {} keys", side.time)?;
+            side.keys.iter().try_for_each(|key| write!(f, " {key}"))?;
+            side.condition.iter().try_for_each(|condition| write!(f, " where {condition}"))?;
+        }
+        self.filter.iter().try_for_each(|filter| write!(f, "; where {filter}"))
+    }
+}
+
 /// One input of a join of streams.
 #[derive(Debug)]
 pub struct Side {

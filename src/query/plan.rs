@@ -3,7 +3,7 @@
 use super::cut::{self, CutAtState, CutPlanner, Times};
 use super::error::of_planning;
 use super::functions::{self, Now};
-use super::stage::{Feed, Stage, Stages};
+use super::stage::{Feed, Stage, Stages, Target};
 use super::{check, locate, parse, rewrite, table};
 use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Topic};
 use crate::clock::Micros;
@@ -139,6 +139,24 @@ impl StreamPlan {
     /// The columns of a result.
     pub fn result_columns(&self) -> SchemaRef {
         self.stages.result().unwrap_or_else(|| Arc::new(Schema::empty()))
+    }
+
+    /// What the state of the query is made by, for people and for comparison: the operators, and the plans that feed
+    /// them. What is done with their results is not in it. Empty where nothing is kept.
+    pub fn state(&self) -> String {
+        let mut text = String::new();
+        for (number, operator) in self.stages.operators.iter().enumerate() {
+            text += &format!("operator {number}: {operator}\n");
+        }
+        for stage in self.stages.stages.iter().filter(|stage| stage.target != Target::Result) {
+            text += &format!("{}:\n{}", stage.target, displayable(stage.plan.as_ref()).indent(false));
+        }
+        text
+    }
+
+    /// The tables that it joins topics with.
+    pub fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
     }
 
     /// A batch begins: its time is what `current_timestamp()` gives, and tables are loaded again that are due.

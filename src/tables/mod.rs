@@ -132,6 +132,13 @@ impl Table {
         self.held().version
     }
 
+    /// Puts other rows in the place of those of the moment, which it gives.
+    pub fn swap(&self, rows: Vec<RecordBatch>) -> Vec<RecordBatch> {
+        let mut held = self.held();
+        held.version += 1;
+        std::mem::replace(&mut held.rows, rows)
+    }
+
     /// Loads the rows again when it is time. Where that fails, the old ones stay, and a warning says so.
     pub fn refresh(&self, now: Micros) {
         let due = |every: Duration| now - self.held().loaded >= every.as_micros() as Micros;

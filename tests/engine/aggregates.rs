@@ -46,6 +46,7 @@ fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
         sources: vec![Box::new(Listed::all(sales, at_once))],
         sink: Box::new(memory.clone()),
         letters: None,
+        checkpoint: None,
         listener: Box::new(|_| Ok(())),
         clock: Arc::new(ManualClock::at(0)),
     };

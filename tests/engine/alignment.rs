@@ -65,6 +65,7 @@ fn count(backlog: Vec<Stored>, per_read: usize, max_skew: Option<Duration>) -> C
         sources: vec![Box::new(Listed::all(backlog, per_read))],
         sink: Box::new(memory.clone()),
         letters: None,
+        checkpoint: None,
         listener: Box::new(move |progress| {
             seen.set(seen.get().max(progress.state_operators[0].num_rows_total));
             Ok(())

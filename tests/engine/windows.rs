@@ -86,6 +86,7 @@ fn stream(
         sources: vec![Box::new(listed(sales, per_read))],
         sink: Box::new(memory.clone()),
         letters: None,
+        checkpoint: None,
         listener: Box::new(|_| Ok(())),
         clock: Arc::new(ManualClock::at(0)),
     };

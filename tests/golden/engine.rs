@@ -4,19 +4,18 @@ use super::case::{self, Case};
 use super::records::{self, Topical};
 use super::rows;
 use super::ways::Way;
+use crate::support::kept::{Fuse, KILLED, Kept, Results};
 use crate::support::listed::{Listed, Stored};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use ecap::clock::{ManualClock, Stop};
+use ecap::engine::checkpoint::{self, Asked, Checkpoint};
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::Source;
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
-use ecap::sink::{Batch, Sink};
 use ecap::tables;
 use ecap::units::parse_duration;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Runs a case in a way. `flush` closes the last windows at the end.
 pub fn run(case: &Case, way: &Way, flush: bool) -> Result<rows::Table, String> {
@@ -31,8 +30,10 @@ pub fn run_as_spark(case: &Case) -> Result<rows::Table, String> {
 fn run_with(case: &Case, way: &Way, flush: bool, policy: Policy) -> Result<rows::Table, String> {
     let catalog = case::catalog();
     let topics = records::of(case, &catalog);
-    let run = Run { case, way, flush, policy, topics: &topics, shown: Shown::default() };
-    let totals = run.through().map_err(|error| error.to_string())?;
+    let fuse = Fuse::none();
+    let (shown, kept) = (Results::new(fuse.clone()), Kept::new(fuse.clone()));
+    let run = Run { case, way, flush, policy, topics: &topics, shown, kept };
+    let totals = run.through(&fuse).map_err(|error| error.to_string())?;
     let expected = (case.settings.late, case.settings.rejected);
     if (totals.late, totals.rejected) != expected {
         return Err(format!(
@@ -40,7 +41,7 @@ fn run_with(case: &Case, way: &Way, flush: bool, policy: Policy) -> Result<rows:
             totals.late, totals.rejected, expected.0, expected.1
         ));
     }
-    run.shown.table(case)
+    table(case, &run.shown)
 }
 
 struct Run<'a> {
@@ -49,50 +50,64 @@ struct Run<'a> {
     flush: bool,
     policy: Policy,
     topics: &'a [Topical],
-    shown: Shown,
+    shown: Results,
+    kept: Kept,
 }
 
 impl Run<'_> {
-    /// Straight through; or up to the stop, and on in a new engine that is restored from a snapshot.
-    fn through(&self) -> ecap::Result<Totals> {
+    /// Straight through; or up to a stop, and on in a new engine; or killed again and again, and gone on with.
+    fn through(&self, fuse: &Fuse) -> ecap::Result<Totals> {
         let stops: Option<Vec<_>> = self.topics.iter().map(|topic| self.way.before_stop(topic)).collect();
-        let mut totals = Totals::default();
-        let mut saved = vec![];
         if let Some(stops) = &stops {
-            let mut engine = self.engine(|topic| (0, stops[topic]), false)?;
-            totals = engine.run(&Stop::default())?;
-            saved.push(engine.snapshot()?);
+            self.engine(|topic| stops[topic], false)?.run(&Stop::default())?;
         }
-        let from = |topic: usize| stops.as_ref().map_or(0, |stops| stops[topic]);
-        let mut engine = self.engine(|topic| (from(topic), self.topics[topic].records.len()), self.flush)?;
-        engine.restore(saved)?;
-        let rest = engine.run(&Stop::default())?;
-        totals.late += rest.late;
-        totals.rejected += rest.rejected;
-        Ok(totals)
+        let mut kills = self.way.kills();
+        loop {
+            fuse.set(kills.as_mut().and_then(Iterator::next).unwrap_or(u64::MAX));
+            let all = |topic: usize| self.topics[topic].records.len();
+            match self.engine(all, self.flush).and_then(|mut engine| engine.run(&Stop::default())) {
+                Err(error) if error.message() == KILLED => {}
+                ended => return ended,
+            }
+        }
     }
 
-    /// An engine over a part of each topic's records: from one number up to another, by the topic's number.
-    fn engine(&self, part: impl Fn(usize) -> (usize, usize), flush: bool) -> ecap::Result<Engine<'_>> {
+    /// An engine over each topic's records up to a number, by the topic's, that goes on from the checkpoint.
+    fn engine(&self, to: impl Fn(usize) -> usize, flush: bool) -> ecap::Result<Engine<'_>> {
         let settings = &self.case.settings;
         let time = settings.time.as_deref();
         let plan = StreamPlan::with_tables(&self.case.sql, &case::catalog(), "", time, self.tables()?)?;
-        let source = |name: &str| {
-            let known = |topic: &Topical| topic.topic.name == name;
+        let checkpoint = self.way.is_restored().then(|| self.checkpoint(&plan)).transpose()?;
+        let done = checkpoint.as_ref().and_then(Checkpoint::last);
+        let sources = plan.scans.iter().enumerate().map(|(scan, read)| {
+            let known = |topic: &Topical| topic.topic.name == read.topic.name;
             let number = self.topics.iter().position(known).expect("case.toml names the query's topics");
-            let (topic, part) = (&self.topics[number], part(number));
+            let topic = &self.topics[number];
+            let already = done.map_or(0, |done| done.sources[scan].offsets.values().sum::<i64>() as usize);
             let stored = self.way.arrivals(topic).iter().map(Stored::from).collect();
-            Box::new(Listed::part(stored, part, &self.way.reads(topic, part.0)))
-        };
-        let sources = plan.scans.iter().map(|scan| source(&scan.topic.name) as Box<dyn Source>).collect();
+            Box::new(Listed::part(stored, (0, to(number)), &self.way.reads(topic, already)))
+                as Box<dyn Source>
+        });
         let around = Surroundings {
-            sources,
+            sources: sources.collect(),
             sink: Box::new(self.shown.clone()),
             letters: None,
             listener: Box::new(|_| Ok(())),
+            checkpoint,
             clock: Arc::new(ManualClock::at(0)),
         };
         Engine::new(plan, self.options(flush)?, around)
+    }
+
+    fn checkpoint(&self, plan: &StreamPlan) -> ecap::Result<Checkpoint> {
+        let asked = Asked {
+            name: self.case.name.clone(),
+            sql: self.case.sql.clone(),
+            sink: "a test".into(),
+            topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
+            state: plan.state(),
+        };
+        Checkpoint::open(Box::new(self.kept.clone()), "a test", asked, &checkpoint::Options::default(), 0)
     }
 
     fn tables(&self) -> ecap::Result<Vec<Arc<tables::Table>>> {
@@ -113,35 +128,14 @@ impl Run<'_> {
     }
 }
 
-/// What was given out, batch by batch; clones share it.
-#[derive(Debug, Clone, Default)]
-struct Shown(Arc<Mutex<Kept>>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    columns: Option<SchemaRef>,
-    batches: Vec<Vec<RecordBatch>>,
-}
-
-impl Sink for Shown {
-    fn write(&mut self, batch: &Batch<'_>) -> ecap::Result<()> {
-        let mut shown = self.0.lock().expect("not poisoned");
-        shown.columns = Some(batch.columns.clone());
-        shown.batches.push(batch.rows.to_vec());
-        Ok(())
-    }
-}
-
-impl Shown {
-    /// What whoever keeps the results has at the end.
-    fn table(&self, case: &Case) -> Result<rows::Table, String> {
-        let shown = self.0.lock().expect("not poisoned");
-        let columns = shown.columns.clone().ok_or("nothing was given out")?;
-        let batches = match case.mode() {
-            OutputMode::Complete => shown.batches.last().cloned().unwrap_or_default(),
-            OutputMode::Append | OutputMode::Update => shown.batches.concat(),
-        };
-        let table = rows::Table::of(&columns, &batches)?;
-        if case.mode() == OutputMode::Update { table.last_by(&case.settings.key) } else { Ok(table) }
-    }
+/// What whoever keeps the results has at the end.
+fn table(case: &Case, results: &Results) -> Result<rows::Table, String> {
+    let columns = results.columns().ok_or("nothing was given out")?;
+    let batches = results.batches();
+    let batches = match case.mode() {
+        OutputMode::Complete => batches.into_values().last().unwrap_or_default(),
+        OutputMode::Append | OutputMode::Update => batches.into_values().flatten().collect(),
+    };
+    let table = rows::Table::of(&columns, &batches)?;
+    if case.mode() == OutputMode::Update { table.last_by(&case.settings.key) } else { Ok(table) }
 }

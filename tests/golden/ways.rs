@@ -5,6 +5,9 @@ use super::records::{Record, Topical};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+/// So often a query is killed.
+const KILLS: u64 = 12;
+
 /// How records come.
 #[derive(Debug, Clone)]
 pub struct Way {
@@ -14,6 +17,8 @@ pub struct Way {
     mixed: Option<u64>,
     /// Where the query is stopped and restored.
     stop: Option<Stop>,
+    /// Whether it is killed again and again, and goes on from its checkpoint, and by which dice.
+    killed: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,20 +48,22 @@ impl fmt::Display for Way {
         if let Some(seed) = self.mixed {
             write!(f, ", partitions mixed (seed {seed})")?;
         }
-        match self.stop {
-            Some(at) => write!(f, ", restored after {at:?}"),
-            None => Ok(()),
+        if let Some(at) = self.stop {
+            write!(f, ", restored after {at:?}")?;
         }
+        self.killed.map_or(Ok(()), |seed| write!(f, ", killed (seed {seed})"))
     }
 }
 
 /// All ways of a case.
 pub fn all(case: &Case) -> Vec<Way> {
-    let way = |reads, mixed, stop| Way { reads, mixed, stop };
+    let way = |reads, mixed, stop| Way { reads, mixed, stop, killed: None };
     if let Some(sizes) = &case.settings.batches {
         let count = sizes.values().map(Vec::len).max().unwrap_or_default();
         let restored = |after| way(Reads::Listed(sizes.clone()), None, Some(Stop::Batches(after)));
-        return (1..count).map(restored).collect();
+        let killed = seeds(case)
+            .map(|seed| Way { killed: Some(seed), ..way(Reads::Listed(sizes.clone()), None, None) });
+        return (1..count).map(restored).chain(killed).collect();
     }
     let mut ways = vec![way(Reads::Of(1), None, None), way(Reads::Of(7), None, None)];
     for seed in seeds(case) {
@@ -65,6 +72,7 @@ pub fn all(case: &Case) -> Vec<Way> {
         ways.push(way(Reads::Random(seed), Some(seed), None));
         ways.push(way(Reads::Random(seed), Some(seed), Some(Stop::Thousandths(dice.below(1_000)))));
         ways.push(way(Reads::Everything, Some(seed), Some(Stop::Thousandths(dice.below(1_000)))));
+        ways.push(Way { killed: Some(seed), ..way(Reads::Random(seed), Some(seed), None) });
     }
     ways
 }
@@ -80,7 +88,18 @@ impl Way {
     /// In one batch, or in the batches that the case lists.
     pub fn straight(case: &Case) -> Self {
         let reads = case.settings.batches.clone().map_or(Reads::Everything, Reads::Listed);
-        Self { reads, mixed: None, stop: None }
+        Self { reads, mixed: None, stop: None, killed: None }
+    }
+
+    /// Whether the query goes on from a checkpoint.
+    pub fn is_restored(&self) -> bool {
+        self.stop.is_some() || self.killed.is_some()
+    }
+
+    /// After how many steps it is killed, one life after the other; the last one is not killed.
+    pub fn kills(&self) -> Option<impl Iterator<Item = u64> + use<>> {
+        let mut dice = Dice(self.killed?);
+        Some((0..KILLS).map(move |_| 1 + dice.below(40)))
     }
 
     /// The records in the order in which they arrive: within a partition always the same.

@@ -1,6 +1,6 @@
 //! A topic in memory, handed over in reads of given sizes.
 
-use ecap::engine::source::{Position, Source, SourceRecord};
+use ecap::engine::source::{Mark, Position, Source, SourceRecord};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub struct Stored {
 
 /// Records in the order in which they arrive.
 pub struct Listed {
+    /// All that the topic has by now.
+    all: Vec<Stored>,
     records: VecDeque<Stored>,
     /// The sizes of reads, in turn, again and again.
     reads: Vec<usize>,
@@ -49,14 +51,38 @@ impl Listed {
             position.start = position.next;
         }
         records.truncate(to);
+        let all = records.clone();
         let (records, reads, waiting) = (records.split_off(from).into(), reads.to_vec(), BTreeSet::new());
-        Self { records, reads, read: 0, positions, waiting }
+        Self { all, records, reads, read: 0, positions, waiting }
     }
 }
 
 impl Source for Listed {
     fn positions(&self) -> &BTreeMap<i32, Position> {
         &self.positions
+    }
+
+    /// Only to where it stands, or back from there: with all records of a topic, in the order in which they are stored.
+    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> ecap::Result<()> {
+        let next = |mark: &Mark, partition: i32| mark.offsets.get(&partition).copied().unwrap_or_default();
+        let wanted = |record: &&Stored| record.offset >= next(mark, record.partition);
+        self.records = self.all.iter().filter(wanted).cloned().collect();
+        if let Some(until) = until {
+            self.records.retain(|record| record.offset < next(until, record.partition));
+        }
+        self.waiting.clear();
+        for (partition, position) in &mut self.positions {
+            let ends = self
+                .all
+                .iter()
+                .filter(|record| record.partition == *partition)
+                .map(|record| record.offset + 1);
+            position.next = next(mark, *partition);
+            position.end =
+                until.map_or_else(|| ends.max().unwrap_or_default(), |until| next(until, *partition));
+            position.caught_up = position.next == position.end;
+        }
+        Ok(())
     }
 
     fn look_ahead(&mut self) -> ecap::Result<()> {

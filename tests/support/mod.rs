@@ -1,6 +1,7 @@
 //! What integration tests share: a broker with its own folder, the binaries, and waiting for a condition.
 #![allow(dead_code, reason = "each test module uses a part of it")]
 
+pub mod kept;
 pub mod listed;
 
 use ecap::broker::{Broker, Config, Storage};

@@ -1,5 +1,6 @@
 //! `ecap-consume`: windowed SQL over topics, from flags or from a file.
 
+mod checkpoint;
 mod explain;
 mod flags;
 mod inputs;
@@ -64,6 +65,9 @@ enum Command {
         #[command(flatten)]
         run: run::RunArgs,
     },
+    /// Look after what queries go on from
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Verb),
     /// Check the queries of SQL files: exit 2, and the line and column, where one cannot run
     #[command(after_help = "Example: ecap-consume validate queries/*.sql")]
     Validate {
@@ -95,8 +99,11 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             run.inputs.declare(&mut settings, &header, &inputs::named_in(&sql, &header))?;
             let folder = file.parent().unwrap_or(Path::new(""));
             let tables = || run.inputs.tables(&header, folder);
-            run::run(&sql, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
+            let own = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            let query = run::Query { sql: &sql, own: &own };
+            run::run(&query, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
         }
+        Some(Command::Checkpoint(verb)) => checkpoint::run(verb, &cli.common),
         Some(Command::Explain { file, run }) => {
             let explained = plan(file, run, settings)?;
             explain::show(&explained, &cli.common.output)
@@ -107,7 +114,11 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             cli.run.inputs.declare(&mut settings, &header, cli.query.topics())?;
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
             let tables = || cli.run.inputs.tables(&header, Path::new(""));
-            run::run(&sql, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
+            // Other flags are another query, and so is another place for its rows.
+            let place = format!("{sql} {}", cli.run.results());
+            let own = format!("{}-{:08x}", cli.query.topics().join("-"), crc32c::crc32c(place.as_bytes()));
+            let query = run::Query { sql: &sql, own: &own };
+            run::run(&query, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }
     }
 }

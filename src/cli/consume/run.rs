@@ -1,10 +1,11 @@
 //! The flags that say how a query runs, and running it.
 
-use super::{letters, show, sink, source, told};
+use super::{checkpoint, letters, show, sink, source, told};
 use crate::catalog::ARRIVAL_TIME;
 use crate::cli::common::{CommonArgs, Settings};
 use crate::cli::{interrupt, output};
 use crate::clock::SystemClock;
+use crate::engine::checkpoint::Checkpoint;
 use crate::engine::options::{Limits, Options, OutputMode, Trigger};
 use crate::engine::source::Source;
 use crate::engine::watermark::Policy;
@@ -13,7 +14,7 @@ use crate::kafka::reader::Reader;
 use crate::kafka::start::From;
 use crate::query::plan::StreamPlan;
 use crate::tables::Table;
-use crate::units::{parse_duration, parse_size};
+use crate::units::{format_count, parse_duration, parse_size};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +120,16 @@ pub struct RunArgs {
     folders: source::SourceArgs,
     #[command(flatten)]
     results: sink::SinkArgs,
+    #[command(flatten)]
+    checkpoint: checkpoint::CheckpointArgs,
+}
+
+/// The query that is to run.
+pub struct Query<'a> {
+    /// Its text.
+    pub sql: &'a str,
+    /// What it is called by itself.
+    pub own: &'a str,
 }
 
 /// As [`OutputMode`], for the command line.
@@ -189,6 +200,11 @@ impl std::str::FromStr for Limit {
 }
 
 impl RunArgs {
+    /// Where the rows go, in a few words.
+    pub fn results(&self) -> String {
+        self.results.to_string()
+    }
+
     /// The column of event time, if it was given.
     pub fn time_column(&self) -> Option<&str> {
         match self.time {
@@ -234,27 +250,33 @@ impl RunArgs {
 }
 
 impl RunArgs {
-    /// Where each topic of the plan is read: its folder, or the broker.
-    fn sources(&self, plan: &StreamPlan, settings: &Settings) -> Result<Vec<Box<dyn Source>>> {
+    /// Where each topic of the plan is read: its folder, or the broker, each from its own start.
+    fn sources(
+        &self,
+        plan: &StreamPlan,
+        settings: &Settings,
+        starts: &[From],
+    ) -> Result<Vec<Box<dyn Source>>> {
         let keys = self.dead_letters != letters::Where::Off || self.late != letters::Late::Drop;
         let bare = |topic: &str| settings.bare(topic).to_string();
         let folders = self.folders.open(plan, bare, self.fail_fast, keys)?;
         if folders.iter().any(Option::is_none) {
             settings.connection.check()?;
         }
-        let topics = plan.scans.iter().map(|scan| &scan.topic.name);
+        let topics = plan.scans.iter().map(|scan| &scan.topic.name).zip(starts);
         let open = topics.zip(folders);
-        open.map(|(topic, folder)| folder.map_or_else(|| self.source(topic, settings), Ok)).collect()
+        open.map(|((topic, from), folder)| folder.map_or_else(|| self.source(topic, from, settings), Ok))
+            .collect()
     }
 
-    fn source(&self, topic: &str, settings: &Settings) -> Result<Box<dyn Source>> {
+    fn source(&self, topic: &str, from: &From, settings: &Settings) -> Result<Box<dyn Source>> {
         let own = || format!("{}ecap-{}", settings.prefix, settings.bare(topic));
         let group = self.consumer_group.clone().unwrap_or_else(own);
         let mut connection = settings.connection.clone();
         if let Some(load) = self.load {
             connection.prefer(&load.client());
         }
-        let mut reader = Reader::new(&connection, topic, &group, &self.from, READ_AHEAD)?;
+        let mut reader = Reader::new(&connection, topic, &group, from, READ_AHEAD)?;
         if self.fail_on_data_loss {
             reader.fail_on_data_loss();
         }
@@ -284,12 +306,13 @@ pub fn plan(
 /// # Errors
 /// As [`super::run()`].
 pub fn run(
-    sql: &str,
+    query: &Query<'_>,
     tables: impl FnOnce() -> Result<Vec<Arc<Table>>>,
     args: &RunArgs,
     common: &CommonArgs,
     settings: &Settings,
 ) -> Result<()> {
+    let sql = query.sql;
     if args.print_sql {
         return output::print(&format!("{sql}\n"));
     }
@@ -300,10 +323,17 @@ pub fn run(
     let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
     let sink = args.results.open(&shown, args.folders.folders(), is_continuous)?;
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
-    let sources = args.sources(&plan, settings)?;
+    let place = args.checkpoint.place(query.own, args.results.keeps())?;
+    let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan)?;
+    if let Some(done) = checkpoint.as_ref().and_then(Checkpoint::last) {
+        let (name, batches) = (place.name(), format_count(done.totals.batches));
+        output::note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));
+    }
+    let starts = args.checkpoint.starts(checkpoint.as_ref(), topics.len(), &args.from);
+    let sources = args.sources(&plan, settings, &starts)?;
     let letters = args.dead_letters.open(&args.late, &plan, settings)?;
-    let around =
-        Surroundings { sources, sink, letters, listener: shown.listener(), clock: Arc::new(SystemClock) };
+    let (listener, clock) = (shown.listener(), Arc::new(SystemClock));
+    let around = Surroundings { sources, sink, letters, listener, checkpoint, clock };
     let mut engine = Engine::new(plan, options, around)?;
     let totals = engine.run(&stop)?;
     shown.end();
@@ -313,5 +343,6 @@ pub fn run(
         lines.iter().for_each(|line| output::note(line));
     }
     engine.quality().for_each(|(topic, report)| output::note(&told::quality(&topic.name, &report)));
-    Ok(())
+    drop(engine);
+    place.end()
 }

@@ -5,6 +5,7 @@ use crate::engine::options::OutputMode;
 use crate::sink::Sink;
 use crate::sink::file::{FileSink, Form};
 use crate::{Error, Result};
+use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 
 /// Where results go.
@@ -33,10 +34,23 @@ enum Kind {
     Parquet,
 }
 
+impl std::fmt::Display for SinkArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.sink.to_possible_value();
+        write!(f, "{}", kind.as_ref().map_or("console", |kind| kind.get_name()))?;
+        self.path.iter().try_for_each(|path| write!(f, " {}", path.display()))
+    }
+}
+
 impl SinkArgs {
     /// Which rows are given out where nobody says: those that changed to people, final ones to what keeps them.
     pub fn output_mode(&self) -> OutputMode {
-        if self.sink == Kind::Console { OutputMode::Update } else { OutputMode::Append }
+        if self.keeps() { OutputMode::Append } else { OutputMode::Update }
+    }
+
+    /// Whether somebody keeps what it gets.
+    pub fn keeps(&self) -> bool {
+        self.sink != Kind::Console
     }
 
     /// Opens what takes the rows; `read` are the folders that the query reads. A continuous query gives rows out

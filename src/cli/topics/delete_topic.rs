@@ -1,9 +1,9 @@
 //! `ecap-topics delete-topic`
 
 use super::complete;
-use super::confirm::{ConfirmArgs, confirm};
 use super::session::{Session, counted};
 use crate::cli::common::CommonArgs;
+use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::TopicState;
 use crate::kafka::offsets::Offsets;

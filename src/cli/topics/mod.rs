@@ -2,7 +2,6 @@
 
 pub(super) mod complete;
 mod config;
-mod confirm;
 mod consumer_groups;
 mod create_topics;
 mod delete_topic;

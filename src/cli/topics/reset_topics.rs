@@ -1,12 +1,12 @@
 //! `ecap-topics reset-topics`
 
 use super::complete;
-use super::confirm::{ConfirmArgs, confirm};
 use super::create_topics::Summary;
 use super::session::{Session, counted};
 use crate::Result;
 use crate::catalog::plan::Action;
 use crate::cli::common::CommonArgs;
+use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output;
 
 /// Delete the catalog's topics with all their records and create them anew, after asking

@@ -14,7 +14,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use datafusion::common::{Result, internal_datafusion_err};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub struct Dedup {
     expiring: BinaryHeap<Reverse<(Micros, u64)>>,
     /// The hashes of keys that no snapshot gave yet.
     unsaved: Vec<u64>,
+    /// Until when some key of a part is remembered that snapshots gave, by the part's key.
+    parts: BTreeMap<i64, Micros>,
     watermark: Micros,
     /// Keys that are new since the last `advance`, and those that were new before it.
     fresh: usize,
@@ -58,6 +60,7 @@ impl Dedup {
             seen: KeyMap::default(),
             expiring: BinaryHeap::new(),
             unsaved: Vec::new(),
+            parts: BTreeMap::new(),
             watermark: Micros::MIN,
             fresh: 0,
             updated: 0,
@@ -78,11 +81,32 @@ impl Dedup {
         }
     }
 
-    fn restore_keys(&mut self, rows: &RecordBatch) -> Result<()> {
+    /// The keys that no snapshot gave yet, and until when the last of them is remembered.
+    fn save_keys(&mut self) -> Result<Option<(RecordBatch, Micros)>> {
+        let mut keys = BinaryBuilder::new();
+        let mut until = Vec::new();
+        for hash in self.unsaved.drain(..) {
+            while let Some(entry) = self.seen.find_entry_mut(hash, |seen| !seen.saved) {
+                entry.value.saved = true;
+                keys.append_value(entry.key());
+                until.push(entry.value.until);
+            }
+        }
+        let Some(last) = until.iter().max().copied() else { return Ok(None) };
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(keys.finish()), Arc::new(TimestampMicrosecondArray::from(until))];
+        let fields = ["key", "until"].into_iter().zip(&columns);
+        let fields: Vec<_> =
+            fields.map(|(name, column)| Field::new(name, column.data_type().clone(), false)).collect();
+        Ok(Some((RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?, last)))
+    }
+
+    fn restore_keys(&mut self, part: i64, rows: &RecordBatch) -> Result<()> {
         let [keys, until] = rows.columns() else {
             return Err(internal_datafusion_err!("the keys of a snapshot have another form"));
         };
         let until = until.as_primitive::<TimestampMicrosecondType>();
+        self.parts.extend(until.values().iter().max().map(|last| (part, *last)));
         for (bytes, until) in keys.as_binary::<i32>().iter().zip(until.iter()) {
             if let (Some(bytes), Some(until)) = (bytes, until) {
                 self.remember(Key::of(bytes), Seen { until, saved: true });
@@ -129,8 +153,10 @@ impl Operator for Dedup {
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {
         self.updated = std::mem::take(&mut self.fresh);
-        self.watermark = self.watermark.max(watermark.saturating_sub(self.spec.lag));
-        self.forget();
+        if watermark < Micros::MAX {
+            self.watermark = self.watermark.max(watermark.saturating_sub(self.spec.lag));
+            self.forget();
+        }
         Ok(vec![])
     }
 
@@ -152,29 +178,21 @@ impl Operator for Dedup {
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
-        let mut keys = BinaryBuilder::new();
-        let mut until = Vec::new();
-        for hash in self.unsaved.drain(..) {
-            while let Some(entry) = self.seen.find_entry_mut(hash, |seen| !seen.saved) {
-                entry.value.saved = true;
-                keys.append_value(entry.key());
-                until.push(entry.value.until);
-            }
+        let watermark = self.watermark;
+        let over = self.parts.extract_if(.., |_, until| *until <= watermark);
+        let mut parts: Vec<Part> = over.map(|(key, _)| Part { key, replaces: true, rows: vec![] }).collect();
+        if let Some((rows, until)) = self.save_keys()? {
+            let key = self.parts.last_key_value().map_or(0, |(last, _)| last + 1);
+            self.parts.insert(key, until);
+            parts.push(Part { key, replaces: true, rows: vec![rows] });
         }
-        let columns: Vec<ArrayRef> =
-            vec![Arc::new(keys.finish()), Arc::new(TimestampMicrosecondArray::from(until))];
-        let fields = ["key", "until"].into_iter().zip(&columns);
-        let fields: Vec<_> =
-            fields.map(|(name, column)| Field::new(name, column.data_type().clone(), false)).collect();
-        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-        let parts = vec![Part { key: 0, replaces: false, rows: vec![rows] }];
-        Ok(Snapshot { mark: self.watermark, parts })
+        Ok(Snapshot { mark: watermark, parts })
     }
 
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
         for snapshot in snapshots {
-            for rows in snapshot.parts.iter().flat_map(|part| &part.rows) {
-                self.restore_keys(rows)?;
+            for part in &snapshot.parts {
+                part.rows.iter().try_for_each(|rows| self.restore_keys(part.key, rows))?;
             }
             self.watermark = snapshot.mark;
         }

@@ -193,10 +193,13 @@ impl Operator for Join {
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {
         self.updated = std::mem::take(&mut self.fresh);
-        self.watermark = self.watermark.max(watermark);
+        if watermark < Micros::MAX {
+            self.watermark = self.watermark.max(watermark);
+        }
         let mut out = Vec::new();
         for side in 0..2 {
-            for unmatched in self.kept[side].expire(self.spec.dead_before(side, self.watermark))? {
+            let dead_before = self.spec.dead_before(side, self.watermark.max(watermark));
+            for unmatched in self.kept[side].expire(dead_before)? {
                 out.push(self.alone(side, &unmatched)?);
             }
         }

@@ -39,7 +39,8 @@ pub trait Operator {
     fn push(&mut self, input: usize, rows: &RecordBatch) -> Result<Pushed>;
 
     /// Event time has come to `watermark`, which never goes back: gives the rows that are ready, and drops
-    /// what no row to come can need.
+    /// what no row to come can need. [`Micros::MAX`] is the end of a bounded run: all is ready, and what a run to come
+    /// brings is late only for what was ready then.
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>>;
 
     /// Rows of its input number `input` that are older cannot change any result: they are late.

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// So many frozen batches are merged into one, where all of them are read again and again.
 const MANY: usize = 8;
+/// So many of about one size are merged into one, where they are read once.
+const SEVERAL: usize = 4;
 
 /// The partial aggregates of a pane: a live part that takes rows, and frozen rows.
 pub struct Pane {
@@ -169,6 +171,36 @@ impl Pane {
                 self.add(&state, frozen).map(|_| ())
             }
         }
+    }
+
+    /// Merges the last frozen batches where several are about as large, so that there are few of them, and a row is
+    /// written anew seldom: about as often as the rows of the pane double.
+    pub fn merge_small(&mut self, frozen: &mut Frozen) -> Result<()> {
+        let Held::Batches(batches) = &self.held else { return Ok(()) };
+        let rows = |number: &u32| frozen.rows.batch(*number).map_or(0, RecordBatch::num_rows);
+        let (mut merged, mut size) = (Vec::new(), 0);
+        for number in batches.iter().rev() {
+            if !merged.is_empty() && rows(number) > 2 * size {
+                break;
+            }
+            size += rows(number);
+            merged.push(*number);
+        }
+        if merged.len() < SEVERAL {
+            return Ok(());
+        }
+        merged.reverse();
+        let parts: Vec<_> = merged.iter().filter_map(|number| frozen.rows.batch(*number)).cloned().collect();
+        let state = frozen.merged(&parts)?.take_state(&frozen.spec)?;
+        let (number, _) = frozen.add(self.start, &state)?;
+        if let Held::Batches(batches) = &mut self.held {
+            merged.iter().for_each(|number| {
+                batches.remove(number);
+            });
+            batches.insert(number);
+        }
+        merged.iter().for_each(|number| frozen.rows.remove(*number));
+        Ok(())
     }
 
     /// Drops what is frozen.

@@ -190,7 +190,10 @@ impl Operator for SessionAggregate {
     }
 
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {
-        self.watermark = self.watermark.max(watermark.saturating_sub(self.spec.lag));
+        let ending = watermark.saturating_sub(self.spec.lag);
+        if watermark < Micros::MAX {
+            self.watermark = self.watermark.max(ending);
+        }
         self.updated = self.open.changed();
         let shown = match mode {
             OutputMode::Append => vec![],
@@ -204,7 +207,7 @@ impl Operator for SessionAggregate {
         if mode == OutputMode::Complete {
             return Ok(shown);
         }
-        let ended = self.open.take_ended(self.watermark);
+        let ended = self.open.take_ended(self.watermark.max(ending));
         let rows = if mode == OutputMode::Append { self.results(&ended)? } else { shown };
         self.open.rows.drop_rows(&ended, &mut self.rows);
         Ok(rows)

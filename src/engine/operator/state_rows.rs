@@ -22,6 +22,8 @@ pub struct StateRows {
     fresh: BTreeSet<u32>,
     /// Batches that a snapshot gave and that are gone since.
     gone: BTreeSet<u32>,
+    /// How many rows snapshots said are out of use, those of batches that are gone with them.
+    told: usize,
     /// How many rows are in use.
     live: usize,
     /// What the batches take, in bytes.
@@ -44,13 +46,23 @@ const SMALL: usize = 256;
 struct Kept {
     rows: RecordBatch,
     live: usize,
-    /// Rows that went out of use since the last snapshot.
+    /// Rows that are out of use, in the order in which they went.
     dead: Vec<u32>,
+    /// How many of them snapshots said.
+    told: usize,
 }
 
 impl Kept {
     fn is_sparse(&self) -> bool {
         self.live < SMALL.max(self.rows.num_rows() / 2)
+    }
+
+    fn in_use(&self) -> BTreeSet<u32> {
+        let mut rows: BTreeSet<u32> = (0..self.rows.num_rows() as u32).collect();
+        self.dead.iter().for_each(|row| {
+            rows.remove(row);
+        });
+        rows
     }
 }
 
@@ -58,7 +70,7 @@ impl StateRows {
     /// No rows of `schema` yet.
     pub fn new(schema: SchemaRef) -> Self {
         let (fresh, gone) = (BTreeSet::new(), BTreeSet::new());
-        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone, live: 0, memory: 0 }
+        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone, told: 0, live: 0, memory: 0 }
     }
 
     /// Adds rows; gives the number of their batch.
@@ -69,7 +81,7 @@ impl StateRows {
         self.memory += rows.get_array_memory_size();
         let live = rows.num_rows();
         self.live += live;
-        self.batches.insert(number, Kept { rows, live, dead: vec![] });
+        self.batches.insert(number, Kept { rows, live, dead: vec![], told: 0 });
         number
     }
 
@@ -145,58 +157,68 @@ impl StateRows {
     pub fn save(&mut self) -> Result<Vec<Part>> {
         let mut parts = Vec::new();
         for number in std::mem::take(&mut self.gone) {
-            parts.push(Part { key: key_of(number, false), replaces: true, rows: vec![] });
+            parts.push(Part { key: number.into(), replaces: true, rows: vec![] });
         }
-        for (number, kept) in &mut self.batches {
-            if self.fresh.contains(number) {
-                parts.push(Part {
-                    key: key_of(*number, false),
-                    replaces: false,
-                    rows: vec![kept.rows.clone()],
-                });
-            }
-            let dead = std::mem::take(&mut kept.dead);
-            if !dead.is_empty() {
-                parts.push(Part {
-                    key: key_of(*number, true),
-                    replaces: false,
-                    rows: vec![positions(dead)?],
-                });
-            }
+        for number in std::mem::take(&mut self.fresh) {
+            let rows = self.batches.get(&number).map(|kept| kept.rows.clone());
+            parts.push(Part { key: number.into(), replaces: false, rows: rows.into_iter().collect() });
         }
-        self.fresh.clear();
+        parts.extend(self.save_dead()?);
         Ok(parts)
+    }
+
+    /// The rows that went out of use since the last snapshot. Once most that snapshots said is of batches that are
+    /// gone, all is said anew in the place of it.
+    fn save_dead(&mut self) -> Result<Option<Part>> {
+        let all: usize = self.batches.values().map(|kept| kept.dead.len()).sum();
+        let replaces = self.told > 2 * all + SMALL;
+        let mut places = Vec::new();
+        for (number, kept) in &mut self.batches {
+            let from = if replaces { 0 } else { kept.told };
+            places.extend(kept.dead[from..].iter().map(|row| (*number, *row)));
+            kept.told = kept.dead.len();
+        }
+        if places.is_empty() && !replaces {
+            return Ok(None);
+        }
+        self.told = places.len() + if replaces { 0 } else { self.told };
+        Ok(Some(Part { key: DEAD, replaces, rows: vec![dead_rows(places)?] }))
     }
 
     /// Goes on from what snapshots kept, in their order; gives the rows in use, by batch.
     pub fn restore(&mut self, parts: impl Iterator<Item = Part>) -> BTreeMap<u32, BTreeSet<u32>> {
-        let mut live: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        let mut dead: Vec<RecordBatch> = Vec::new();
         for part in parts {
-            let number = (part.key / 2) as u32;
-            self.next = self.next.max(number + 1);
-            if part.replaces {
-                self.batches.remove(&number);
-                live.remove(&number);
+            if part.key == DEAD {
+                if part.replaces {
+                    dead.clear();
+                }
+                dead.extend(part.rows);
+                continue;
             }
+            let number = part.key as u32;
+            self.next = self.next.max(number + 1);
+            self.batches.remove(&number);
             for rows in part.rows {
-                if part.key % 2 == 0 {
-                    live.insert(number, (0..rows.num_rows() as u32).collect());
-                    let kept = Kept { live: rows.num_rows(), rows, dead: vec![] };
-                    self.batches.insert(number, kept);
-                    continue;
-                }
-                let dead = rows.column(0).as_primitive::<UInt32Type>();
-                if let (Some(kept), Some(live)) = (self.batches.get_mut(&number), live.get_mut(&number)) {
-                    kept.live -= dead.len();
-                    dead.values().iter().for_each(|row| {
-                        live.remove(row);
-                    });
-                }
+                self.batches.insert(number, Kept { live: rows.num_rows(), rows, dead: vec![], told: 0 });
             }
         }
+        dead.iter().for_each(|rows| self.restore_dead(rows));
         self.live = self.batches.values().map(|kept| kept.live).sum();
         self.memory = self.batches.values().map(|kept| kept.rows.get_array_memory_size()).sum();
-        live
+        self.batches.iter().map(|(number, kept)| (*number, kept.in_use())).collect()
+    }
+
+    fn restore_dead(&mut self, rows: &RecordBatch) {
+        let [batches, rows] = [0, 1].map(|column| rows.column(column).as_primitive::<UInt32Type>().values());
+        self.told += rows.len();
+        for (number, row) in batches.iter().zip(rows.iter()) {
+            if let Some(kept) = self.batches.get_mut(number) {
+                kept.live -= 1;
+                kept.dead.push(*row);
+                kept.told += 1;
+            }
+        }
     }
 
     /// What the rows take, in bytes. O(1).
@@ -215,13 +237,14 @@ impl StateRows {
     }
 }
 
-fn key_of(number: u32, dead: bool) -> i64 {
-    i64::from(number) * 2 + i64::from(dead)
-}
+/// The key of the parts that say which rows are out of use; the others have the numbers of their batches.
+const DEAD: i64 = -1;
 
-fn positions(rows: Vec<u32>) -> Result<RecordBatch> {
-    let schema = Schema::new(vec![Field::new("dead", DataType::UInt32, false)]);
-    Ok(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(UInt32Array::from(rows))])?)
+fn dead_rows(places: Vec<Place>) -> Result<RecordBatch> {
+    let fields = ["batch", "row"].map(|name| Field::new(name, DataType::UInt32, false));
+    let (batches, rows): (Vec<u32>, Vec<u32>) = places.into_iter().unzip();
+    let columns = [batches, rows].map(|column| Arc::new(UInt32Array::from(column)) as ArrayRef);
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns.to_vec())?)
 }
 
 /// Rows with buffers of their own: a view into others would keep all of these alive.

@@ -84,7 +84,9 @@ impl WindowAggregate {
             rows.extend(self.window(start, Keep::Nothing)?);
             self.forget_before(start.saturating_add(window.slide));
         }
-        self.forget(watermark);
+        if watermark < Micros::MAX {
+            self.forget(watermark);
+        }
         Ok(rows)
     }
 
@@ -251,7 +253,8 @@ impl Operator for WindowAggregate {
 
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {
         self.updated = self.panes.values_mut().map(Pane::take_touched).sum();
-        let watermark = watermark.saturating_sub(self.spec.lag);
+        let watermark =
+            if watermark < Micros::MAX { watermark.saturating_sub(self.spec.lag) } else { watermark };
         match mode {
             OutputMode::Append => self.close(watermark),
             OutputMode::Complete => self.all(),
@@ -283,6 +286,7 @@ impl Operator for WindowAggregate {
     fn snapshot(&mut self) -> Result<Snapshot> {
         for pane in self.panes.values_mut() {
             pane.freeze(&mut self.frozen)?;
+            pane.merge_small(&mut self.frozen)?;
         }
         Ok(Snapshot { mark: self.open, parts: self.frozen.rows.save()? })
     }

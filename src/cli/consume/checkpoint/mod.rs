@@ -1,0 +1,158 @@
+//! The flags that say what a restart goes on from, and the verbs that look after it.
+
+mod verbs;
+
+pub use verbs::{Verb, run};
+
+use crate::cli::common;
+use crate::clock::{Clock, SystemClock};
+use crate::engine::checkpoint::{self, Asked, Checkpoint, Folder, inspect};
+use crate::kafka::start::From;
+use crate::query::plan::StreamPlan;
+use crate::units::format_rfc3339;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Where a query keeps how far it came.
+#[derive(clap::Args, Debug, Clone)]
+#[command(next_help_heading = "Checkpoint")]
+pub struct CheckpointArgs {
+    /// What the query is called [default: the file's name, or the topics']
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The folder that a restart goes on from [default: $ECAP_HOME/checkpoints/NAME where results are kept, none on the
+    /// console]
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Keep a checkpoint only while the query runs
+    #[arg(long, conflicts_with = "checkpoint")]
+    temporary_checkpoint: bool,
+    /// How many batches can be gone back by
+    #[arg(long, default_value = "10", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    min_batches_to_retain: u64,
+    /// Drop the state of the checkpoint, and begin anew: earliest, latest, a time, offsets by partition, or last, where
+    /// it was
+    #[arg(long, value_name = "WHERE")]
+    restart_from: Option<Restart>,
+}
+
+/// Where a query begins anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Restart {
+    /// Where it was.
+    Last,
+    /// Elsewhere.
+    At(From),
+}
+
+impl std::str::FromStr for Restart {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "last" { Ok(Self::Last) } else { text.parse().map(Self::At) }
+    }
+}
+
+/// What a query is called, and its folder; `None` where it keeps nothing.
+pub struct Place {
+    name: String,
+    folder: Option<PathBuf>,
+    is_temporary: bool,
+}
+
+impl CheckpointArgs {
+    /// Where the checkpoint of a query is; `own` is what the query is called by itself. Who only looks at results
+    /// begins anew each time.
+    ///
+    /// # Errors
+    /// A usage error where the name cannot be one of a folder.
+    pub fn place(&self, own: &str, keeps: bool) -> Result<Place> {
+        let name = self.name.clone().unwrap_or_else(|| own.to_string());
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            let message = format!("'{name}' is no name of a query");
+            return Err(Error::usage(message).hint("letters, digits, '-', '_' and '.', and no '.' at first"));
+        }
+        let folder = match &self.checkpoint {
+            Some(folder) => Some(folder.clone()),
+            None if self.temporary_checkpoint => Some(home().join(format!(".{name}.{}", std::process::id()))),
+            None => keeps.then(|| home().join(&name)),
+        };
+        Ok(Place { name, folder, is_temporary: self.temporary_checkpoint })
+    }
+
+    /// Where each topic is read from: from the marks of the checkpoint, where a restart says, or from `from`.
+    pub fn starts(&self, checkpoint: Option<&Checkpoint>, topics: usize, from: &From) -> Vec<From> {
+        let last = checkpoint.and_then(Checkpoint::last).map(|commit| &commit.sources);
+        let before = checkpoint.and_then(Checkpoint::before).map(|(_, marks)| marks);
+        let marks = match &self.restart_from {
+            Some(Restart::At(from)) => return vec![from.clone(); topics],
+            Some(Restart::Last) => before,
+            None => last,
+        };
+        let start = |topic: usize| {
+            let mark = marks.and_then(|marks| marks.get(topic));
+            mark.map_or_else(|| from.clone(), |mark| From::Offsets(mark.offsets.clone()))
+        };
+        (0..topics).map(start).collect()
+    }
+
+    /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it.
+    ///
+    /// # Errors
+    /// A usage error where somebody else has it, or it is of another query.
+    pub fn open(
+        &self,
+        place: &Place,
+        (sql, sink): (&str, &str),
+        plan: &StreamPlan,
+    ) -> Result<Option<Checkpoint>> {
+        let Some(folder) = &place.folder else { return Ok(None) };
+        let asked = Asked {
+            name: place.name.clone(),
+            sql: sql.into(),
+            sink: sink.into(),
+            topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
+            state: plan.state(),
+        };
+        let options =
+            checkpoint::Options { retained: self.min_batches_to_retain, anew: self.restart_from.is_some() };
+        let store = Box::new(Folder::create(folder)?);
+        Checkpoint::open(store, &owner(), asked, &options, SystemClock.now()).map(Some)
+    }
+}
+
+impl Place {
+    /// What the query is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The query has ended: a checkpoint that was kept only meanwhile is taken away.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn end(&self) -> Result<()> {
+        match &self.folder {
+            Some(folder) if self.is_temporary => remove(folder),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where checkpoints are that nobody named a place for.
+fn home() -> PathBuf {
+    common::home().join("checkpoints")
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    inspect::remove(&Folder::open(folder)?, &owner())?;
+    std::fs::remove_dir(folder).map_err(|error| Error::from(error).at(folder.display()))
+}
+
+/// Who has a checkpoint, for whoever wants it too.
+fn owner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let since = format_rfc3339(SystemClock.now());
+    format!("process {} on {}, since {since}", std::process::id(), host.trim())
+}

@@ -1,0 +1,439 @@
+//! What a query keeps so that it goes on after any end, with no record lost and none counted twice.
+//!
+//! A checkpoint is a folder of small files, each of which appears whole:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `query.json` | the query that it is of |
+//! | `000000000007.entry` | what batch 7 depends on: written before the batch has any effect |
+//! | `000000000008.commit` | what the query goes on from once 8 batches are done: written when all sinks have them |
+//! | `000000000008.state` | what the eighth of them changed in the state |
+//! | `table-….arrow` | the rows of a table that does not grow, as a batch saw them |
+//! | `owner` | who uses it |
+//!
+//! A batch is read, processed and held; then its entry is written, then its rows go to the sinks, then its state and its
+//! commit are written. Whenever that is cut off, the next start goes on from the last commit, and a batch that has
+//! an entry and no commit runs again from that entry: the same records, the same clock, the same watermark, and so
+//! the same rows. Sinks that have its number pass over it.
+
+mod document;
+pub mod inspect;
+mod sealed;
+mod state;
+mod store;
+
+pub use document::{Commit, Entry, HeldTable, PartRef, Query, State, Versions};
+pub use store::{Folder, Owned, Store};
+
+use super::Totals;
+use super::operator::Snapshot;
+use super::source::Mark;
+use crate::clock::Micros;
+use crate::tables::Table;
+use crate::{Error, Result};
+use arrow::array::RecordBatch;
+use state::StateFiles;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The form of the files that this program reads and writes.
+const FORMAT: u32 = 1;
+
+/// The file that says which query a checkpoint is of.
+const QUERY: &str = "query.json";
+
+/// So many batches can be gone back by, where nobody says.
+const RETAINED: u64 = 10;
+
+/// What a checkpoint is asked to be of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What people call the query.
+    pub name: String,
+    /// Its text.
+    pub sql: String,
+    /// Where its rows go, in a few words.
+    pub sink: String,
+    /// The topics that it reads.
+    pub topics: Vec<String>,
+    /// As [`Query::state`].
+    pub state: String,
+}
+
+/// How a checkpoint is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// So many batches can be gone back by.
+    pub retained: u64,
+    /// Whether the query begins anew, whatever it had done before.
+    pub anew: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { retained: RETAINED, anew: false }
+    }
+}
+
+/// The checkpoint of a running query, which nobody else uses meanwhile.
+pub struct Checkpoint {
+    store: Box<dyn Store>,
+    query: Query,
+    retained: u64,
+    state: StateFiles,
+    /// What of it is not loaded into the query yet.
+    unused: Option<(Commit, Vec<Snapshot>)>,
+    /// What was done before it began anew, and where.
+    before: Option<(Totals, Vec<Mark>)>,
+    /// The commits that are there, by how many batches were done, each with the files that its state is in.
+    commits: BTreeMap<u64, BTreeSet<u64>>,
+    /// The files of tables that entries name, by batch.
+    tables: BTreeMap<u64, Vec<HeldTable>>,
+    /// The version of each table whose rows are kept, and where.
+    held: BTreeMap<String, (u64, HeldTable)>,
+    _owned: Owned,
+}
+
+impl Checkpoint {
+    /// The checkpoint in `store`, begun at `now` where there is none. `owner` says to others who has it.
+    ///
+    /// # Errors
+    /// A usage error where somebody else has it, it is of another query whose state this one cannot go on from, or
+    /// nothing in it can be used; otherwise when the store fails.
+    pub fn open(
+        store: Box<dyn Store>,
+        owner: &str,
+        asked: Asked,
+        options: &Options,
+        now: Micros,
+    ) -> Result<Self> {
+        let owned = store.own(owner)?;
+        let query = match query(store.as_ref())? {
+            Some(query) if options.anew => Query {
+                state: asked.state,
+                topics: asked.topics,
+                sql: asked.sql,
+                sink: asked.sink,
+                versions: versions(),
+                ..query
+            },
+            Some(query) => compared(query, asked).map_err(|error| ways_out(error, store.as_ref()))?,
+            None => Query {
+                format: FORMAT,
+                id: uuid::Uuid::new_v4().to_string(),
+                name: asked.name,
+                created: now,
+                sql: asked.sql,
+                sink: asked.sink,
+                topics: asked.topics,
+                state: asked.state,
+                versions: versions(),
+            },
+        };
+        store.write(QUERY, &seal(&query)?)?;
+        let (state, commits, tables) = (StateFiles::default(), BTreeMap::new(), BTreeMap::new());
+        let (unused, held) = (None, BTreeMap::new());
+        let retained = options.retained.max(1);
+        let mut opened = Self {
+            store,
+            query,
+            retained,
+            state,
+            unused,
+            before: None,
+            commits,
+            tables,
+            held,
+            _owned: owned,
+        };
+        opened.find_commits()?;
+        if options.anew {
+            opened.forget()?;
+        }
+        Ok(opened)
+    }
+
+    /// The query that it is of.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The last commit, while the query has not gone on from it.
+    pub fn last(&self) -> Option<&Commit> {
+        self.unused.as_ref().map(|(commit, _)| commit)
+    }
+
+    /// The last commit and its state, once.
+    pub fn take_last(&mut self) -> Option<(Commit, Vec<Snapshot>)> {
+        self.unused.take()
+    }
+
+    /// Forgets the state: the query begins anew. Its batches are numbered on, behind one that sinks may have already.
+    fn forget(&mut self) -> Result<()> {
+        self.state = StateFiles::default();
+        let Some((commit, _)) = self.unused.take() else { return Ok(()) };
+        let began = self.cut_off(commit.totals.batches)?.is_some();
+        let batches = commit.totals.batches + u64::from(began);
+        self.before = Some((Totals { batches, ..commit.totals }, commit.sources));
+        Ok(())
+    }
+
+    /// What was done, and the next record of each topic, before the query began anew.
+    pub fn before(&self) -> Option<&(Totals, Vec<Mark>)> {
+        self.before.as_ref()
+    }
+
+    /// The entry of a batch that began and has no commit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn cut_off(&self, batch: u64) -> Result<Option<Entry>> {
+        let Some(bytes) = self.store.read(&entry_file(batch))? else { return Ok(None) };
+        let entry = sealed::open(&bytes);
+        if entry.is_none() {
+            // It had no effect yet: what is not whole was never followed by anything.
+            tracing::warn!(
+                "checkpoint {}: the entry of batch {batch} is not whole: it begins anew",
+                self.store.place()
+            );
+        }
+        Ok(entry)
+    }
+
+    /// A batch is about to have effects: what it depends on is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn prepare(&mut self, entry: &Entry) -> Result<()> {
+        self.tables.insert(entry.batch, entry.tables.clone());
+        self.store.write(&entry_file(entry.batch), &seal(entry)?)
+    }
+
+    /// All sinks have the batches of `commit`, whose state is filled in here: the query goes on from there. What is
+    /// older than what is retained is removed.
+    ///
+    /// # Errors
+    /// When the store fails: the query goes on from the commit before.
+    pub fn commit(&mut self, mut commit: Commit, changed: Vec<Snapshot>) -> Result<()> {
+        let number = commit.totals.batches;
+        let mut state = self.state.clone();
+        let store = self.store.as_ref();
+        let bytes = state.change(number, changed, |file| read_state(store, file))?;
+        if !bytes.is_empty() {
+            store.write(&state_file(number), &bytes)?;
+        }
+        commit.operators.clone_from(&state.operators);
+        store.write(&commit_file(number), &seal(&commit)?)?;
+        self.state = state;
+        self.commits.insert(number, commit.files().collect());
+        self.remove_old(number)
+    }
+
+    /// How many bytes its state takes in files.
+    pub fn size(&self) -> usize {
+        self.state.size()
+    }
+
+    /// Keeps the rows of tables for an entry; what is kept already is named again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn keep_tables(&mut self, tables: &[Arc<Table>]) -> Result<Vec<HeldTable>> {
+        tables.iter().map(|table| self.keep_table(table)).collect()
+    }
+
+    fn keep_table(&mut self, table: &Table) -> Result<HeldTable> {
+        let version = table.version();
+        if let Some((_, held)) = self.held.get(table.name()).filter(|(kept, _)| *kept == version) {
+            return Ok(held.clone());
+        }
+        let mut bytes = Vec::new();
+        state::encode(&table.rows(), &mut bytes)?;
+        let (name, crc) = (table.name(), crc32c::crc32c(&bytes));
+        let held =
+            HeldTable { name: name.into(), file: format!("table-{name}-{:x}-{crc:08x}.arrow", bytes.len()) };
+        self.store.write(&held.file, &bytes)?;
+        self.held.insert(name.into(), (version, held.clone()));
+        Ok(held)
+    }
+
+    /// The rows that a table had.
+    ///
+    /// # Errors
+    /// When they are not there as they were written.
+    pub fn table(&self, held: &HeldTable) -> Result<Vec<RecordBatch>> {
+        let bytes = self.store.read(&held.file)?.unwrap_or_default();
+        let sum = format!("-{:x}-{:08x}.arrow", bytes.len(), crc32c::crc32c(&bytes));
+        if !held.file.ends_with(&sum) {
+            let place = self.store.place();
+            return Err(Error::failed(format!("checkpoint {place}: {} is not as it was written", held.file)));
+        }
+        if bytes.is_empty() { Ok(vec![]) } else { state::decode(&bytes) }
+    }
+
+    /// Goes to the last commit that is whole with its state.
+    fn find_commits(&mut self) -> Result<()> {
+        let mut numbers = numbers(&self.store.names()?, ".commit");
+        let any = !numbers.is_empty();
+        while let Some(number) = numbers.pop() {
+            match load(self.store.as_ref(), number) {
+                Ok((commit, state, snapshots)) => {
+                    self.state = state;
+                    self.commits.insert(number, commit.files().collect());
+                    self.unused = Some((commit, snapshots));
+                    break;
+                }
+                Err(error) => {
+                    let place = self.store.place();
+                    tracing::warn!("checkpoint {place}: {error}: going back to the batch before it");
+                    self.store.remove(&commit_file(number))?;
+                }
+            }
+        }
+        if any && self.unused.is_none() {
+            let message = format!("checkpoint {}: no commit in it is whole", self.store.place());
+            return Err(ways_out(Error::usage(message), self.store.as_ref()));
+        }
+        for number in numbers {
+            // Only its files matter: one that is not whole needs none.
+            let commit =
+                self.store.read(&commit_file(number))?.and_then(|bytes| sealed::open::<Commit>(&bytes));
+            self.commits.insert(number, commit.map(|commit| commit.files().collect()).unwrap_or_default());
+        }
+        self.find_tables()
+    }
+
+    fn find_tables(&mut self) -> Result<()> {
+        for batch in numbers(&self.store.names()?, ".entry") {
+            if let Some(entry) = self.cut_off(batch)? {
+                self.tables.insert(batch, entry.tables);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is older than the last batches, and what nothing needs that is left.
+    fn remove_old(&mut self, done: u64) -> Result<()> {
+        let kept = self.commits.split_off(&done.saturating_sub(self.retained));
+        let gone = std::mem::replace(&mut self.commits, kept);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let needed: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
+        for number in gone.keys() {
+            self.store.remove(&commit_file(*number))?;
+            self.store.remove(&entry_file(*number))?;
+        }
+        for file in gone.values().flatten().filter(|file| !needed.contains(file)) {
+            self.store.remove(&state_file(*file))?;
+        }
+        let oldest = self.commits.keys().next().copied().unwrap_or(done);
+        let kept = self.tables.split_off(&oldest);
+        let gone = std::mem::replace(&mut self.tables, kept);
+        let needed: BTreeSet<&str> =
+            self.tables.values().flatten().map(|table| table.file.as_str()).collect();
+        let in_use =
+            |file: &str| needed.contains(file) || self.held.values().any(|(_, held)| held.file == file);
+        for table in gone.values().flatten().filter(|table| !in_use(&table.file)) {
+            self.store.remove(&table.file)?;
+        }
+        Ok(())
+    }
+}
+
+/// The commit of this number with its state, if both are as they were written.
+fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles, Vec<Snapshot>)> {
+    let broken = || Error::failed(format!("commit {number} is not as it was written"));
+    let bytes = store.read(&commit_file(number))?.ok_or_else(broken)?;
+    let commit: Commit = sealed::open(&bytes).ok_or_else(broken)?;
+    let files: BTreeMap<u64, Vec<u8>> = commit
+        .files()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|file| Ok((file, read_state(store, file)?)))
+        .collect::<Result<_>>()?;
+    let size = |file: u64| files.get(&file).map_or(0, Vec::len);
+    let state = StateFiles::new(commit.operators.clone(), size);
+    let snapshots = state.load(&files).map_err(|error| error.at(format!("commit {number}")))?;
+    Ok((commit, state, snapshots))
+}
+
+fn read_state(store: &dyn Store, file: u64) -> Result<Vec<u8>> {
+    store.read(&state_file(file))?.ok_or_else(|| Error::failed(format!("{} is gone", state_file(file))))
+}
+
+/// The query that a store has a checkpoint of, if it has one.
+fn query(store: &dyn Store) -> Result<Option<Query>> {
+    let Some(bytes) = store.read(QUERY)? else { return Ok(None) };
+    let broken = || Error::usage(format!("checkpoint {}: {QUERY} is not as it was written", store.place()));
+    sealed::open(&bytes).ok_or_else(|| ways_out(broken(), store)).map(Some)
+}
+
+/// The query of a checkpoint as it goes on: with the new text, where its state is made by the same.
+fn compared(kept: Query, asked: Asked) -> Result<Query> {
+    let differs = |what: &str| Error::usage(format!("the checkpoint is of another query: {what}"));
+    if kept.format != FORMAT {
+        return Err(differs(&format!("its form is {}, this program writes {FORMAT}", kept.format)));
+    }
+    if kept.topics != asked.topics {
+        let (was, is) = (kept.topics.join(", "), asked.topics.join(", "));
+        return Err(differs(&format!("it reads {was}, and this one reads {is}")));
+    }
+    if kept.state != asked.state {
+        let mut lines = kept.state.lines().zip(asked.state.lines()).filter(|(was, is)| was != is);
+        let (was, is) = lines.next().unwrap_or(("keeps other state", "more or less"));
+        return Err(differs(&format!("its state was made by `{}`, and now by `{}`", was.trim(), is.trim())));
+    }
+    let own = versions();
+    if !kept.state.is_empty() && kept.versions.datafusion != own.datafusion {
+        let (was, is) = (&kept.versions.datafusion, &own.datafusion);
+        return Err(differs(&format!("its state was laid out by DataFusion {was}, this program has {is}")));
+    }
+    if kept.sql != asked.sql {
+        tracing::warn!(
+            "the query changed since its checkpoint was made; its state is made by the same and goes on"
+        );
+    }
+    if kept.sink != asked.sink {
+        let (was, is) = (&kept.sink, &asked.sink);
+        tracing::warn!(
+            "rows went to {was}, and go to {is} from here on; --restart-from gives all of them again"
+        );
+    }
+    Ok(Query { sql: asked.sql, sink: asked.sink, name: asked.name, versions: own, ..kept })
+}
+
+fn versions() -> Versions {
+    Versions { ecap: env!("CARGO_PKG_VERSION").into(), datafusion: datafusion::DATAFUSION_VERSION.into() }
+}
+
+/// What to do where a checkpoint cannot be gone on from.
+fn ways_out(error: Error, store: &dyn Store) -> Error {
+    let place = store.place();
+    error.hint(format!("name another --checkpoint than {place}, or give --restart-from to begin anew in it"))
+}
+
+fn seal(document: &impl serde::Serialize) -> Result<Vec<u8>> {
+    sealed::seal(document)
+        .map_err(|error| Error::failed(format!("a checkpoint's document has no form: {error}")))
+}
+
+/// The numbers of the files with an ending, in order.
+fn numbers(names: &[String], ending: &str) -> Vec<u64> {
+    let mut numbers: Vec<u64> =
+        names.iter().filter_map(|name| name.strip_suffix(ending)?.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn entry_file(batch: u64) -> String {
+    format!("{batch:012}.entry")
+}
+
+fn commit_file(batches: u64) -> String {
+    format!("{batches:012}.commit")
+}
+
+fn state_file(batches: u64) -> String {
+    format!("{batches:012}.state")
+}

@@ -1,0 +1,279 @@
+//! A query that is stopped at any step goes on from its checkpoint as if nothing had been.
+
+use crate::support::kept::{Fuse, KILLED, Kept, Results};
+use crate::support::listed::{Listed, Stored};
+use ecap::Error;
+use ecap::catalog::Catalog;
+use ecap::clock::{ManualClock, Stop};
+use ecap::engine::checkpoint::{Asked, Checkpoint, Options as CheckpointOptions, inspect};
+use ecap::engine::options::{Options, OutputMode, Trigger};
+use ecap::engine::{Engine, Surroundings, Totals};
+use ecap::query::plan::StreamPlan;
+use ecap::tables::Table;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A query whose checkpoint and results outlive it.
+struct Life {
+    sql: &'static str,
+    mode: OutputMode,
+    flush: bool,
+    per_read: usize,
+    /// So many records are there.
+    records: usize,
+    options: CheckpointOptions,
+    kept: Kept,
+    results: Results,
+    fuse: Fuse,
+    tables: Vec<Arc<Table>>,
+}
+
+impl Life {
+    fn of(sql: &'static str, mode: OutputMode) -> Self {
+        let fuse = Fuse::none();
+        let options = CheckpointOptions::default();
+        let (kept, results) = (Kept::new(fuse.clone()), Results::new(fuse.clone()));
+        Self {
+            sql,
+            mode,
+            flush: true,
+            per_read: 40,
+            records: 200,
+            options,
+            kept,
+            results,
+            fuse,
+            tables: vec![],
+        }
+    }
+
+    /// Runs over all that is there, and to the end, or until it is killed.
+    fn run(&self) -> Result<Totals, Error> {
+        let catalog = Catalog::built_in().expect("valid");
+        let plan = StreamPlan::with_tables(self.sql, &catalog, "", None, self.tables.clone()).expect("plans");
+        let asked = Asked {
+            name: "test".into(),
+            sql: self.sql.into(),
+            sink: "a test".into(),
+            topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
+            state: plan.state(),
+        };
+        let checkpoint = Checkpoint::open(Box::new(self.kept.clone()), "a test", asked, &self.options, 0)?;
+        let source = || Box::new(Listed::all((0..self.records).map(sale), self.per_read));
+        let around = Surroundings {
+            sources: plan.scans.iter().map(|_| source() as _).collect(),
+            sink: Box::new(self.results.clone()),
+            letters: None,
+            checkpoint: Some(checkpoint),
+            listener: Box::new(|_| Ok(())),
+            clock: Arc::new(ManualClock::at(0)),
+        };
+        let options = Options {
+            trigger: Trigger::AvailableNow,
+            mode: self.mode,
+            delay: Some(Duration::from_secs(5)),
+            idle_timeout: None,
+            flush_at_end: self.flush,
+            ..Options::default()
+        };
+        Engine::new(plan, options, around)?.run(&Stop::default())
+    }
+
+    /// Runs, killed after so many steps, and on to the end.
+    fn killed_after(&self, steps: u64) -> Totals {
+        self.fuse.set(steps);
+        match self.run() {
+            Err(error) if error.message() == KILLED => {}
+            ended => return ended.expect("runs"),
+        }
+        self.fuse.set(u64::MAX);
+        self.run().expect("goes on")
+    }
+}
+
+/// Sales of two minutes on three partitions; times go up and down by seconds.
+fn sale(number: usize) -> Stored {
+    let (n, seconds) = (number as i64, number as i64 * 600 / 1_000);
+    let time = (seconds + [0, 2, -3, 1][number % 4]) * 1_000_000;
+    let value = format!(
+        r#"{{"customer_id":"c{}","product_category":"k{}","quantity":{n},"final_amount":{}}}"#,
+        n * 7 % 11,
+        n * 5 % 3,
+        1 + n % 13
+    );
+    Stored { partition: (n % 3) as i32, timestamp: time, value: Some(value), ..Stored::default() }
+}
+
+const TUMBLING: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
+    count(DISTINCT customer_id) AS u, sum(quantity) AS q FROM `customer-transactions` \
+    GROUP BY window(_timestamp, '10 seconds'), product_category";
+const SLIDING: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
+    count(DISTINCT customer_id) AS u FROM `customer-transactions` \
+    GROUP BY window(_timestamp, '20 seconds', '5 seconds'), product_category";
+const SESSIONS: &str = "SELECT session_window.start AS s, customer_id AS c, count(*) AS n \
+    FROM `customer-transactions` GROUP BY session_window(_timestamp, '6 seconds'), customer_id";
+const ONCE: &str = "SELECT DISTINCT customer_id, _timestamp FROM `customer-transactions`";
+const JOINED: &str = "SELECT a.customer_id, a.quantity AS q, b.quantity AS r FROM `customer-transactions` a \
+    LEFT JOIN `customer-transactions` b ON a.customer_id = b.customer_id AND a.quantity = b.quantity + 11 \
+    AND b._timestamp BETWEEN a._timestamp - INTERVAL 9 SECONDS AND a._timestamp";
+const RAW: &str = "SELECT customer_id, quantity, _partition, _offset FROM `customer-transactions`";
+
+const QUERIES: [(&str, OutputMode); 8] = [
+    (TUMBLING, OutputMode::Append),
+    (TUMBLING, OutputMode::Update),
+    (SLIDING, OutputMode::Append),
+    (SLIDING, OutputMode::Update),
+    (SESSIONS, OutputMode::Append),
+    (ONCE, OutputMode::Append),
+    (JOINED, OutputMode::Append),
+    (RAW, OutputMode::Append),
+];
+
+#[test]
+fn a_query_that_is_killed_at_any_step_gives_what_one_gives_that_is_not() {
+    let mut kills = 0;
+    for (sql, mode) in QUERIES {
+        let straight = Life::of(sql, mode);
+        let totals = straight.run().expect("runs");
+        let steps = u64::MAX - straight.fuse.left();
+        assert!(totals.batches > 4 && steps > 6 * totals.batches, "{sql}: {steps} steps");
+        for step in 0..steps {
+            let killed = Life::of(sql, mode);
+            assert_eq!(killed.killed_after(step), totals, "{sql}, {mode:?}, killed after {step} steps");
+            assert_eq!(
+                killed.results.lines(),
+                straight.results.lines(),
+                "{sql}, {mode:?}, after {step} steps"
+            );
+            kills += 1;
+        }
+    }
+    println!("{kills} kills, each with the same rows");
+}
+
+#[test]
+fn a_batch_that_sinks_have_already_is_passed_over() {
+    let life = Life::of(TUMBLING, OutputMode::Append);
+    // The start's commit, the first batch's entry, and its rows: the answer of the sink is lost.
+    life.killed_after(2 * 3 + 1);
+    assert_eq!(life.results.again(), 1);
+}
+
+#[test]
+fn a_file_that_is_not_as_it_was_written_costs_a_batch_and_no_row() {
+    for ending in [".commit", ".state"] {
+        let (whole, life) = (Life::of(TUMBLING, OutputMode::Append), Life::of(TUMBLING, OutputMode::Append));
+        whole.run().expect("runs");
+        life.fuse.set(40);
+        life.run().expect_err("is killed");
+        life.fuse.set(u64::MAX);
+        let files = life.kept.files();
+        let last = files.iter().rfind(|name| name.ends_with(ending)).expect("has one");
+        life.kept.corrupt(last, |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        });
+        let wrong = inspect::verify(&life.kept).expect("can be read");
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        life.run().expect("goes on");
+        assert_eq!(life.results.lines(), whole.results.lines(), "{ending}");
+        assert!(life.results.again() >= 1, "the batch before runs again");
+    }
+}
+
+#[test]
+fn what_is_left_behind_by_a_batch_is_removed() {
+    let life = Life { records: 4_000, per_read: 20, ..Life::of(TUMBLING, OutputMode::Update) };
+    let totals = life.run().expect("runs");
+    let files = life.kept.files();
+    let of = |ending: &str| files.iter().filter(|name| name.ends_with(ending)).count();
+    assert!(totals.batches > 150, "{totals:?}");
+    assert_eq!((of(".commit"), of(".entry")), (11, 10), "{files:?}");
+    assert!(of(".state") < 40, "{files:?}");
+    assert_eq!(inspect::verify(&life.kept).expect("can be read"), Vec::<String>::new());
+}
+
+#[test]
+fn what_comes_after_a_run_to_the_end_is_counted_in_windows_of_its_own() {
+    let mut life = Life { records: 100, ..Life::of(TUMBLING, OutputMode::Append) };
+    life.run().expect("runs");
+    let before = life.results.lines();
+    life.records = 200;
+    let totals = life.run().expect("goes on");
+    let after = life.results.lines();
+    assert!(before.iter().all(|line| after.contains(line)), "a window comes once");
+    let counted: i64 =
+        after.iter().map(|line| line.split(' ').nth(2).expect("n").parse::<i64>().expect("a number")).sum();
+    assert_eq!(totals.read, 200);
+    assert_eq!(counted as u64, 200 - totals.late, "{totals:?}");
+    assert!(totals.late < 20, "only what belongs to the window that was closed: {totals:?}");
+}
+
+#[test]
+fn a_changed_query_goes_on_where_its_state_is_made_by_the_same() {
+    const FILTERED: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
+        count(DISTINCT customer_id) AS u, sum(quantity) AS q FROM `customer-transactions` \
+        GROUP BY window(_timestamp, '10 seconds'), product_category HAVING count(*) > 2";
+    let mut life = Life { flush: false, records: 120, ..Life::of(TUMBLING, OutputMode::Append) };
+    life.run().expect("runs");
+    (life.sql, life.records) = (FILTERED, 200);
+    assert_eq!(life.run().expect("goes on").read, 200);
+    for (sql, why) in [
+        (SLIDING, "its state was made by"),
+        (
+            "SELECT user_id FROM `user-events`",
+            "it reads customer-transactions, and this one reads user-events",
+        ),
+    ] {
+        life.sql = sql;
+        let error = life.run().expect_err("is another query").to_string();
+        assert!(error.contains(why) && error.contains("another --checkpoint"), "{error}");
+    }
+    life.options.anew = true;
+    life.sql = SLIDING;
+    let totals = life.run().expect("begins anew");
+    assert_eq!(totals.read, 400, "all is read once more, and numbered on");
+}
+
+#[test]
+fn a_batch_that_runs_again_sees_tables_as_they_were() {
+    use arrow::array::{RecordBatch, StringArray};
+    let rows = |word: &str| {
+        let keys = StringArray::from(vec!["k0", "k1", "k2"]);
+        let words = StringArray::from(vec![word; 3]);
+        RecordBatch::try_from_iter([("key", Arc::new(keys) as _), ("word", Arc::new(words) as _)])
+            .expect("fits")
+    };
+    let table = |word: &str| Arc::new(Table::of("words", rows(word).schema(), vec![rows(word)]));
+    let mut life = Life::of(
+        "SELECT t.quantity, w.word FROM `customer-transactions` t JOIN words w ON t.product_category = w.key",
+        OutputMode::Append,
+    );
+    life.tables = vec![table("old")];
+    // The sink has the first batch, and its answer is lost: the start's commit, the table, the entry, the rows.
+    life.fuse.set(2 * 4 + 1);
+    life.run().expect_err("is killed");
+    life.fuse.set(u64::MAX);
+    life.tables = vec![table("new")];
+    life.run().expect("goes on");
+    assert_eq!(life.results.again(), 1);
+    let words = |batch: u64| format!("{:?}", life.results.batches()[&batch]);
+    assert!(words(0).contains("old") && !words(0).contains("new"), "{}", words(0));
+    assert!(words(1).contains("new") && !words(1).contains("old"), "{}", words(1));
+}
+
+#[test]
+fn a_query_can_go_back_and_is_another_one_for_its_sinks() {
+    let life = Life::of(TUMBLING, OutputMode::Append);
+    life.run().expect("runs");
+    let before = inspect::query_of(&life.kept).expect("is there").id;
+    let error = inspect::rewind(&life.kept, 99, "a test").expect_err("is not remembered").to_string();
+    assert!(error.contains("it remembers 0 to"), "{error}");
+    inspect::rewind(&life.kept, 2, "a test").expect("goes back");
+    assert_ne!(inspect::query_of(&life.kept).expect("is there").id, before);
+    assert_eq!(inspect::known(&life.kept).expect("can be read").last().expect("has one").batches, 2);
+    assert_eq!(life.run().expect("goes on").read, 200);
+    inspect::remove(&life.kept, "a test").expect("is removed");
+    assert_eq!(life.kept.files(), Vec::<String>::new());
+    inspect::query_of(&life.kept).expect_err("is gone");
+}

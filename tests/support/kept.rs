@@ -1,0 +1,191 @@
+//! A checkpoint in memory that outlives the query which writes it, and a fuse that kills a query at a step.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use ecap::engine::checkpoint::{Owned, Store};
+use ecap::sink::{Batch, Sink};
+use ecap::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What a killed query ends with.
+pub const KILLED: &str = "killed";
+
+/// Kills at a step: every effect has one before it, and one after it, when only the answer is lost.
+#[derive(Debug, Clone)]
+pub struct Fuse(Arc<AtomicU64>);
+
+impl Fuse {
+    /// Never kills.
+    pub fn none() -> Self {
+        Self::of(u64::MAX)
+    }
+
+    /// Kills after so many steps.
+    pub fn of(steps: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(steps)))
+    }
+
+    /// Kills after so many steps from now.
+    pub fn set(&self, steps: u64) {
+        self.0.store(steps, Ordering::Relaxed);
+    }
+
+    /// How many steps are left.
+    pub fn left(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn step(&self) -> Result<()> {
+        match self.left() {
+            0 => Err(Error::failed(KILLED)),
+            left => {
+                self.set(left - 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Has an effect, unless the query is killed before it; its answer is lost where it is killed after it.
+    pub fn around<T>(&self, effect: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.step()?;
+        let answer = effect()?;
+        self.step().map(|()| answer)
+    }
+}
+
+/// Files in memory; clones share them.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    fuse: Fuse,
+}
+
+impl Kept {
+    /// No file yet.
+    pub fn new(fuse: Fuse) -> Self {
+        Self { files: Arc::default(), fuse }
+    }
+
+    /// The names of the files.
+    pub fn files(&self) -> Vec<String> {
+        self.files.lock().expect("not poisoned").keys().cloned().collect()
+    }
+
+    /// Changes what a file holds, as a bad disk does.
+    pub fn corrupt(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        change(self.files.lock().expect("not poisoned").get_mut(name).expect("is there"));
+    }
+}
+
+impl Store for Kept {
+    fn place(&self) -> String {
+        "memory".into()
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(self.files())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.files.lock().expect("not poisoned").get(name).cloned())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.fuse.around(|| {
+            self.files.lock().expect("not poisoned").insert(name.into(), bytes.into());
+            Ok(())
+        })
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        self.fuse.around(|| {
+            self.files.lock().expect("not poisoned").remove(name);
+            Ok(())
+        })
+    }
+
+    fn own(&self, _: &str) -> Result<Owned> {
+        Ok(Owned::nothing())
+    }
+}
+
+/// A sink in memory that outlives the query which writes to it; clones share it.
+#[derive(Debug, Clone)]
+pub struct Results {
+    given: Arc<Mutex<Given>>,
+    fuse: Fuse,
+}
+
+#[derive(Debug, Default)]
+struct Given {
+    columns: Option<SchemaRef>,
+    batches: BTreeMap<u64, Vec<RecordBatch>>,
+    again: u64,
+}
+
+impl Results {
+    /// Nothing yet.
+    pub fn new(fuse: Fuse) -> Self {
+        Self { given: Arc::default(), fuse }
+    }
+
+    /// The columns, once something was given out.
+    pub fn columns(&self) -> Option<SchemaRef> {
+        self.given.lock().expect("not poisoned").columns.clone()
+    }
+
+    /// The rows by batch.
+    pub fn batches(&self) -> BTreeMap<u64, Vec<RecordBatch>> {
+        self.given.lock().expect("not poisoned").batches.clone()
+    }
+
+    /// All rows as lines of text, in an order of their own.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.batches().into_values().flat_map(|rows| lines(&rows)).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    /// How often a batch came that was there already.
+    pub fn again(&self) -> u64 {
+        self.given.lock().expect("not poisoned").again
+    }
+}
+
+impl Sink for Results {
+    /// As every sink: what it has already it passes over. That is the same when it comes again.
+    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        self.fuse.around(|| {
+            let mut given = self.given.lock().expect("not poisoned");
+            given.columns = Some(batch.columns.clone());
+            let Some(has) = given.batches.get(&batch.id) else {
+                given.batches.insert(batch.id, batch.rows.to_vec());
+                return Ok(());
+            };
+            if lines(has) != lines(batch.rows) {
+                let (was, is) = (lines(has).join("\n"), lines(batch.rows).join("\n"));
+                return Err(Error::failed(format!("batch {} was\n{was}\nand is\n{is}", batch.id)));
+            }
+            given.again += 1;
+            Ok(())
+        })
+    }
+}
+
+/// Rows as sorted lines.
+fn lines(rows: &[RecordBatch]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for rows in rows {
+        let options = FormatOptions::new().with_null("NULL");
+        let columns = rows.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+        let columns = columns.collect::<std::result::Result<Vec<_>, _>>().expect("has a text");
+        let line =
+            |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" ");
+        lines.extend((0..rows.num_rows()).map(line));
+    }
+    lines.sort_unstable();
+    lines
+}
