@@ -1,12 +1,13 @@
 //! Consumer groups: who is in them, and how far they have come.
 
 use super::admin::{Admin, Cluster, PATIENCE, failed};
+use super::committed::{Committed, committed};
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
 use super::offsets::{Offsets, Span};
 use crate::Result;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -48,6 +49,13 @@ pub struct Position {
     pub lag: i64,
     /// What the group wrote beside the offset; a query that is mirrored writes who it is.
     pub metadata: String,
+}
+
+impl From<Committed> for Position {
+    fn from(committed: Committed) -> Self {
+        let Committed { topic, partition, offset, metadata } = committed;
+        Self { topic, partition, committed: offset, end: offset, lag: 0, metadata }
+    }
 }
 
 impl Admin {
@@ -102,20 +110,8 @@ pub fn positions(
         return Ok(Vec::new());
     }
     let answer = member_of(connection, group)?.committed_offsets(asked, PATIENCE).map_err(&wrong)?;
-    let mut positions = Vec::new();
-    for element in answer.elements() {
-        element.error().map_err(&wrong)?;
-        if let Offset::Offset(committed) = element.offset() {
-            positions.push(Position {
-                topic: element.topic().to_string(),
-                partition: element.partition(),
-                committed,
-                end: committed,
-                lag: 0,
-                metadata: element.metadata().to_string(),
-            });
-        }
-    }
+    let committed = committed(&answer).map_err(&wrong)?;
+    let mut positions: Vec<Position> = committed.into_iter().map(Position::from).collect();
     let read = cluster.topics.iter().filter(|topic| positions.iter().any(|p| p.topic == topic.name));
     let spans = offsets.spans(read)?;
     for position in &mut positions {

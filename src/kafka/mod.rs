@@ -3,6 +3,7 @@
 pub mod admin;
 mod allowance;
 mod batch;
+mod committed;
 pub mod config;
 pub mod context;
 pub mod groups;

@@ -2,6 +2,7 @@
 
 use super::BRIEFLY;
 use super::ledger::Ledger;
+use crate::kafka::committed::{Committed, committed};
 use crate::kafka::config::{Connection, wrong_setting};
 use crate::kafka::context::Context;
 use crate::{Error, Result};
@@ -105,15 +106,10 @@ impl Transactions {
     /// When the broker does not tell it.
     pub fn last(&self) -> Result<Option<Mark>> {
         let asked = self.list(None).and_then(|list| self.member.committed_offsets(list, self.patience));
-        let answer = asked.map_err(|error| self.failed("cannot find where it was", &error))?;
-        for element in answer.elements() {
-            element.error().map_err(|error| self.failed("cannot find where it was", &error))?;
-            if let Offset::Offset(rows) = element.offset() {
-                let (rows, note) = (rows.unsigned_abs(), element.metadata().to_string());
-                return Ok(Some(Mark { rows, note }));
-            }
-        }
-        Ok(None)
+        let found = asked.and_then(|answer| committed(&answer));
+        let found = found.map_err(|error| self.failed("cannot find where it was", &error))?;
+        let mark = |at: Committed| Mark { rows: at.offset.unsigned_abs(), note: at.metadata };
+        Ok(found.into_iter().next().map(mark))
     }
 
     /// The place of the mark.
