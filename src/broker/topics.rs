@@ -91,7 +91,11 @@ impl Partition {
         if waiting.len() >= 16 {
             waiting.retain(|bell| bell.strong_count() > 0);
         }
-        waiting.push(Arc::downgrade(bell));
+        // Who was woken by another partition still hangs here.
+        let bell = Arc::downgrade(bell);
+        if !waiting.iter().any(|known| known.ptr_eq(&bell)) {
+            waiting.push(bell);
+        }
     }
 
     /// Wakes who waits.
@@ -397,4 +401,23 @@ fn unknown(name: &str) -> Refusal {
 fn unwritable(error: io::Error) -> Refusal {
     tracing::error!(%error, "a topic could not be written");
     Refusal(ResponseError::KafkaStorageError, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_noted_once_however_often_others_wake_it() {
+        let partition = Partition::open(None).unwrap();
+        let bell = Arc::new(Notify::new());
+        (0..100).for_each(|_| partition.wait(&bell));
+        assert_eq!(partition.waiting.lock().unwrap().len(), 1);
+        let others: Vec<_> = (0..100).map(|_| Arc::new(Notify::new())).collect();
+        others.iter().for_each(|other| partition.wait(other));
+        assert_eq!(partition.waiting.lock().unwrap().len(), 101);
+        drop(others);
+        partition.wait(&Arc::new(Notify::new()));
+        assert!(partition.waiting.lock().unwrap().len() <= 2);
+    }
 }

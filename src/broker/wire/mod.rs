@@ -218,3 +218,5 @@ fn check_epoch(known: i32) -> Result<(), ResponseError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wake_tests;
