@@ -6,6 +6,8 @@ use crate::catalog::Record;
 use crate::clock::Micros;
 use crate::record::decode::Decoder;
 use crate::record::json::{Scan, Scanned};
+use crate::record::reject::Code;
+use crate::record::schema::Type;
 use crate::units;
 
 /// After so many records the decoder's memory is given back.
@@ -15,24 +17,38 @@ const RECORDS: usize = 1_024;
 #[derive(Debug)]
 pub struct Checker {
     /// None where someone else checks, or nobody.
-    decoder: Option<Decoder>,
+    judge: Option<Judge>,
     /// None where nobody wants keys.
     key: Option<String>,
     /// None where nobody wants times.
     time: Option<String>,
+    /// No record may have more bytes.
+    most: usize,
+}
+
+/// Reads records for what is wrong with them.
+#[derive(Debug)]
+struct Judge {
+    decoder: Decoder,
+    /// The key is a text, so that the decoder has read it too.
+    reads_key: bool,
 }
 
 impl Checker {
     /// A checker by what the catalog says of the records.
     pub fn new(record: &Record) -> Self {
-        let all: Vec<String> = record.columns().fields.into_iter().map(|field| field.name).collect();
-        Self { decoder: Some(Decoder::new(record, &all)), ..Self::unchecked(record, true) }
+        let key = record.columns().field(&record.key).map(|field| field.kind.clone());
+        let judge = Judge {
+            decoder: Decoder::strict(record, std::slice::from_ref(&record.key)),
+            reads_key: matches!(key, Some(Type::String)),
+        };
+        Self { judge: Some(judge), ..Self::unchecked(record, true) }
     }
 
     /// One that checks nothing, for who decodes the records anyway or means them to be wrong, and finds keys
     /// where they are wanted.
     pub fn unchecked(record: &Record, wants_keys: bool) -> Self {
-        Self { decoder: None, key: wants_keys.then(|| record.key.clone()), time: None }
+        Self { judge: None, key: wants_keys.then(|| record.key.clone()), time: None, most: usize::MAX }
     }
 
     /// The same that also reads when a record happened from this column.
@@ -41,19 +57,35 @@ impl Checker {
         Self { time: column, ..self }
     }
 
+    /// The same that also refuses records of more than `most` bytes.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
     /// Checks the row's value, and gives the row its key and its time; none where the column is null.
     ///
     /// # Errors
     /// Why the record cannot be used.
     pub fn check(&mut self, row: &mut Row) -> Result<(), Problem> {
-        if let Some(decoder) = &mut self.decoder {
-            decoder.push(Some(&row.value))?;
-            if decoder.rows() >= RECORDS {
-                // Only its judgement was wanted, and a column that Arrow refuses would show on reading.
-                drop(decoder.finish());
-            }
+        if row.value.len() > self.most {
+            let reason = format!("the record is larger than the topic's {} bytes", self.most);
+            return Err(Problem::row(Code::TooLarge, reason));
         }
         row.time = None;
+        if let Some(judge) = &mut self.judge {
+            judge.judge(&row.value)?;
+            if judge.reads_key && self.time.is_none() {
+                set(&mut row.key, judge.decoder.last_text(0));
+                return Ok(());
+            }
+        }
+        self.find(row);
+        Ok(())
+    }
+
+    /// Looks for the key and the time.
+    fn find(&self, row: &mut Row) {
         let mut key = row.key.take().unwrap_or_default();
         let mut has_key = false;
         // Of duplicates the last counts. What is not well formed has neither, where nobody checks.
@@ -68,7 +100,27 @@ impl Checker {
             Ok(())
         });
         row.key = Some(key).filter(|_| has_key && read.is_ok());
-        Ok(())
+    }
+}
+
+impl Judge {
+    fn judge(&mut self, record: &[u8]) -> Result<(), Problem> {
+        if self.decoder.rows() >= RECORDS {
+            self.decoder.clear();
+        }
+        Ok(self.decoder.push(Some(record))?)
+    }
+}
+
+/// Puts a text, or nothing, in the place of another one.
+fn set(place: &mut Option<Vec<u8>>, text: Option<&[u8]>) {
+    match text {
+        Some(text) => {
+            let place = place.get_or_insert_default();
+            place.clear();
+            place.extend_from_slice(text);
+        }
+        None => *place = None,
     }
 }
 
@@ -120,7 +172,6 @@ fn time(scan: &mut Scan) -> Scanned<Option<Micros>> {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
-    use crate::record::reject::Code;
     use crate::{Error, Result};
 
     fn checker() -> Result<(Checker, Record)> {
@@ -165,6 +216,33 @@ mod tests {
         row.value = br#"{"customer_id":"c","final_amount":1,"city":7}"#.to_vec();
         let problem = checker.check(&mut row);
         assert_eq!(problem.map_err(|problem| problem.code), Err(Code::TypeMismatch));
+        Ok(())
+    }
+
+    #[test]
+    fn the_key_is_found_on_the_way_or_looked_for() -> Result<()> {
+        let (mut checker, mut record) = checker()?;
+        let mut row = Row::default();
+        let mut key = |checker: &mut Checker, object: &str| {
+            row.value = object.into();
+            checker
+                .check(&mut row)
+                .map(|()| row.key.as_deref().map(|key| String::from_utf8_lossy(key).into()))
+        };
+        let twice = r#"{"customer_id":"a","final_amount":1,"customer_id":"\u0062"}"#;
+        assert_eq!(key(&mut checker, twice), Ok(Some("b".to_owned())));
+        record.key = "city".into();
+        let nullable = r#"{"customer_id":"a","final_amount":1,"city":null}"#;
+        assert_eq!(key(&mut Checker::new(&record), nullable), Ok(None));
+        assert_eq!(
+            key(&mut Checker::new(&record), &nullable.replace("null", "\"\"")),
+            Ok(Some(String::new()))
+        );
+        record.key = "age".into();
+        let number = r#"{"customer_id":"a","final_amount":1,"age":7}"#;
+        assert_eq!(key(&mut Checker::new(&record), number), Ok(Some("7".to_owned())));
+        let refused = key(&mut Checker::new(&record).at_most(10), number);
+        assert_eq!(refused.map_err(|problem| problem.code), Err(Code::TooLarge));
         Ok(())
     }
 }

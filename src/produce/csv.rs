@@ -1,43 +1,40 @@
 //! Rows from CSV with a header line: the catalog says what each column is.
 
 use super::Checker;
-use super::leash::Leash;
+use super::cells::{Cells, is_strict};
+use super::header::{Column, Header, columns};
+use super::lines::Lines;
 use super::reject::Problem;
 use super::source::{Next, Row, Source};
 use crate::catalog::Record;
 use crate::record::reject::Code;
-use crate::record::schema::Type;
-use crate::{Error, Result, units};
-use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator, WriterBuilder};
-use std::io::{Read, Write};
+use crate::{Error, Result};
+use std::io::{self, BufRead};
+
+/// No row is longer, in bytes, so that a quote that is never closed does not fill the memory.
+const LONGEST: usize = 16 << 20;
 
 /// A CSV with a header line. Its columns may come in any order; those that the topic does not know are
 /// sent as text. An empty cell is null.
+///
+/// A row may go over several lines, between quotes. Where that makes no sense a quote was not closed: then its
+/// first line alone is bad, and what follows is read for itself.
 pub struct CsvSource<R> {
     name: String,
-    reader: Reader<Leash<R>>,
+    lines: Lines<R>,
     columns: Vec<Column>,
     checker: Checker,
-    cells: ByteRecord,
+    /// The row as it stands, and what is in it.
+    text: Vec<u8>,
+    cells: Cells,
+    /// The number of its first line, and where that ends.
+    line: u64,
+    first: usize,
+    /// The cell in which the first line ends, where the row goes on behind it.
+    open: Option<usize>,
 }
 
-/// What a header must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Header {
-    /// Every column that the topic's source has.
-    Whole,
-    /// Some column of the topic, and all that must not be null.
-    Part,
-}
-
-/// What a cell becomes.
-#[derive(Debug)]
-struct Column {
-    name: String,
-    kind: Type,
-}
-
-impl<R: Read> CsvSource<R> {
+impl<R: BufRead> CsvSource<R> {
     /// A source of the records in `text`. The header is read at once.
     ///
     /// # Errors
@@ -50,34 +47,69 @@ impl<R: Read> CsvSource<R> {
         header: Header,
         checker: Checker,
     ) -> Result<Self> {
-        let name = name.into();
-        // The reader's own Windows line ends put its line numbers one behind.
-        let lines = Terminator::Any(b'\n');
-        let mut reader = ReaderBuilder::new().flexible(true).terminator(lines).from_reader(Leash::new(text));
-        let found = reader.byte_headers().map_err(|error| broken(&name, &error))?.clone();
-        let found = found.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
-        let columns = columns(found.collect(), record, header).map_err(|error| error.at(&name))?;
-        Ok(Self { name, reader, columns, checker, cells: ByteRecord::new() })
+        let mut source = Self {
+            name: name.into(),
+            lines: Lines::new(text),
+            columns: Vec::new(),
+            checker,
+            text: Vec::new(),
+            cells: Cells::default(),
+            line: 0,
+            first: 0,
+            open: None,
+        };
+        source.read().map_err(|error| broken(&source.name, &error))?;
+        let found = source.cells.all().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
+        source.columns = columns(found.collect(), record, header).map_err(|error| error.at(&source.name))?;
+        Ok(source)
     }
 
-    /// The row's cells, without the first half of a Windows line end.
-    fn cells(&self) -> impl Iterator<Item = &[u8]> {
-        let last = self.cells.len().saturating_sub(1);
-        let cells = self.cells.iter().enumerate();
-        cells.map(
-            move |(index, cell)| if index == last { cell.strip_suffix(b"\r").unwrap_or(cell) } else { cell },
-        )
+    /// Reads the next row that is not empty; false at the end.
+    fn read(&mut self) -> io::Result<bool> {
+        self.text.clear();
+        self.cells.clear();
+        self.open = None;
+        while matches!(&self.text[..], b"" | b"\n" | b"\r\n") {
+            self.text.clear();
+            if !self.lines.append(&mut self.text, LONGEST)? {
+                return Ok(false);
+            }
+        }
+        (self.line, self.first) = (self.lines.number(), self.text.len());
+        let mut at = 0;
+        while !self.cells.add(&self.text[at..]) {
+            at = self.text.len();
+            self.open.get_or_insert(self.cells.count());
+            if at > LONGEST || !self.lines.append(&mut self.text, LONGEST)? {
+                break;
+            }
+        }
+        Ok(true)
     }
 
     /// Makes the row a record.
     fn convert(&mut self, row: &mut Row) -> Result<(), Problem> {
-        let (found, wanted) = (self.cells.len(), self.columns.len());
+        if self.first > LONGEST {
+            return Err(Problem::row(Code::TooLarge, "the line has more than 16 MiB"));
+        }
+        let Some(open) = self.open else { return self.judge(row) };
+        if self.cells.is_whole() && is_strict(&self.text) {
+            let judged = self.judge(row);
+            if judged.is_ok() || !self.has_rows_inside() {
+                return judged;
+            }
+        }
+        Err(self.unclosed(open))
+    }
+
+    fn judge(&mut self, row: &mut Row) -> Result<(), Problem> {
+        let (found, wanted) = (self.cells.count(), self.columns.len());
         if found != wanted {
             let reason = format!("the row has {found} fields, the header has {wanted}");
             return Err(Problem::row(Code::MalformedRow, reason));
         }
         row.value.clear();
-        for (column, cell) in self.columns.iter().zip(self.cells()) {
+        for (column, cell) in self.columns.iter().zip(self.cells.all()) {
             row.value.push(if row.value.is_empty() { b'{' } else { b',' });
             column.write(column.text(cell)?, &mut row.value)?;
         }
@@ -85,127 +117,54 @@ impl<R: Read> CsvSource<R> {
         self.checker.check(row)
     }
 
-    /// The row's text again; quotes stand where they are needed.
-    fn original(&self) -> Vec<u8> {
-        let mut writer = WriterBuilder::new().flexible(true).from_writer(Vec::new());
-        // Writing into memory cannot fail.
-        let _ = writer.write_record(self.cells());
-        let mut text = writer.into_inner().unwrap_or_default();
-        text.pop();
-        text
+    /// Whether a line between the row's first and last has all fields of a row.
+    fn has_rows_inside(&mut self) -> bool {
+        let mut lines = self.text[self.first..].split_inclusive(|byte| *byte == b'\n');
+        lines.next_back();
+        lines.any(|line| {
+            self.cells.clear();
+            self.cells.add(line) && self.cells.count() == self.columns.len()
+        })
+    }
+
+    /// Leaves the row with its first line, in which a quote was opened and not closed.
+    fn unclosed(&mut self, cell: usize) -> Problem {
+        self.lines.give_back(&self.text[self.first..]);
+        self.text.truncate(self.first);
+        match self.columns.get(cell) {
+            Some(Column { name, .. }) => Problem::column(
+                name,
+                Code::MalformedRow,
+                format!("{name} begins with a quote that is not closed"),
+            ),
+            None => Problem::row(Code::MalformedRow, "a quote is not closed"),
+        }
     }
 }
 
-impl<R: Read> Source for CsvSource<R> {
+impl<R: BufRead> Source for CsvSource<R> {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn next(&mut self, row: &mut Row) -> Result<Next> {
-        loop {
-            self.reader.get_mut().renew();
-            let more = self.reader.read_byte_record(&mut self.cells);
-            if !more.map_err(|error| broken(&self.name, &error))? {
-                return Ok(Next::End);
-            }
-            let is_empty = self.cells.as_slice() == b"\r";
-            if !is_empty {
-                break;
-            }
+        if !self.read().map_err(|error| broken(&self.name, &error))? {
+            return Ok(Next::End);
         }
-        row.line = self.cells.position().map_or(0, ::csv::Position::line);
+        row.line = self.line;
         Ok(match self.convert(row) {
             Ok(()) => Next::Row,
             Err(problem) => {
-                row.value = self.original();
+                row.value.clear();
+                row.value.extend_from_slice(self.text.trim_ascii_end());
                 Next::Bad(problem)
             }
         })
     }
 }
 
-fn broken(name: &str, error: &::csv::Error) -> Error {
+fn broken(name: &str, error: &io::Error) -> Error {
     Error::failed(format!("cannot read {name}: {error}"))
-}
-
-/// The columns of a header, by what the catalog says of them.
-fn columns(header: Vec<String>, record: &Record, must: Header) -> Result<Vec<Column>> {
-    let all = record.columns();
-    if must == Header::Part && !header.iter().any(|name| all.field(name).is_some()) {
-        return Err(Error::failed("line 1: the header has no column of the topic"));
-    }
-    let known = record.schema.fields.iter().filter(|field| must == Header::Whole || !field.nullable);
-    let known = known.map(|field| field.name.as_str());
-    let absent: Vec<&str> = known.filter(|name| !header.iter().any(|found| found == name)).collect();
-    if !absent.is_empty() {
-        let plural = if absent.len() == 1 { "column" } else { "columns" };
-        return Err(Error::failed(format!("line 1: the header lacks {plural} {}", absent.join(", "))));
-    }
-    let mut columns: Vec<Column> = Vec::with_capacity(header.len());
-    for name in header {
-        if columns.iter().any(|column| column.name == name) {
-            return Err(Error::failed(format!("line 1: the header has column '{name}' twice")));
-        }
-        let kind = all.field(&name).map_or(Type::String, |field| field.kind.clone());
-        if matches!(kind, Type::Struct(_) | Type::Map(_)) {
-            return Err(Error::usage(format!("column '{name}' is nested, which CSV has no form for"))
-                .hint("use a file of JSON lines"));
-        }
-        columns.push(Column { name, kind });
-    }
-    Ok(columns)
-}
-
-impl Column {
-    fn text<'a>(&self, cell: &'a [u8]) -> Result<&'a str, Problem> {
-        let not_utf8 =
-            |_| Problem::column(&self.name, Code::MalformedRow, format!("{} is not UTF-8", self.name));
-        std::str::from_utf8(cell).map_err(not_utf8)
-    }
-
-    /// Writes `"name":value`.
-    fn write(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
-        write_text(&self.name, out);
-        out.push(b':');
-        write_value(&self.kind, text, out).ok_or_else(|| {
-            let shown: String = text.chars().take(40).collect();
-            Problem::column(&self.name, Code::TypeMismatch, format!("'{shown}' is not {}", self.kind))
-        })
-    }
-}
-
-/// Writes a cell as a value of its column's type, if it is one.
-fn write_value(kind: &Type, text: &str, out: &mut Vec<u8>) -> Option<()> {
-    let trimmed = text.trim();
-    match kind {
-        _ if text.is_empty() => out.extend(b"null"),
-        Type::String => write_text(text, out),
-        Type::Int => write_number(trimmed, trimmed.parse::<i32>().ok()?, out),
-        Type::BigInt => write_number(trimmed, trimmed.parse::<i64>().ok()?, out),
-        Type::Double => {
-            write_number(trimmed, trimmed.parse::<f64>().ok().filter(|value| value.is_finite())?, out);
-        }
-        Type::Boolean if trimmed.eq_ignore_ascii_case("true") => out.extend(b"true"),
-        Type::Boolean if trimmed.eq_ignore_ascii_case("false") => out.extend(b"false"),
-        Type::Timestamp => write_text(&units::format_rfc3339(units::parse_time(trimmed).ok()?), out),
-        Type::Boolean | Type::Struct(_) | Type::Map(_) => return None,
-    }
-    Some(())
-}
-
-/// Writes a number as it stands, unless CSV allows what JSON does not: `+1`, `.5`, `007`.
-fn write_number(text: &str, value: impl std::fmt::Display, out: &mut Vec<u8>) {
-    if serde_json::from_str::<serde_json::Number>(text).is_ok() {
-        out.extend(text.as_bytes());
-    } else {
-        // Writing into memory cannot fail.
-        let _ = write!(out, "{value}");
-    }
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Writing into memory cannot fail.
-    let _ = serde_json::to_writer(out, text);
 }
 
 #[cfg(test)]
@@ -291,10 +250,60 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_that_is_not_closed_costs_its_line_alone() -> Result<()> {
+        let good = "a,1,2,true,\n";
+        for (bad, column) in [
+            ("\"a,1,2,true,", "customer_id"),
+            ("a,1,2,true,\"2025-01-01", "day"),
+            ("a,1,2,\"true,", "premium"),
+        ] {
+            // Behind it there is no quote, another open one, one that closes it, or one that seems to.
+            for behind in ["", bad, "\"a\",1,2,true,", "5\""] {
+                let rows = read(format!("{HEADER}{bad}\n{good}{behind}\n{good}"))?;
+                let Next::Bad(problem) = &rows[0].1 else { panic!("{bad} {behind} {rows:?}") };
+                assert_eq!((problem.code, problem.column.as_deref()), (Code::MalformedRow, Some(column)));
+                assert_eq!((rows[0].0, rows[0].3.as_str()), (2, bad));
+                assert_eq!((rows[1].0, &rows[1].1), (3, &Next::Row), "{bad} {behind}");
+                let last = rows.last().map(|row| (row.0, row.1.clone()));
+                assert_eq!(last, Some((5, Next::Row)), "{bad} {behind}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_does_not_fill_the_memory() -> Result<()> {
+        let large = format!("{},1,2,true,\n", "x".repeat(1 << 20));
+        let rows = read(format!("{HEADER}\"a,1,2,true,\n{}", large.repeat(20)))?;
+        assert!(matches!(&rows[0].1, Next::Bad(problem) if problem.column.as_deref() == Some("customer_id")));
+        assert!(rows[1..].iter().map(|row| (row.0, &row.1)).eq((3..23).map(|line| (line, &Next::Row))));
+        let endless = "x".repeat(20 << 20);
+        let rows = read(format!("{HEADER}{endless}\na,1,2,true,\n"))?;
+        assert!(matches!(&rows[0].1, Next::Bad(problem) if problem.code == Code::TooLarge));
+        assert_eq!((rows.len(), rows[1].0, &rows[1].1), (2, 3, &Next::Row));
+        Ok(())
+    }
+
+    #[test]
+    fn a_cell_may_have_several_lines() -> Result<()> {
+        let rows = read(format!("{HEADER}\"a\r\n\n,\"\"b\",1,2,true,\n\"a\nb\",x,2,true,\r\nc,1,2,true,"))?;
+        assert_eq!((rows[0].0, &rows[0].1, rows[0].2.as_deref()), (2, &Next::Row, Some("a\r\n\n,\"b")));
+        assert!(matches!(&rows[1].1, Next::Bad(problem) if problem.code == Code::TypeMismatch));
+        assert_eq!((rows[1].0, rows[1].3.as_str()), (5, "\"a\nb\",x,2,true,"));
+        assert_eq!((rows[2].0, &rows[2].1, rows.len()), (7, &Next::Row, 3));
+        Ok(())
+    }
+
+    #[test]
     fn a_header_that_does_not_fit_is_refused() {
         let error = |text: &str| read(text).map_or_else(|error| error.to_string(), |_| String::new());
         assert_eq!(error("customer_id,price,day\n"), "a.csv: line 1: the header lacks columns age, premium");
         assert!(error(&HEADER.replace("day", "day,day")).ends_with("column 'day' twice"));
-        assert!(error("").contains("lacks columns"));
+        for none in ["", "a,1,2,true,2025-01-02\n"] {
+            assert_eq!(
+                error(none),
+                "a.csv: line 1: the header has no column of the topic: the first line names the columns: customer_id, age, price, …"
+            );
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Batches: where their rows come from, how they are checked, stamped and paced, and what became of them.
 
+mod cells;
 mod check;
 mod csv;
 mod file;
 mod generated;
 mod guard;
-mod leash;
+mod header;
+mod lines;
 mod ndjson;
 mod pace;
 mod parquet;
@@ -16,9 +18,10 @@ mod source;
 mod stamp;
 
 pub use check::Checker;
-pub use csv::{CsvSource, Header};
+pub use csv::CsvSource;
 pub use file::{ENDINGS, FileKind, Packing};
 pub use generated::GeneratedSource;
+pub use header::Header;
 pub use ndjson::NdjsonSource;
 pub use pace::{Pace, parse_rate, parse_speed};
 pub use parquet::ParquetSource;

@@ -1,62 +1,37 @@
 //! Rows from lines of JSON.
 
 use super::check::Checker;
-use super::reject::Problem;
+use super::lines::Lines;
 use super::source::{Next, Row, Source};
-use crate::record::reject::Code;
 use crate::{Error, Result};
-use std::io::{BufRead, Read};
-
-/// A byte-order mark, which some editors put before the first line.
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+use std::io::BufRead;
 
 /// Lines of JSON, one record each; empty lines are passed over.
 pub struct NdjsonSource<R> {
     name: String,
-    lines: R,
-    line: u64,
+    lines: Lines<R>,
     checker: Checker,
     max_bytes: usize,
 }
 
 impl<R: BufRead> NdjsonSource<R> {
-    /// A source of the records in `lines`. A line longer than `max_bytes` is not kept in memory.
+    /// A source of the records in `lines`. A line longer than `max_bytes`, which the checker refuses, is not
+    /// kept in memory.
     pub fn new(name: impl Into<String>, lines: R, checker: Checker, max_bytes: usize) -> Self {
-        Self { name: name.into(), lines, line: 0, checker, max_bytes }
+        let checker = checker.at_most(max_bytes);
+        Self { name: name.into(), lines: Lines::new(lines), checker, max_bytes }
     }
 
-    /// Reads a line without its end; false at the end of the source. Of a line that is too long only
-    /// its beginning is kept.
-    fn read_line(&mut self, text: &mut Vec<u8>) -> std::io::Result<bool> {
+    /// Reads a line without its end; false at the end of the source.
+    fn read(&mut self, text: &mut Vec<u8>) -> Result<bool> {
         text.clear();
-        let limit = self.max_bytes as u64 + 2;
-        let mut read = self.lines.by_ref().take(limit).read_until(b'\n', text)?;
-        if read as u64 == limit && !text.ends_with(b"\n") {
-            read += self.lines.skip_until(b'\n')?;
+        let is_there = self.lines.append(text, self.max_bytes);
+        let is_there =
+            is_there.map_err(|error| Error::failed(format!("cannot read {}: {error}", self.name)))?;
+        if text.ends_with(b"\n") {
+            text.truncate(text.trim_ascii_end().len());
         }
-        self.line += 1;
-        if self.line == 1 && text.starts_with(BOM) {
-            text.drain(..BOM.len());
-        }
-        while text.last().is_some_and(u8::is_ascii_whitespace) {
-            text.pop();
-        }
-        Ok(read > 0)
-    }
-
-    fn broken(&self, error: &std::io::Error) -> Error {
-        Error::failed(format!("cannot read {}: {error}", self.name))
-    }
-
-    fn check(&mut self, row: &mut Row) -> Result<(), Problem> {
-        if row.value.len() > self.max_bytes {
-            let most = self.max_bytes;
-            return Err(Problem::row(
-                Code::TooLarge,
-                format!("the record is larger than the topic's {most} bytes"),
-            ));
-        }
-        self.checker.check(row)
+        Ok(is_there)
     }
 }
 
@@ -66,12 +41,12 @@ impl<R: BufRead> Source for NdjsonSource<R> {
     }
 
     fn next(&mut self, row: &mut Row) -> Result<Next> {
-        while self.read_line(&mut row.value).map_err(|error| self.broken(&error))? {
+        while self.read(&mut row.value)? {
             if row.value.is_empty() {
                 continue;
             }
-            row.line = self.line;
-            return Ok(self.check(row).map_or_else(Next::Bad, |()| Next::Row));
+            row.line = self.lines.number();
+            return Ok(self.checker.check(row).map_or_else(Next::Bad, |()| Next::Row));
         }
         Ok(Next::End)
     }
@@ -81,6 +56,7 @@ impl<R: BufRead> Source for NdjsonSource<R> {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::record::reject::Code;
 
     const GOOD: &str = r#"{"customer_id":"c","final_amount":1.5}"#;
 
@@ -117,6 +93,17 @@ mod tests {
             })
             .collect();
         assert_eq!(codes, [(1, Some(Code::TooLarge)), (2, Some(Code::MalformedJson)), (3, None)]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_not_taken_for_its_beginning() -> Result<()> {
+        let line = |blanks: usize, behind: &str| format!("{GOOD:<100}{}{behind}", " ".repeat(blanks));
+        for blanks in 0..8 {
+            let rows = read(line(blanks, "}").as_bytes())?;
+            assert!(matches!(&rows[..], [(1, Next::Bad(_), _)]), "{blanks} blanks: {rows:?}");
+        }
+        assert_eq!(read(line(0, "\r\n").as_bytes())?, [(1, Next::Row, GOOD.len())]);
         Ok(())
     }
 }

@@ -20,6 +20,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Column {
     field: Field,
+    /// Whether its values are wanted as an array.
+    kept: bool,
     values: Values,
     /// Which rows have a value. A column without nulls keeps a count.
     valid: NullBufferBuilder,
@@ -67,11 +69,11 @@ impl Column {
             Type::Double => Values::Double(Vec::new()),
             Type::Boolean => Values::Boolean(Vec::new()),
             Type::Timestamp => Values::Timestamp(Vec::new(), Day::default()),
-            Type::Struct(fields) => Values::Struct(Columns::new(fields, |_| Use::Values)),
-            Type::Map(value) => Values::Map(Box::new(Entries::new(value))),
+            Type::Struct(fields) => Values::Struct(Columns::new(fields, |_| used)),
+            Type::Map(value) => Values::Map(Box::new(Entries::new(value, used))),
         };
-        let (valid, state) = (NullBufferBuilder::new(0), State::Absent);
-        Self { field, values, valid, state, found: String::new(), drift: Drift::default() }
+        let (kept, valid, state) = (used == Use::Values, NullBufferBuilder::new(0), State::Absent);
+        Self { field, kept, values, valid, state, found: String::new(), drift: Drift::default() }
     }
 
     /// What is declared of the column.
@@ -113,6 +115,15 @@ impl Column {
             (State::Set, Values::Int(values)) => values.get(row).map(|value| f64::from(*value)),
             (State::Set, Values::BigInt(values)) => values.get(row).map(|value| *value as f64),
             (State::Set, Values::Double(values)) => values.get(row).copied(),
+            _ => None,
+        }
+    }
+
+    /// The text of an accepted record, if it has one.
+    #[inline]
+    pub fn text(&self, row: usize) -> Option<&[u8]> {
+        match &self.values {
+            Values::Text(texts) if self.valid.is_valid(row) => texts.get(row),
             _ => None,
         }
     }
@@ -176,6 +187,9 @@ impl Column {
     /// Makes the value of the current record that of row `row`; null where it has nothing usable.
     #[inline]
     pub fn accept(&mut self, row: usize) {
+        if !self.kept {
+            return self.pass();
+        }
         let set = self.state == State::Set;
         if !set {
             self.push_null(row);
@@ -187,6 +201,15 @@ impl Column {
         }
         self.valid.append(set);
         self.state = State::Absent;
+    }
+
+    /// Forgets the value of the current record, which was only looked at.
+    #[inline]
+    fn pass(&mut self) {
+        match self.values {
+            Values::Presence => self.state = State::Absent,
+            _ => self.truncate(0),
+        }
     }
 
     #[cold]
@@ -214,6 +237,7 @@ impl Column {
         let nulls = self.valid.finish();
         Ok(match &mut self.values {
             Values::Text(texts) => Arc::new(texts.finish(nulls)?),
+            _ if !self.kept => Arc::new(NullArray::new(0)),
             Values::Presence => Arc::new(NullArray::new(rows)),
             Values::Int(values) => Arc::new(Int32Array::try_new(take(values).into(), nulls)?),
             Values::BigInt(values) => Arc::new(Int64Array::try_new(take(values).into(), nulls)?),

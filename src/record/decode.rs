@@ -25,6 +25,15 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder of a topic's records that gives the columns named in `wanted`, in that order.
     pub fn new(record: &Record, wanted: &[String]) -> Self {
+        Self::with(record, wanted, Use::Nothing)
+    }
+
+    /// One for which the types of the other columns matter too, though their values are not kept.
+    pub fn strict(record: &Record, wanted: &[String]) -> Self {
+        Self::with(record, wanted, Use::Presence)
+    }
+
+    fn with(record: &Record, wanted: &[String], others: Use) -> Self {
         let all = record.columns();
         let by_value = checked_by_value(record);
         let used = |field: &Field| {
@@ -33,7 +42,7 @@ impl Decoder {
             } else if !field.nullable || record.roles.customer.as_ref() == Some(&field.name) {
                 Use::Presence
             } else {
-                Use::Nothing
+                others
             }
         };
         let read = all.fields.iter().filter(|field| used(field) != Use::Nothing).cloned().collect();
@@ -85,6 +94,19 @@ impl Decoder {
     pub fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         let columns = self.columns.finish()?;
         Ok(self.wanted.iter().map(|index| columns[*index].clone()).collect())
+    }
+
+    /// The text that the last accepted record has in the wanted column with this number; none where it is null
+    /// or no text.
+    #[inline]
+    pub fn last_text(&self, number: usize) -> Option<&[u8]> {
+        let column = self.wanted.get(number).and_then(|index| self.columns.columns.get(*index))?;
+        column.text(self.rows().checked_sub(1)?)
+    }
+
+    /// Forgets the accepted records, for whom only their judgement was wanted.
+    pub fn clear(&mut self) {
+        self.columns.truncate(0);
     }
 
     /// What all records so far had that the schema does not say.

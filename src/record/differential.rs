@@ -221,14 +221,22 @@ proptest! {
         let names = schema.fields.iter().map(|field| field.name.clone());
         let wanted: Vec<_> = names.filter(|name| all || ["id", "x", "at"].contains(&name.as_str())).collect();
         let mut decoder = Decoder::new(&record, &wanted);
+        let mut strict = Decoder::strict(&record, std::slice::from_ref(&record.key));
         let mut rows = Vec::new();
         for bytes in &inputs {
             let text = String::from_utf8_lossy(bytes);
             let Some(expected) = expected(bytes, &schema, &wanted) else { continue };
             let judged = decoder.push(Some(bytes)).map_err(|reject| reject.code);
             prop_assert_eq!(judged, expected.as_ref().map(drop).map_err(|code| *code), "{}", text);
+            if all {
+                let strictly = strict.push(Some(bytes)).map_err(|reject| reject.code);
+                prop_assert_eq!(strictly, judged, "{}", text);
+                let key = judged.is_ok().then(|| strict.last_text(0)).flatten().map(String::from_utf8_lossy);
+                prop_assert_eq!(key.as_deref(), expected.as_ref().ok().and_then(|values| values[0].as_str()));
+            }
             rows.extend(expected.ok().map(|values| (text.into_owned(), values)));
         }
+        prop_assert!(strict.finish().is_ok());
         let columns = decoder.finish().expect("columns");
         for (row, (text, values)) in rows.iter().enumerate() {
             for ((column, value), name) in columns.iter().zip(values).zip(&wanted) {

@@ -38,6 +38,13 @@ impl Texts {
         self.push_empty();
     }
 
+    /// One of them.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<&[u8]> {
+        let (start, end) = (*self.ends.get(row)?, *self.ends.get(row + 1)?);
+        self.bytes.get(start as usize..end as usize)
+    }
+
     /// Adds what stands behind the last text, which is nothing by itself.
     pub fn push_empty(&mut self) {
         self.ends.push(self.bytes.len() as i32);
@@ -68,9 +75,9 @@ pub struct Entries {
 
 impl Entries {
     /// No maps yet, of values of this type.
-    pub fn new(value: &Type) -> Self {
+    pub fn new(value: &Type, used: Use) -> Self {
         let field = Field { name: "values".into(), kind: value.clone(), nullable: true };
-        Self { ends: vec![0], keys: Texts::default(), values: Column::new(field, Use::Values) }
+        Self { ends: vec![0], keys: Texts::default(), values: Column::new(field, used) }
     }
 
     /// Drops all but the first `rows` maps.
