@@ -25,18 +25,29 @@ const TOPIC: &str = "customer-transactions";
 
 /// A cluster with the topic, made by another client than ours.
 fn cluster() -> Cluster {
+    cluster_with(&[])
+}
+
+/// The same with settings of the topic.
+fn cluster_with(settings: &[(&str, &str)]) -> Cluster {
     let cluster = Cluster::start();
     let admin: AdminClient<_> = client(&cluster).create().expect("a client");
     let name = cluster.name(TOPIC);
     let topic = NewTopic::new(&name, 3, TopicReplication::Fixed(1));
+    let topic = settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
     let made = futures::executor::block_on(admin.create_topics([&topic], &AdminOptions::new()));
     made.expect("an answer").into_iter().for_each(|topic| drop(topic.expect("the topic is made")));
     cluster
 }
 
 fn client(cluster: &Cluster) -> ClientConfig {
+    reader(&cluster.address)
+}
+
+/// A client that commits nothing: a commit's answer would end a wait for records.
+fn reader(address: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &cluster.address).set("group.id", "test");
+    config.set("bootstrap.servers", address).set("group.id", "test").set("enable.auto.commit", "false");
     config
 }
 
@@ -48,13 +59,18 @@ struct Read {
     partition: i32,
 }
 
-/// The topic's records so far, partition after partition.
+/// The topic's records so far.
 fn read(cluster: &Cluster) -> Vec<Read> {
+    read_topic(cluster, TOPIC, 3)
+}
+
+/// The records of a topic so far.
+fn read_topic(cluster: &Cluster, topic: &str, count: i32) -> Vec<Read> {
     let consumer: BaseConsumer = client(cluster).create().expect("a client");
-    let (name, patience) = (cluster.name(TOPIC), Duration::from_secs(10));
+    let (name, patience) = (cluster.name(topic), Duration::from_secs(10));
     let mut partitions = TopicPartitionList::new();
     let mut expected = 0;
-    for partition in 0..3 {
+    for partition in 0..count {
         let (low, high) = consumer.fetch_watermarks(&name, partition, patience).expect("offsets");
         expected += high - low;
         partitions.add_partition_offset(&name, partition, Offset::Offset(low)).expect("an offset");
@@ -74,8 +90,7 @@ fn read(cluster: &Cluster) -> Vec<Read> {
 
 /// The values of the topic's committed records, partition after partition.
 fn values(address: &str, topic: &str) -> Vec<Value> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address).set("group.id", "test");
+    let mut config = reader(address);
     config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
     let consumer: BaseConsumer = config.create().expect("a client");
     let mut partitions = TopicPartitionList::new();
@@ -218,7 +233,11 @@ fn without_a_broker_it_says_so_within_10_seconds() {
     let mut command = binary_command("ecap-produce", folder.path());
     Ended::of(command.args(["-b", "127.0.0.1:1"]))
         .fails(4, &["127.0.0.1:1", "ecap-broker", "docker compose"]);
-    assert!(start.elapsed() < Duration::from_secs(10));
+    let unpaced = ["-b", "127.0.0.1:1", "--synthetic", "transactions", "--seed", "1"];
+    let ended = Ended::of(binary_command("ecap-produce", folder.path()).args(unpaced));
+    assert_eq!(ended.err.lines().count(), 1, "{ended:#?}");
+    ended.fails(4, &["127.0.0.1:1"]);
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
 
 #[test]

@@ -1,22 +1,23 @@
 //! Records into one topic: idempotent, acknowledged by all replicas, counted until the last answer.
 
+mod facts;
 mod lane;
 mod latency;
 mod ledger;
+mod record;
 mod transactions;
 
 pub use latency::Latencies;
-pub use ledger::{Receipts, Undelivered};
+pub use ledger::{Cause, Receipts, Undelivered};
+pub use record::{Outgoing, Record};
 pub use transactions::Mark;
 
 use super::config::Connection;
 use crate::catalog::Topic;
-use crate::clock::Micros;
 use crate::partitioner;
 use crate::{Error, Result};
 use lane::Lane;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use std::time::Duration;
 use transactions::Transactions;
@@ -28,23 +29,10 @@ const QUEUE_RECORDS: u64 = 100_000;
 /// So many records without a key go to a partition before the next has its turn.
 const KEYLESS: u64 = 1_000;
 
+const KEYLESS_REASON: &str = "a compacted topic takes no record without a key";
+
 /// How long the client may take to give up what it was told to give up.
 const BRIEFLY: Duration = Duration::from_secs(5);
-
-/// One record on its way.
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    /// The key, if it has one; it decides the partition.
-    pub key: Option<&'a [u8]>,
-    /// The value; `None` is a null.
-    pub value: Option<&'a [u8]>,
-    /// What stands beside them, by name.
-    pub headers: &'a [(&'a str, &'a [u8])],
-    /// The record's timestamp.
-    pub time: Micros,
-    /// Where it came from, given back when it fails.
-    pub line: u64,
-}
 
 /// A producer for one topic. Several clients side by side share its partitions: each packs its batches on a
 /// thread of its own, and a partition, and with it a key, belongs to one of them, so that order holds.
@@ -52,6 +40,8 @@ pub struct Producer {
     lanes: Vec<Lane>,
     topic: String,
     partitions: u32,
+    /// The topic is compacted: the broker would refuse a whole batch for one record without a key.
+    wants_keys: bool,
     /// Records without a key so far.
     keyless: u64,
     transactions: Option<Transactions>,
@@ -65,7 +55,7 @@ impl Producer {
     /// share its request.
     ///
     /// # Errors
-    /// When the cluster has no such topic; a usage error where a client setting is wrong.
+    /// When no broker answers, or the cluster has no such topic; a usage error where a client setting is wrong.
     pub fn new(connection: &Connection, topic: &Topic, linger: Duration, patience: Duration) -> Result<Self> {
         Self::wide(connection, topic, (linger, patience), 1)
     }
@@ -73,7 +63,7 @@ impl Producer {
     /// The same with so many clients side by side, one for each partition at most.
     ///
     /// # Errors
-    /// When the cluster has no such topic; a usage error where a client setting is wrong.
+    /// As with one.
     pub fn wide(
         connection: &Connection,
         topic: &Topic,
@@ -81,10 +71,11 @@ impl Producer {
         clients: u32,
     ) -> Result<Self> {
         let clients = clients.max(1);
-        let config = settings(connection, topic, (linger, patience), clients);
-        // Before anything is asked for: half a second passes until an idempotent client may send.
-        let lanes = (0..clients).map(|_| Lane::new(&config, connection, false)).collect::<Result<_>>()?;
-        Self::of(lanes, connection, topic, None)
+        let lanes = |most| {
+            let config = settings(connection, topic, most, (linger, patience), clients);
+            (0..clients).map(|_| Lane::new(&config, connection, false)).collect()
+        };
+        Self::of(lanes, connection, topic)
     }
 
     /// The same with transactions: what is sent between [`Self::begin`] and [`Self::commit`] is seen as a
@@ -100,25 +91,42 @@ impl Producer {
         id: &str,
     ) -> Result<Self> {
         let transactions = Transactions::new(connection, &topic.name, id, patience)?;
-        let mut config = settings(connection, topic, (linger, patience), 1);
-        transactions.configure(&mut config);
-        let lane = Lane::new(&config, connection, true)?;
-        let producer = Self::of(vec![lane], connection, topic, Some(transactions))?;
-        if let (Some(transactions), [lane]) = (&producer.transactions, &producer.lanes[..]) {
-            transactions.init(lane.client())?;
-        }
+        let lanes = |most| {
+            let mut config = settings(connection, topic, most, (linger, patience), 1);
+            transactions.configure(&mut config);
+            Ok(vec![Lane::new(&config, connection, true)?])
+        };
+        let mut producer = Self::of(lanes, connection, topic)?;
+        producer.lanes.iter().try_for_each(|lane| transactions.init(lane.client()))?;
+        producer.transactions = Some(transactions);
         Ok(producer)
     }
 
     fn of(
-        mut lanes: Vec<Lane>,
+        lanes: impl Fn(usize) -> Result<Vec<Lane>>,
         connection: &Connection,
         topic: &Topic,
-        transactions: Option<Transactions>,
     ) -> Result<Self> {
-        let partitions = partitions(connection, &topic.name)?;
-        lanes.truncate(partitions as usize);
-        Ok(Self { lanes, topic: topic.name.clone(), partitions, keyless: 0, transactions, is_open: false })
+        let most = topic.max_message_bytes();
+        // Before anything is asked for, as they take a while until they may send.
+        let mut own = lanes(most)?;
+        connection.check()?;
+        let partitions = facts::partitions(connection, &topic.name)?;
+        let settings = facts::settings(connection, &topic.name)?;
+        let less = settings.get("max.message.bytes").and_then(|there| there.parse().ok());
+        if let Some(less) = less.filter(|less| *less < most) {
+            own = lanes(less)?;
+        }
+        own.truncate(partitions as usize);
+        Ok(Self {
+            lanes: own,
+            topic: topic.name.clone(),
+            partitions,
+            wants_keys: settings.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")),
+            keyless: 0,
+            transactions: None,
+            is_open: false,
+        })
     }
 
     /// Hands a record over, waiting while the queue is full. What is refused at once counts as failed.
@@ -128,6 +136,10 @@ impl Producer {
     pub fn send(&mut self, record: Outgoing) -> Result<()> {
         let partition = match record.key {
             Some(key) => partitioner::of_key(key, self.partitions),
+            None if self.wants_keys => {
+                self.lanes.iter_mut().take(1).for_each(|lane| lane.refuse(&record, KEYLESS_REASON));
+                return Ok(());
+            }
             None => self.next_partition(),
         };
         let lane = partition as usize % self.lanes.len();
@@ -186,14 +198,16 @@ impl Producer {
     }
 
     /// Takes back what was sent since [`Self::begin`], as far as the broker can still be told; nobody
-    /// sees it in any case.
-    pub fn abort(&mut self) {
-        if let (Some(transactions), [lane], true) = (&self.transactions, &self.lanes[..], self.is_open) {
-            transactions.abort(lane.client());
-            lane.give_up();
-            lane.forget();
-            self.is_open = false;
-        }
+    /// sees it in any case. Gives the records that had failed, and those that were given up.
+    pub fn abort(&mut self) -> Vec<Undelivered> {
+        let (Some(transactions), [lane], true) = (&self.transactions, &self.lanes[..], self.is_open) else {
+            return Vec::new();
+        };
+        transactions.abort(lane.client());
+        lane.give_up();
+        lane.forget();
+        self.is_open = false;
+        lane.take_undelivered()
     }
 
     /// The mark that was committed last with this transactional id into this topic.
@@ -228,19 +242,19 @@ impl Producer {
     }
 }
 
-/// The settings of each of so many clients: those that are promised, and under the user's own those that are
+/// The settings of each of so many clients, for records of at most `most` bytes: those that are promised, and under the user's own those that are
 /// only better.
 fn settings(
     connection: &Connection,
     topic: &Topic,
+    most: usize,
     (linger, patience): (Duration, Duration),
     clients: u32,
 ) -> ClientConfig {
-    let size = topic.max_message_bytes();
     let mut connection = connection.clone();
     connection.prefer(&[
         ("compression.type", topic.compression()),
-        ("batch.size", &size.min(1 << 20).to_string()),
+        ("batch.size", &most.min(1 << 20).to_string()),
         ("linger.ms", &linger.as_millis().to_string()),
         ("queue.buffering.max.kbytes", &(QUEUE_KILOBYTES / clients).to_string()),
         ("queue.buffering.max.messages", &QUEUE_RECORDS.to_string()),
@@ -249,21 +263,8 @@ fn settings(
     config
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        .set("message.max.bytes", size.to_string())
+        .set("message.max.bytes", most.to_string())
         .set("delivery.timeout.ms", patience.as_millis().to_string())
         .set("statistics.interval.ms", "250");
     config
-}
-
-/// How many partitions a topic has. All topics are asked for, so that no broker creates this one.
-fn partitions(connection: &Connection, topic: &str) -> Result<u32> {
-    let metadata = connection.questioner()?.fetch_metadata(None, Duration::from_secs(8));
-    let metadata =
-        metadata.map_err(|error| Error::unreachable(format!("cannot list the topics: {error}")))?;
-    let found = metadata.topics().iter().find(|there| there.name() == topic);
-    let found = found.map(|topic| topic.partitions().len()).filter(|partitions| *partitions > 0);
-    found.map(|partitions| partitions as u32).ok_or_else(|| {
-        Error::failed(format!("topic '{topic}' is not there"))
-            .hint("make it with `ecap-topics create-topics`")
-    })
 }

@@ -7,6 +7,7 @@ mod file;
 mod generated;
 mod guard;
 mod header;
+mod held;
 mod lines;
 mod ndjson;
 mod pace;
@@ -62,8 +63,8 @@ pub trait Target {
     /// When it is not committed, or that is not known.
     fn commit(&mut self, mark: &Mark) -> Result<()>;
 
-    /// Takes back a batch that is not committed.
-    fn abort(&mut self);
+    /// Takes back a batch that is not committed; gives its records that had failed or were given up.
+    fn abort(&mut self) -> Vec<Undelivered>;
 
     /// The records that failed since this was asked last.
     fn take_undelivered(&mut self) -> Vec<Undelivered>;
@@ -87,8 +88,8 @@ impl Target for Producer {
         Producer::commit(self, mark)
     }
 
-    fn abort(&mut self) {
-        Producer::abort(self);
+    fn abort(&mut self) -> Vec<Undelivered> {
+        Producer::abort(self)
     }
 
     fn take_undelivered(&mut self) -> Vec<Undelivered> {

@@ -1,12 +1,15 @@
 //! The loop: a row ahead, a wait until it is due, a batch, its acknowledgement.
 
+mod undelivered;
+
+use super::held::Held;
 use super::pace::Schedule;
 use super::progress::Progress;
 use super::reject::{Problem, Reject};
 use super::source::{Next, Row, Source};
 use super::{Pace, Stamp, Target, Watch};
 use crate::clock::{Clock, Micros, Stop};
-use crate::kafka::producer::{Outgoing, Undelivered};
+use crate::kafka::producer::Outgoing;
 use crate::record::reject::Code;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -71,10 +74,11 @@ pub fn run(
     totals: &mut Totals,
 ) -> Result<()> {
     let (row, progress) = (Row::default(), plan.before.clone());
-    let mut run = Run { plan, source, target, watch, clock, totals, progress, row, ahead: None };
+    let (ahead, held, in_vain) = (None, Held::default(), 0);
+    let mut run = Run { plan, source, target, watch, clock, totals, progress, row, ahead, held, in_vain };
     let outcome = run.batches(stop);
     if outcome.is_err() && plan.transactions {
-        run.target.abort();
+        drop(run.target.abort());
     }
     let settled = run.settle();
     outcome.and(settled)
@@ -92,6 +96,9 @@ struct Run<'a> {
     row: Row,
     /// What `row` holds, when it was read before its turn.
     ahead: Option<Next>,
+    /// With transactions: the batch so far, and how often it was sent in vain.
+    held: Held,
+    in_vain: u32,
 }
 
 impl Run<'_> {
@@ -115,6 +122,8 @@ impl Run<'_> {
     fn batch(&mut self, schedule: &mut Schedule) -> Result<()> {
         if self.plan.transactions {
             self.target.begin()?;
+            self.held.clear();
+            self.in_vain = 0;
         }
         let records = self.fill(schedule)?;
         if self.plan.pace.awaits() || self.plan.transactions {
@@ -186,52 +195,23 @@ impl Run<'_> {
         let Row { line, key, value, .. } = &self.row;
         self.totals.sent += 1;
         self.progress.sent += 1;
-        self.target.send(Outgoing {
-            key: key.as_deref(),
-            value: Some(value),
-            headers: &[],
-            time,
-            line: *line,
-        })
+        let record = Outgoing { key: key.as_deref(), value: Some(value), headers: &[], time, line: *line };
+        if self.plan.transactions {
+            self.held.push(&record);
+        }
+        self.target.send(record)
     }
 
-    /// Waits for the answers, and rejects what was not delivered.
+    /// Waits for the answers, and sees to what was not delivered, until everything is.
     fn settle(&mut self) -> Result<()> {
-        let settled = self.target.settle();
-        let collected = self.collect();
-        settled.and(collected)
-    }
-
-    /// Rejects what was not delivered. A broker that no longer answers ends the run, and so does a
-    /// transaction that cannot be committed.
-    fn collect(&mut self) -> Result<()> {
-        let mut over = None;
-        for record in self.target.take_undelivered() {
-            let in_doubt = self.plan.transactions && !record.refused;
-            if over.is_none() && (in_doubt || record.timed_out) {
-                over = Some(self.over(&record));
-            }
-            if !in_doubt {
-                let code = if record.too_large { Code::TooLarge } else { Code::NotDelivered };
-                self.reject(record.line, Problem::row(code, record.reason), &record.value)?;
+        loop {
+            let settled = self.target.settle();
+            let goes_on = self.collect();
+            settled?;
+            if !goes_on? {
+                return Ok(());
             }
         }
-        over.map_or(Ok(()), Err)
-    }
-
-    /// Why the run ends with this record.
-    fn over(&self, record: &Undelivered) -> Error {
-        let (file, line, reason) = (self.source.name(), record.line, &record.reason);
-        let what = match record.timed_out {
-            true => Error::unreachable(format!(
-                "the broker stopped answering: {file}, line {line} was not acknowledged"
-            )),
-            false => Error::failed(format!("{file}, line {line} was not acknowledged: {reason}")),
-        };
-        what.hint(match self.plan.transactions {
-            true => "its batch is taken back as a whole; start again with --resume to go on with it",
-            false => "start it again, and produce what is in the reject file and what follows it",
-        })
     }
 
     fn reject(&mut self, line: u64, problem: Problem, value: &[u8]) -> Result<()> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, ManualClock, Micros, Stop};
+use crate::kafka::producer::{Cause, Record};
 use crate::record::reject::Code;
 use crate::{Error, Result};
 use serde_json::Value;
@@ -14,8 +15,14 @@ struct Broker {
     /// How many records there were when everything was settled.
     settled: Vec<usize>,
     undelivered: Vec<Undelivered>,
+    /// The lines of records that it refuses, and with them those that came since it was settled.
+    refuses: Vec<u64>,
+    unsettled: Vec<Record>,
+    /// So many transactions go wrong through nobody's fault.
+    stumbles: u32,
     /// Where the open transaction began, and what was committed last.
     began: usize,
+    is_open: bool,
     mark: Option<Mark>,
     /// After so many steps nothing works any more.
     steps: Option<usize>,
@@ -38,16 +45,37 @@ impl Target for Broker {
         let value = serde_json::from_slice(record.value.unwrap_or_default())
             .map_err(|error| Error::failed(error.to_string()))?;
         self.records.push((key, value, record.time));
+        self.unsettled.push(Record::from(&record));
         Ok(())
     }
 
     fn settle(&mut self) -> Result<()> {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        if self.stumbles > 0 {
+            self.stumbles -= 1;
+            self.undelivered = unsettled.into_iter().map(|record| failed(Cause::TakenBack, record)).collect();
+            return Ok(());
+        }
+        let refuses = |record: &Record| self.refuses.contains(&record.line);
+        if unsettled.iter().any(refuses) {
+            self.records.truncate(self.records.len() - unsettled.len());
+            // As librdkafka tells it: one alone that is at fault is not told from the others.
+            let is_clear = unsettled.iter().filter(|record| refuses(record)).count() > 1;
+            let cause = |record: &Record| match is_clear && !refuses(record) {
+                true => Cause::Neighbour,
+                false => Cause::Refused,
+            };
+            let failed = unsettled.into_iter().map(|record| failed(cause(&record), record));
+            self.undelivered.extend(failed.collect::<Vec<_>>());
+            // As librdkafka does.
+            self.stumbles = u32::from(self.is_open);
+        }
         self.settled.push(self.records.len());
         Ok(())
     }
 
     fn begin(&mut self) -> Result<()> {
-        self.began = self.records.len();
+        (self.began, self.is_open) = (self.records.len(), true);
         self.step()
     }
 
@@ -58,13 +86,23 @@ impl Target for Broker {
         self.step()
     }
 
-    fn abort(&mut self) {
+    fn abort(&mut self) -> Vec<Undelivered> {
         self.records.truncate(self.began);
+        std::mem::take(&mut self.undelivered)
     }
 
     fn take_undelivered(&mut self) -> Vec<Undelivered> {
         std::mem::take(&mut self.undelivered)
     }
+}
+
+fn failed(cause: Cause, record: Record) -> Undelivered {
+    Undelivered { record, cause, too_large: false, reason: "no".into() }
+}
+
+/// The record of line 4.
+fn fourth() -> Record {
+    Record { key: None, value: Some(b"{}".to_vec()), time: 0, line: 4 }
 }
 
 /// Waits by moving the clock, and may ask for the end at a batch.
@@ -233,15 +271,7 @@ fn a_bad_row_is_rejected_and_the_batch_is_filled_up() -> Result<()> {
 
 #[test]
 fn a_silent_broker_ends_the_run_and_what_it_did_not_take_is_kept() -> Result<()> {
-    let lost = Undelivered {
-        line: 4,
-        key: None,
-        value: b"{}".to_vec(),
-        too_large: false,
-        timed_out: true,
-        refused: false,
-        reason: "timed out".into(),
-    };
+    let lost = failed(Cause::TimedOut, fourth());
     let broker = Broker { undelivered: vec![lost], ..Broker::default() };
     let outcome = produce(&rows(100), &plan(10, PAUSE, 0)?, broker, 0)?;
     assert_eq!(outcome.result.map_err(|error| error.fault()), Err(crate::error::Fault::Unreachable));
@@ -298,27 +328,73 @@ fn the_number_of_records_counts_over_all_runs() -> Result<()> {
 
 #[test]
 fn a_batch_with_a_record_that_fails_is_taken_back() -> Result<()> {
-    let lost = |timed_out| Undelivered {
-        line: 4,
-        key: None,
-        value: b"{}".to_vec(),
-        too_large: false,
-        timed_out,
-        refused: false,
-        reason: "no".into(),
-    };
     let plan = Plan { transactions: true, ..plan(10, Pace::Unpaced, 0)? };
-    for timed_out in [false, true] {
-        let broker = Broker { undelivered: vec![lost(timed_out)], ..Broker::default() };
-        let outcome = produce(&rows(100), &plan, broker, 0)?;
+    for (cause, stumbles) in [(Cause::TimedOut, 0), (Cause::Other, 0), (Cause::TakenBack, 100)] {
+        let undelivered = vec![failed(cause, fourth())];
+        let outcome = produce(&rows(100), &plan, Broker { undelivered, stumbles, ..Broker::default() }, 0)?;
         let error = outcome.result.expect_err("it cannot go on");
-        assert!(error.message().contains("rows, line 4 was not acknowledged"), "{error}");
+        assert!(error.message().contains("rows, line "), "{error}");
+        assert!(error.message().contains("was not acknowledged"), "{error}");
         assert_eq!((outcome.broker.records.len(), outcome.rejects.len()), (0, 0));
         assert_eq!(outcome.broker.mark, None);
     }
-    let refused = Undelivered { refused: true, too_large: true, ..lost(false) };
-    let broker = Broker { undelivered: vec![refused], ..Broker::default() };
+    let not_taken = Undelivered { too_large: true, ..failed(Cause::NotTaken, fourth()) };
+    let broker = Broker { undelivered: vec![not_taken], ..Broker::default() };
     let outcome = produce(&rows(10), &plan, broker, 0)?;
     assert_eq!((outcome.result, outcome.totals.rejected[&Code::TooLarge]), (Ok(()), 1));
+    Ok(())
+}
+
+#[test]
+fn a_record_that_the_broker_refuses_is_kept_and_the_others_arrive() -> Result<()> {
+    for transactions in [true, false] {
+        let plan = Plan { transactions, ..plan(10, Pace::Unpaced, 0)? };
+        let broker = Broker { refuses: vec![4, 7, 22], ..Broker::default() };
+        let outcome = produce(&rows(30), &plan, broker, 0)?;
+        outcome.result?;
+        let mut ids: Vec<_> =
+            outcome.broker.records.iter().filter_map(|(_, value, _)| value["record_id"].as_u64()).collect();
+        if !transactions {
+            ids.sort_unstable();
+        }
+        assert!(ids.iter().copied().eq((1..=30).filter(|id| ![4, 7, 22].contains(id))), "{ids:?}");
+        let lines: Vec<_> = outcome.rejects.iter().map(|reject| (reject.line, reject.code)).collect();
+        assert_eq!(lines, [4, 7, 22].map(|line| (line, Code::NotDelivered.as_str())));
+        assert_eq!(outcome.rejects[0].value.as_deref().map(|text| text.contains("CUST_4")), Some(true));
+        let mark = outcome.broker.mark.map(|mark| mark.rows);
+        assert_eq!(mark, transactions.then_some(30), "the position is behind what was refused");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_with_all_records_ends_the_run() -> Result<()> {
+    let broker = Broker { undelivered: vec![failed(Cause::Other, fourth())], ..Broker::default() };
+    let outcome = produce(&rows(100), &plan(10, Pace::Unpaced, 0)?, broker, 0)?;
+    let error = outcome.result.expect_err("it makes no sense to go on");
+    assert!(error.message().contains("rows, line 4 was not acknowledged: no"), "{error}");
+    assert_eq!((outcome.totals.sent, outcome.rejects.len()), (10, 1));
+    Ok(())
+}
+
+#[test]
+fn a_batch_that_is_too_large_to_be_kept_is_taken_back_and_not_lost() -> Result<()> {
+    let city = "x".repeat(900_000);
+    let row = |row| {
+        format!("{{\"customer_id\":\"c\",\"final_amount\":1,\"city\":\"{city}\",\"record_id\":{row}}}\n")
+    };
+    let text: String = (1..=80).map(row).collect();
+    let plan = Plan { transactions: true, ..plan(100, Pace::Unpaced, 0)? };
+    for broker in
+        [Broker { refuses: vec![4], ..Broker::default() }, Broker { stumbles: 1, ..Broker::default() }]
+    {
+        let outcome = produce(&text, &plan, broker, 0)?;
+        let error = outcome.result.expect_err("it cannot be sent again");
+        assert!(
+            error.to_string().ends_with("start again with --resume and a smaller --batch-size"),
+            "{error}"
+        );
+        assert_eq!((outcome.broker.records.len(), outcome.broker.mark), (0, None));
+    }
     Ok(())
 }

@@ -75,7 +75,7 @@ impl DeadLetters for ToTopics {
         for (topic, producer) in &self.producers {
             producer.settle();
             if let Some(lost) = producer.take_undelivered().first() {
-                let (offset, reason) = (lost.line, &lost.reason);
+                let (offset, reason) = (lost.record.line, &lost.reason);
                 let message =
                     format!("a dead letter of topic {topic}, offset {offset}, was not taken: {reason}");
                 return Err(Error::failed(message).hint("nothing is lost: the query has not moved on"));

@@ -64,6 +64,22 @@ fn a_packed_file_is_read_and_one_may_begin_again() {
 }
 
 #[test]
+fn a_topic_may_take_less_than_the_catalog_says() {
+    let cluster = cluster_with(&[("max.message.bytes", "20000")]);
+    file(&cluster, 2_000, |text| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        // Of letters by chance, or it would be packed into less.
+        let noise: String =
+            (0..40_000u64).map(|at| char::from(b'a' + (at * at * 7_919 % 9_973 % 26) as u8)).collect();
+        lines[1_000] = lines[1_000].replacen("@", &format!("{noise}@"), 1);
+        lines.join("\n").into()
+    });
+    let statistics = produce_file(&cluster, 1);
+    assert_eq!((&statistics["records"], &statistics["failures"]["TOO_LARGE"]), (&1_999.into(), &1.into()));
+    assert_eq!(read(&cluster).len(), 1_999);
+}
+
+#[test]
 fn rows_that_nobody_checks_are_sent_as_they_are() {
     let cluster = cluster();
     let text = "{\"customer_id\":null,\"age\":\"old\"}\n{\"customer_id\":\"CUST_1\"}\n";

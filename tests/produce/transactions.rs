@@ -1,6 +1,8 @@
 //! A run that ends anywhere, however it ends, goes on with no row lost and none doubled.
 
 use super::*;
+use rdkafka::admin::{AlterConfig, ResourceSpecifier};
+use std::io::Write;
 use std::path::Path;
 use std::process::Child;
 
@@ -151,4 +153,100 @@ fn a_timeout_that_no_transaction_may_have_is_refused() {
     let cluster = with_rows(10);
     let ended = Ended::of(&mut resuming(&cluster, &["--delivery-timeout", "20m"]));
     ended.fails(2, &["allows no transaction of 1200 s", "--delivery-timeout"]);
+}
+
+/// What is promised of each record, as it is said on the command line.
+const PROMISES: [&[&str]; 3] =
+    [&["--transactional-id", "load", "--resume"], &["--transactional-id", "load"], &[]];
+
+/// The numbers of rows that are refused.
+const KEYLESS: [u64; 3] = [150, 151, 250];
+
+/// Rows of a topic, some of them without a key.
+fn some_keyless(key: &str, number: &str, rows: std::ops::RangeInclusive<u64>) -> String {
+    let row = |row: u64| match KEYLESS.contains(&row) {
+        true => format!("{{\"{number}\":{row}}}\n"),
+        false => format!("{{\"{key}\":\"k{row}\",\"{number}\":{row}}}\n"),
+    };
+    rows.map(row).collect()
+}
+
+/// Asserts that all rows but those without a key are committed, and these are kept with their reason.
+fn all_but_keyless(cluster: &Cluster, topic: &str, number: &str, reason: &str) {
+    let values = values(&cluster.address, &cluster.name(topic));
+    let mut seen: Vec<u64> = values.iter().map(|value| value[number].as_u64().expect("a number")).collect();
+    seen.sort_unstable();
+    assert!(seen.iter().copied().eq((1..=300).filter(|row| !KEYLESS.contains(row))), "{seen:?}");
+    let rejects = std::fs::read_to_string(cluster.folder.path().join("bad.ndjson")).expect("rejects");
+    let rejects: Vec<Value> = rejects.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(rejects.iter().map(|reject| &reject["line"]).eq(&KEYLESS), "{rejects:#?}");
+    for reject in &rejects {
+        assert_eq!((&reject["code"], &reject["reason"]), (&"NOT_DELIVERED".into(), &reason.into()));
+        assert!(reject["value"].as_str().is_some_and(|value| value.starts_with("{\"")), "{reject}");
+    }
+}
+
+#[test]
+fn a_compacted_topic_takes_all_but_the_records_without_a_key() {
+    for promise in PROMISES {
+        let cluster = Cluster::start();
+        cluster.create_topics(&["product-updates"]);
+        let text = some_keyless("product_id", "stock_quantity", 1..=300);
+        std::fs::write(cluster.folder.path().join("rows.ndjson"), text).expect("written");
+        let produce = || {
+            let mut command = cluster.command("ecap-produce");
+            command.args(["--data-file", "rows.ndjson", "--topic", "product-updates", "--no-validate"]);
+            command.args(["--batch-size", "100", "--reject-file", "bad.ndjson", "--format", "json"]);
+            Ended::of(command.args(promise))
+        };
+        let ended = produce();
+        let statistics: Value = serde_json::from_str(&ended.out).expect("one document");
+        assert_eq!((&statistics["records"], &statistics["batches"]), (&297.into(), &3.into()), "{ended:#?}");
+        assert_eq!(statistics["failures"]["NOT_DELIVERED"], 3);
+        ended.fails(1, &["3 rows were not sent", "bad.ndjson"]);
+        let reason = "a compacted topic takes no record without a key";
+        all_but_keyless(&cluster, "product-updates", "stock_quantity", reason);
+        if promise.contains(&"--resume") {
+            let again: Value = serde_json::from_str(&produce().ok()).expect("one document");
+            assert_eq!((&again["records"], &again["resumed_after"]), (&0.into(), &300.into()));
+        }
+    }
+}
+
+#[test]
+fn what_the_broker_refuses_is_found_among_what_it_refuses_with_it() {
+    for promise in PROMISES {
+        let cluster = cluster();
+        let mut command = cluster.command("ecap-produce");
+        command.args(["--data-file", "-", "--file-format", "ndjson", "--no-validate", "--batch-size", "100"]);
+        command.args(["--reject-file", "bad.ndjson"]).args(promise);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        let mut out = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut send = |rows| {
+            let text = some_keyless("customer_id", "record_id", rows);
+            input.write_all(text.as_bytes()).expect("taken");
+        };
+        send(1..=100);
+        assert!(out.next().expect("a batch").expect("a line").starts_with("Batch 1:"));
+        // The producer does not know that keys are wanted from now on, so the broker has to say it.
+        compact(&cluster);
+        send(101..=300);
+        drop(input);
+        let told: Vec<String> = out.map_while(Result::ok).collect();
+        let ended = Ended::from(child.wait_with_output().expect("ended"));
+        assert!(told.iter().any(|line| line.contains("records ") && line.contains(" 297 ")), "{told:#?}");
+        ended.fails(1, &["3 rows were not sent", "bad.ndjson"]);
+        all_but_keyless(&cluster, TOPIC, "record_id", "Broker failed to validate record");
+    }
+}
+
+/// Compacts the topic from now on.
+fn compact(cluster: &Cluster) {
+    let admin: AdminClient<_> = client(cluster).create().expect("a client");
+    let name = cluster.name(TOPIC);
+    let changed = AlterConfig::new(ResourceSpecifier::Topic(&name)).set("cleanup.policy", "compact");
+    let answer = futures::executor::block_on(admin.alter_configs([&changed], &AdminOptions::new()));
+    answer.expect("an answer").into_iter().for_each(|topic| drop(topic.expect("it is changed")));
 }

@@ -1,7 +1,7 @@
 //! One client of a producer, with its own queue, its own connection and its own thread that packs batches.
 
-use super::ledger::{Ledger, Receipts, Undelivered, undelivered};
-use super::{BRIEFLY, Outgoing, QUEUE_RECORDS};
+use super::ledger::{Cause, Ledger, Receipts, Undelivered};
+use super::{BRIEFLY, Outgoing, QUEUE_RECORDS, Record};
 use crate::Result;
 use crate::kafka::config::{Connection, wrong_setting};
 use rdkafka::ClientConfig;
@@ -38,6 +38,7 @@ impl Lane {
     /// When the client cannot go on at all.
     pub fn send(&mut self, topic: &str, partition: u32, record: Outgoing) -> Result<(), KafkaError> {
         self.sent += 1;
+        self.ledger().use_it();
         let mut message =
             BaseRecord::with_opaque_to(topic, record.line as usize).timestamp(record.time.div_euclid(1_000));
         (message.key, message.payload) = (record.key, record.value);
@@ -48,14 +49,20 @@ impl Lane {
                 Some(RDKafkaErrorCode::QueueFull) => self.wait_for_room(),
                 Some(RDKafkaErrorCode::Fatal) | None => return Err(error),
                 Some(code) => {
-                    let value = record.value.unwrap_or_default();
-                    self.ledger().refuse(undelivered(record.line, record.key, value, code));
+                    let failed = Undelivered::new(Record::from(&record), code);
+                    self.ledger().fail(Undelivered { cause: Cause::NotTaken, ..failed });
                     return Ok(());
                 }
             }
             message = refused;
         }
         Ok(())
+    }
+
+    /// Counts a record as failed that is not to be sent.
+    pub fn refuse(&mut self, record: &Outgoing, reason: &str) {
+        self.sent += 1;
+        self.ledger().fail(Undelivered::not_taken(record.into(), reason));
     }
 
     /// Waits until every record so far is acknowledged or has failed, as long as answers can be expected;

@@ -1,6 +1,7 @@
 //! Where the answers to a producer's records are counted.
 
-use super::Latencies;
+use super::{Latencies, Record};
+use crate::kafka::admin::words;
 use crate::kafka::context::Context;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
@@ -8,26 +9,67 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::{ClientContext, Statistics};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A record that was not delivered for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
-    /// Where it came from.
-    pub line: u64,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value.
-    pub value: Vec<u8>,
+    /// The record.
+    pub record: Record,
+    /// Whose fault it is.
+    pub cause: Cause,
     /// It is larger than the topic's maximum.
     pub too_large: bool,
-    /// The broker did not answer in time.
-    pub timed_out: bool,
-    /// It never left the client, so that a transaction goes on without it.
-    pub refused: bool,
     /// What the client or the broker said.
     pub reason: String,
+}
+
+/// Why a record was not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The client did not take it, so that a transaction goes on without it.
+    NotTaken,
+    /// The broker refused it.
+    Refused,
+    /// The broker refused another one that came with it.
+    Neighbour,
+    /// It was given up with its transaction.
+    TakenBack,
+    /// The broker did not answer in time.
+    TimedOut,
+    /// Something that no other record would change.
+    Other,
+}
+
+impl Cause {
+    fn of(code: RDKafkaErrorCode) -> Self {
+        use RDKafkaErrorCode as Code;
+        match code {
+            Code::MessageSizeTooLarge
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation => Self::Refused,
+            Code::InvalidDifferentRecord => Self::Neighbour,
+            Code::PurgeQueue | Code::PurgeInflight => Self::TakenBack,
+            Code::MessageTimedOut => Self::TimedOut,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Undelivered {
+    /// A record that failed with `code`.
+    pub fn new(record: Record, code: RDKafkaErrorCode) -> Self {
+        let too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
+        Self { record, cause: Cause::of(code), too_large, reason: words(code) }
+    }
+
+    /// One that the client does not take, and why.
+    pub fn not_taken(record: Record, reason: &str) -> Self {
+        Self { record, cause: Cause::NotTaken, too_large: false, reason: reason.to_owned() }
+    }
 }
 
 /// What became of the records so far.
@@ -52,6 +94,8 @@ pub struct Ledger {
     context: Context,
     /// One failure dooms all that is not committed yet.
     has_transactions: bool,
+    /// Something was sent.
+    in_use: AtomicBool,
     book: Mutex<Book>,
     reached: Condvar,
 }
@@ -73,7 +117,13 @@ struct Book {
 impl Ledger {
     /// An empty ledger of a client that reports to `context`.
     pub fn new(context: Context, has_transactions: bool) -> Self {
-        Self { context, has_transactions, book: Mutex::default(), reached: Condvar::new() }
+        let (in_use, book, reached) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
+        Self { context, has_transactions, in_use, book, reached }
+    }
+
+    /// Something is sent, so that a broker that is away matters.
+    pub fn use_it(&self) {
+        self.in_use.store(true, Ordering::Relaxed);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -130,14 +180,10 @@ impl Ledger {
         }
     }
 
-    /// The client did not take a record.
-    pub fn refuse(&self, record: Undelivered) {
-        self.fail(Undelivered { refused: true, ..record });
-    }
-
-    fn fail(&self, record: Undelivered) {
+    /// A record failed for good.
+    pub fn fail(&self, record: Undelivered) {
         self.note(|book| {
-            book.doomed |= self.has_transactions && !record.refused;
+            book.doomed |= self.has_transactions && record.cause != Cause::NotTaken;
             book.settled += 1;
             book.receipts.failed += 1;
             book.undelivered.push(record);
@@ -155,7 +201,6 @@ impl Ledger {
         let mut book = self.book();
         book.settled = sent;
         (book.receipts.acknowledged, book.receipts.bytes) = book.before;
-        book.undelivered.clear();
         book.doomed = false;
     }
 }
@@ -177,8 +222,13 @@ impl ProducerContext for Ledger {
             }
             Err((error, message)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-                let value = message.payload().unwrap_or_default();
-                self.fail(undelivered(line as u64, message.key(), value, code));
+                let record = Record {
+                    key: message.key().map(<[u8]>::to_vec),
+                    value: message.payload().map(<[u8]>::to_vec),
+                    time: message.timestamp().to_millis().unwrap_or_default().saturating_mul(1_000),
+                    line: line as u64,
+                };
+                self.fail(Undelivered::new(record, code));
             }
         }
     }
@@ -203,7 +253,7 @@ impl ClientContext for Ledger {
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Fatal) => self.note(|book| book.doomed = true),
-            Some(RDKafkaErrorCode::AllBrokersDown) => {
+            Some(RDKafkaErrorCode::AllBrokersDown) if self.in_use.load(Ordering::Relaxed) => {
                 tracing::warn!("no broker answers: records wait until one does, or their time is over");
             }
             _ => {}
@@ -222,18 +272,5 @@ impl ClientContext for Ledger {
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
         self.context.generate_oauth_token(config)
-    }
-}
-
-/// A record that failed with `code`.
-pub fn undelivered(line: u64, key: Option<&[u8]>, value: &[u8], code: RDKafkaErrorCode) -> Undelivered {
-    Undelivered {
-        line,
-        key: key.map(<[u8]>::to_vec),
-        value: value.to_vec(),
-        too_large: code == RDKafkaErrorCode::MessageSizeTooLarge,
-        timed_out: code == RDKafkaErrorCode::MessageTimedOut,
-        refused: false,
-        reason: code.to_string(),
     }
 }
