@@ -61,6 +61,11 @@ impl Connection {
         }
     }
 
+    /// A client setting that somebody gave.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.get(name).map(String::as_str)
+    }
+
     /// The addresses, as given.
     pub fn servers(&self) -> &str {
         &self.servers

@@ -106,8 +106,15 @@ pub struct RejectFile {
 
 impl RejectFile {
     /// A file that is not touched yet.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, file: None }
+    ///
+    /// # Errors
+    /// A usage error where a folder has its name.
+    pub fn new(path: PathBuf) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::usage(format!("reject file {} is a folder", path.display()))
+                .hint("name a file, which is made when it is needed"));
+        }
+        Ok(Self { path, file: None })
     }
 
     /// Where it is.
@@ -146,7 +153,8 @@ mod tests {
     #[test]
     fn a_reject_says_where_and_why_and_keeps_the_text() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let mut file = RejectFile::new(folder.path().join("rejects/t.ndjson"));
+        let mut file = RejectFile::new(folder.path().join("rejects/t.ndjson"))?;
+        assert!(RejectFile::new(folder.path().into()).is_err());
         let problem = Problem::column("age", Code::TypeMismatch, "'x' is not an INT");
         let reject = Reject::new("t", "a.csv", 7, problem, b"1,x", 0);
         assert_eq!(reject.to_string(), "a.csv, line 7, column age: 'x' is not an INT");

@@ -28,6 +28,14 @@ fn batches(cluster: &Cluster) -> BTreeMap<i64, Vec<(i64, i64)>> {
     batches
 }
 
+/// Milliseconds from each record of `transactions` to the next one.
+fn distances(cluster: &Cluster) -> Vec<i64> {
+    let records = read_topic(cluster, "transactions", 6);
+    let mut times: Vec<i64> = records.iter().map(|record| record.time).collect();
+    times.sort_unstable();
+    times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
 #[test]
 fn the_documented_demo_is_100_batches_of_10_in_990_seconds() {
     let cluster = cluster();
@@ -47,6 +55,15 @@ fn the_documented_demo_is_100_batches_of_10_in_990_seconds() {
         let expected: Vec<_> = (1..=10).map(|place| (place, time)).collect();
         assert_eq!(batch, expected, "batch {number}");
     }
+}
+
+#[test]
+fn the_bare_demo_is_100_batches_of_10_in_990_seconds() {
+    let cluster = cluster();
+    assert_eq!(typed(&cluster, "--batch-size 10 --sleep 10"), Duration::from_secs(990));
+    let batches = batches(&cluster);
+    assert!(batches.keys().copied().eq(1..=100));
+    assert!(batches.values().all(|batch| batch.iter().map(|(place, _)| *place).eq(1..=10)));
 }
 
 #[test]
@@ -70,10 +87,14 @@ fn a_replay_is_as_long_as_its_records_say() {
 fn generated_records_come_one_by_one() {
     let cluster = Cluster::start();
     cluster.create_topics(&["transactions"]);
-    let took = typed(&cluster, "--num-transactions 100 --interval 1.0 --seed 1");
+    let took = typed(&cluster, "--num-transactions 100 --interval 1.0");
     assert_eq!(took, Duration::from_secs(99));
-    let took = typed(&cluster, "--continuous --duration 300 --seed 1");
+    assert_eq!(distances(&cluster), [1_000; 99]);
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions"]);
+    let took = typed(&cluster, "--continuous --duration 300");
     assert_eq!(took, Duration::from_secs(299), "the record of second 300 would come after it");
+    assert_eq!(distances(&cluster), [1_000; 299]);
     let took = typed(&cluster, "--synthetic transactions --rate 50/s --max-records 500 --seed 1");
     assert!(took > Duration::from_secs(9) && took < Duration::from_secs(10), "{took:?}");
     let took = typed(&cluster, "--synthetic transactions --throughput -1 --max-records 500 --seed 1");
@@ -97,4 +118,15 @@ fn what_does_not_go_together_is_refused() {
     refused("--rate 5/fortnight", &["5000/s"]);
     refused("--catch-up perhaps", &["catch-up"]);
     refused("--batch-size 0", &["batch-size"]);
+    refused("--num-transactions 0", &["--num-transactions"]);
+    refused("--delivery-timeout 0", &["too short", "at least 1s"]);
+    refused("--data-file rows.csv --late 5%", &["--data-file", "--late"]);
+    refused("--data-file rows.csv --seed 5", &["--data-file", "--seed"]);
+    refused("--reject-file .", &["reject file . is a folder"]);
+    refused("--topic transactions", &["has other columns than the rows, which are customer-transactions"]);
+    refused("--synthetic user-events --topic transactions", &["which are user-events", "--topic"]);
+    refused("-X acks=1", &["acks cannot be '1'", "all replicas", "leave the setting out"]);
+    refused("-X enable.idempotence=false", &["enable.idempotence cannot be 'false'"]);
+    refused("-X transactional.id=a", &["--transactional-id"]);
+    refused("-X message.timeout.ms=5000", &["--delivery-timeout"]);
 }

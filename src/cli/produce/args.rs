@@ -31,12 +31,26 @@ pub struct ProduceCli {
     pub(super) common: CommonArgs,
 }
 
+/// Options that a file has no use for.
+const OF_THE_WORLD: [&str; 10] = [
+    "seed",
+    "start",
+    "event_rate",
+    "traffic",
+    "customers",
+    "products",
+    "skew",
+    "fraud",
+    "scenario",
+    "FaultArgs",
+];
+
 /// Where rows come from: a file, the generator, or both for the demo.
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Rows")]
 pub struct FromArgs {
     /// A file of rows; '-' is standard input [default: data/customer_transactions_1200.csv]
-    #[arg(short = 'f', long, value_name = "FILE")]
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with_all = OF_THE_WORLD)]
     data_file: Option<PathBuf>,
     /// The form of the file [default: by its ending]
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -48,7 +62,7 @@ pub struct FromArgs {
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "data_file")]
     synthetic: Option<Kind>,
     /// So many generated transactions, one every --interval
-    #[arg(long, value_name = "N", conflicts_with_all = ["data_file", "synthetic", "max_records", "paced"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["data_file", "synthetic", "max_records", "paced"])]
     num_transactions: Option<u64>,
     /// Generated transactions, one every --interval or as --rate says, until ctrl-C or --duration
     #[arg(long, conflicts_with_all = ["data_file", "synthetic", "num_transactions", "sleep", "replay"])]
@@ -79,7 +93,7 @@ pub struct PacingArgs {
     #[arg(long, value_name = "N", default_value = "1x", value_parser = parse_speed, requires = "replay")]
     speed: f64,
     /// After a stall, send faster until the schedule is kept again; otherwise the rest comes later
-    #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, hide_possible_values = true)]
     catch_up: bool,
     /// Time between the records of --num-transactions and --continuous
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
@@ -103,7 +117,7 @@ pub struct DeliveryArgs {
     #[arg(long, requires = "transactional_id")]
     pub(super) resume: bool,
     /// How long to go on trying to deliver a record
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_patience)]
     pub(super) delivery_timeout: Duration,
     /// Send rows as they are, without checking them against the topic's schema
     #[arg(long)]
@@ -143,6 +157,17 @@ fn parse_throughput(text: &str) -> Result<Throughput> {
         "-1" => Ok(Throughput(None)),
         text => parse_rate(text).map(|rate| Throughput(Some(rate))),
     }
+}
+
+/// No record is given up sooner.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+fn parse_patience(text: &str) -> Result<Duration> {
+    let patience = parse_duration(text)?;
+    if patience < LEAST_PATIENCE {
+        return Err(Error::usage(format!("'{text}' is too short for an answer")).hint("give at least 1s"));
+    }
+    Ok(patience)
 }
 
 /// Where the bare demo stops.

@@ -1,6 +1,7 @@
 //! `ecap-produce`: sends records to a topic in paced batches.
 
 mod args;
+mod decided;
 mod screen;
 mod summary;
 
@@ -53,15 +54,16 @@ pub fn run_by(
     listen: impl FnOnce() -> Result<Stop>,
 ) -> Result<(Summary, Result<()>)> {
     let settings = cli.common.settings()?;
+    decided::check(&settings.connection)?;
     let topic = settings.topic(cli.topic_name())?;
+    cli.check_kind(&settings, topic)?;
+    let rejects = RejectFile::new(cli.reject_path(&topic.name))?;
     let mut plan = cli.plan(topic)?;
     let mut source = cli.source(topic)?;
-    settings.connection.check()?;
     let mut producer = cli.producer(&settings, topic, &plan)?;
     plan.before = cli.before(&producer, &mut *source)?;
 
     let stop = listen()?;
-    let rejects = RejectFile::new(cli.reject_path(&topic.name));
     let mut screen = Screen::new(&cli.common.output, &plan, cli.shows_batches(), rejects, (timer, &stop));
     let (start, mut totals) = (Instant::now(), Totals::default());
     let clock = (timer as _, &stop);
@@ -82,6 +84,23 @@ fn all_sent(totals: &Totals, rejects: &Path) -> Result<()> {
 }
 
 impl ProduceCli {
+    /// Sees to it that generated rows go where such rows belong.
+    fn check_kind(&self, settings: &Settings, topic: &Topic) -> Result<()> {
+        let kind = match self.from() {
+            From::Generator(kind) => kind,
+            From::Demo => Kind::CustomerTransactions,
+            From::File(_) => return Ok(()),
+        };
+        let Ok(own) = settings.topic(kind.topic()) else { return Ok(()) };
+        let schema = |topic: &Topic| topic.record.as_ref().map(|record| record.schema.clone());
+        if own.name == topic.name || schema(own) == schema(topic) {
+            return Ok(());
+        }
+        let reason =
+            format!("topic '{}' has other columns than the rows, which are {}", topic.name, kind.topic());
+        Err(Error::usage(reason).hint("choose them with --synthetic KIND, or leave --topic out"))
+    }
+
     fn producer(&self, settings: &Settings, topic: &Topic, plan: &Plan) -> Result<Producer> {
         let linger = Duration::from_millis(if plan.pace.awaits() { 0 } else { 20 });
         let patience = self.delivery.delivery_timeout;
@@ -110,8 +129,9 @@ impl ProduceCli {
         let before = Progress::from_mark(&mark)?;
         before.skip(source)?;
         let [rows, batches] = [before.rows, before.batches].map(format_count);
+        let plural = if before.batches == 1 { "batch" } else { "batches" };
         output::note(&format!(
-            "going on behind {rows} rows of {}, which were sent in {batches} batches",
+            "going on behind {rows} rows of {}, which were sent in {batches} {plural}",
             source.name()
         ));
         Ok(before)
