@@ -119,6 +119,10 @@ fn what_does_not_go_together_is_refused() {
     refused("--catch-up perhaps", &["catch-up"]);
     refused("--batch-size 0", &["batch-size"]);
     refused("--num-transactions 0", &["--num-transactions"]);
+    refused("--interval 5", &["--num-transactions", "--continuous"]);
+    refused("--continuous --interval 5 --rate 5", &["--interval", "--rate"]);
+    refused("--file-format csv", &["--data-file"]);
+    refused("--data-file - --file-format csv --loop", &["standard input cannot begin again"]);
     refused("--delivery-timeout 0", &["too short", "at least 1s"]);
     refused("--data-file rows.csv --late 5%", &["--data-file", "--late"]);
     refused("--data-file rows.csv --seed 5", &["--data-file", "--seed"]);

@@ -53,7 +53,7 @@ pub struct FromArgs {
     #[arg(short = 'f', long, value_name = "FILE", conflicts_with_all = OF_THE_WORLD)]
     data_file: Option<PathBuf>,
     /// The form of the file [default: by its ending]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "data_file")]
     file_format: Option<Format>,
     /// Begin the file again when it ends
     #[arg(long = "loop", requires = "data_file")]
@@ -62,10 +62,10 @@ pub struct FromArgs {
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "data_file")]
     synthetic: Option<Kind>,
     /// So many generated transactions, one every --interval
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["data_file", "synthetic", "max_records", "paced"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["data_file", "synthetic", "max_records", "paced"], group = "one_by_one")]
     num_transactions: Option<u64>,
     /// Generated transactions, one every --interval or as --rate says, until ctrl-C or --duration
-    #[arg(long, conflicts_with_all = ["data_file", "synthetic", "num_transactions", "sleep", "replay"])]
+    #[arg(long, conflicts_with_all = ["data_file", "synthetic", "num_transactions", "sleep", "replay"], group = "one_by_one")]
     continuous: bool,
 }
 
@@ -96,7 +96,7 @@ pub struct PacingArgs {
     #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, hide_possible_values = true)]
     catch_up: bool,
     /// Time between the records of --num-transactions and --continuous
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, requires = "one_by_one", conflicts_with = "paced")]
     interval: Duration,
     /// Stop after so long
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]

@@ -151,6 +151,9 @@ impl ProduceCli {
             From::File(path) => path,
         };
         let kind = self.file_kind(&path)?;
+        if self.from.repeat && path.as_os_str() == "-" {
+            return Err(Error::usage("standard input cannot begin again").hint("give a file to --loop"));
+        }
         if path.as_os_str() != "-" {
             File::open(&path)
                 .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
