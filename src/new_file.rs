@@ -20,6 +20,10 @@ impl NewFile {
     /// When there is a file at `path` already and it is not to be overwritten, or the folder cannot be
     /// written.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(Error::usage(format!("{} is no file", path.display()))
+                .hint("name a file, or give '-' and redirect standard output"));
+        }
         if path.exists() && !overwrite {
             return Err(Error::failed(format!("{} is there already", path.display()))
                 .hint("give --force to overwrite it, or another name with --output"));
@@ -95,6 +99,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&path)?, "a,b\n");
         assert_eq!(fs::read_dir(folder.path().join("data"))?.count(), 1);
         assert!(NewFile::create(&path, false).is_err());
+        for no_file in [folder.path(), Path::new("/dev/null")] {
+            let error = NewFile::create(no_file, true).err().map(|error| error.to_string());
+            assert!(error.is_some_and(|error| error.contains("is no file")));
+        }
         NewFile::create(&path, true)?.finish()
     }
 }

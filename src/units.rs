@@ -62,6 +62,19 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
+/// Reads how many there are: `1200`, `1_000_000`, `200k`, `2M`. Units are powers of 1000.
+///
+/// # Errors
+/// A usage error that shows the accepted forms.
+pub fn parse_count(text: &str) -> Result<u64> {
+    let wrong = || Error::usage(format!("'{text}' is no number")).hint("write 1200, 1_000_000, 200k or 2M");
+    let plain = text.trim().replace('_', "");
+    let units = [('k', 1_000), ('m', 1_000_000), ('g', 1_000_000_000)];
+    let unit = units.iter().find(|(unit, _)| plain.to_ascii_lowercase().ends_with(*unit));
+    let (digits, factor) = unit.map_or((&*plain, 1), |(_, factor)| (&plain[..plain.len() - 1], *factor));
+    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)
+}
+
 /// Reads a size in bytes: `512KB`, `1g`, `10MiB`, or bare bytes. Units are powers of 1024.
 ///
 /// # Errors
@@ -181,6 +194,18 @@ mod tests {
         for millis in [1, 500, 1_000, 61_000, 5_400_000, 604_800_000] {
             let duration = Duration::from_millis(millis);
             assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+    }
+
+    #[test]
+    fn counts_are_read() {
+        for (text, count) in
+            [("0", 0), ("1200", 1_200), ("1_000_000", 1_000_000), ("200k", 200_000), ("2M", 2_000_000)]
+        {
+            assert_eq!(parse_count(text), Ok(count), "{text}");
+        }
+        for text in ["", "k", "-5", "1.5", "1e6", "99999999999999999999", "99999999999999999g", "ten"] {
+            assert!(parse_count(text).is_err(), "{text}");
         }
     }
 
