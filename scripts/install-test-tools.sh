@@ -2,7 +2,7 @@
 # Installs what `make check`, `make test-services` and `make bench` use beyond the Rust toolchain:
 # linters, kcat, Python clients, DuckDB, Apache Kafka, Apache Spark. Quick when everything is already there.
 #
-# Usage: scripts/install-test-tools.sh [check|services|fuzz]    (the first two without an argument)
+# Usage: scripts/install-test-tools.sh [check|services|generator|fuzz]    (the first two without an argument)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -57,13 +57,17 @@ check_tools() {
     cargo_deny
 }
 
+generator_tools() {
+    python_tools generator generator.txt
+}
+
 service_tools() {
     debian kcat kcat
     debian /usr/lib/postgresql/*/bin/initdb postgresql
     debian /usr/bin/time time
     python_tools clients clients.txt
     python_tools duckdb duckdb.txt
-    python_tools generator generator.txt
+    generator_tools
     debian java default-jre-headless
     [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
     "$here/apache-kafka.sh" install
@@ -73,7 +77,8 @@ service_tools() {
 case ${1:-all} in
 check) check_tools ;;
 services) service_tools ;;
+generator) generator_tools ;;
 fuzz) fuzz_tools ;;
 all) check_tools; service_tools ;;
-*) fail "unknown argument '$1': use check, services or fuzz" ;;
+*) fail "unknown argument '$1': use check, services, generator or fuzz" ;;
 esac

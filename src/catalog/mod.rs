@@ -161,6 +161,11 @@ impl Topic {
         self.config.get("max.message.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_048_588)
     }
 
+    /// Whether only the last value of each key is kept, so that a null says that a key is gone.
+    pub fn is_compacted(&self) -> bool {
+        self.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
+    }
+
     /// The compression that the topic keeps, `none` where nothing is set.
     pub fn compression(&self) -> &str {
         match self.config.get("compression.type").map_or("producer", String::as_str) {

@@ -154,7 +154,7 @@ impl Intake {
             self.refused(flaw.code);
             return Err(flaw.clone());
         }
-        if record.value.is_none() && self.is_compacted() {
+        if record.value.is_none() && self.topic.is_compacted() {
             self.counts.tombstones += 1;
             return Ok(());
         }
@@ -173,10 +173,6 @@ impl Intake {
             }
         }
         Ok(())
-    }
-
-    fn is_compacted(&self) -> bool {
-        self.topic.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 
     /// Counts a record that was refused.

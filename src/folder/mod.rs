@@ -206,7 +206,7 @@ impl Folder {
         open.at.line = self.row.line;
         let offset = self.positions.get(&PARTITION).map_or(0, |at| at.next);
         let key = self.row.key.as_deref().filter(|_| open.at.flaw.is_none());
-        let (timestamp, value) = (open.modified, Some(self.row.value.as_slice()));
+        let (timestamp, value) = (open.modified, Some(&*self.row.value).filter(|_| !self.row.is_tombstone()));
         take(SourceRecord { partition: PARTITION, offset, timestamp, key, value, in_file: Some(&open.at) });
         let size = self.row.value.len();
         for left in [&mut self.allowance.records, &mut self.allowance.per_partition].into_iter().flatten() {

@@ -2,10 +2,12 @@
 
 use super::World;
 use super::customers::Customer;
+use super::devices::Device;
 use super::dice::{Dice, Stream};
 use super::products::Product;
 use super::purchase::{Payment, Purchase};
-use super::write::{Cents, Fields, Padded};
+use super::text::{Cents, Padded};
+use super::write::Fields;
 use crate::clock::Micros;
 use crate::units::format_time;
 
@@ -31,17 +33,18 @@ impl CustomerTransaction {
     /// The purchase in this row of the world.
     pub fn new(world: &World, row: u64) -> Self {
         let mut dice = Dice::new(world.seed, Stream::CustomerTransaction, row);
-        let customer = Customer::new(world.seed, dice.below(world.customers));
+        let customer = Customer::new(world, dice.below(world.customers));
         let time = world.event_time(row).unwrap_or_else(|| historic(world.start, row, &mut dice));
         let since = format_time(world.start - customer.tenure_days as Micros * DAY);
         let product = Product::new(world.seed, dice.below(world.products));
+        let device = Device::of(world.seed, customer.number);
         Self {
             number: row + 1,
             date: format_time(time - time.rem_euclid(SECOND)),
             since: since.split(' ').next().unwrap_or_default().to_owned(),
             customer,
             purchase: Purchase::new(&mut dice, product),
-            payment: Payment::draw(&mut dice),
+            payment: Payment::draw(&mut dice, device),
         }
     }
 
@@ -75,7 +78,9 @@ impl CustomerTransaction {
         row.text("first_name", self.customer.first_name);
         row.text("last_name", self.customer.last_name);
         row.text("email", (self.customer.mailbox(), number, "@example.com"));
-        row.text("phone", ("+1-", u64::from(city.area_code), "-555-", Padded(self.customer.line_number, 4)));
+        let (begins, digits) = city.phone;
+        let line = self.customer.line_number % 10_u64.pow(digits as u32);
+        row.text("phone", (begins, Padded(line, digits)));
         row.number("age", self.customer.age);
         row.text("gender", self.customer.gender);
         row.text("city", city.name);

@@ -36,7 +36,13 @@ pub enum Stream {
     Life,
     /// A customer's connection and screen.
     Line,
-    /// What is done to a record.
+    /// What a customer shops with.
+    Device,
+    /// How a session's order is paid.
+    Payment,
+    /// Which records have faults.
+    Deck,
+    /// How large a record's fault is.
     Fault,
     /// What a burst of poison does to a record.
     Poison,
@@ -91,6 +97,19 @@ impl Dice {
     /// One of a table's entries. The tables are this module's neighbours and never empty.
     pub fn pick<'a, T>(&mut self, table: &'a [T]) -> &'a T {
         &table[self.below(table.len() as u64) as usize]
+    }
+
+    /// One of a table's entries, each as often as its weight is of all; some weight is above 0.
+    pub fn pick_by<'a, T>(&mut self, table: &'a [T], weight: impl Fn(&T) -> u64) -> &'a T {
+        let mut throw = self.below(table.iter().map(&weight).sum());
+        let found = table.iter().find(|entry| match throw.checked_sub(weight(entry)) {
+            Some(rest) => {
+                throw = rest;
+                false
+            }
+            None => true,
+        });
+        found.unwrap_or(&table[0])
     }
 }
 

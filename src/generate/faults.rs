@@ -1,5 +1,6 @@
 //! What is done to records on purpose. Each record has at most one fault, which its number decides.
 
+use super::deck::FAULTS;
 use super::dice::{Dice, Stream};
 use super::{Kind, Share};
 use crate::clock::Micros;
@@ -103,18 +104,23 @@ impl Faults {
     /// # Errors
     /// A usage error when they are more than all records, or the delays are none.
     pub fn check(&self, kind: Kind) -> Result<()> {
-        let sum: f64 = self.shares().iter().map(|share| share.of_one()).sum();
+        let sum: f64 = self.shares().iter().sum();
         if sum > 1.0 {
             return Err(Error::usage(format!("the faults are {:.1}% of all records", sum * 100.0))
                 .hint("a record has at most one fault: give shares of 100% in all"));
         }
-        if !self.late.is_none() && kind == Kind::CustomerTransactions {
+        if kind == Kind::CustomerTransactions && !(self.late.is_none() && self.out_of_order.is_none()) {
             return Err(Error::usage(
-                "customer-transactions cannot be late: their event time is their arrival",
+                "customer-transactions cannot be late or out of order: their event time is their arrival",
             )
-            .hint("use --late with transactions, user-events or product-updates"));
+            .hint("use these faults with transactions, user-events or product-updates"));
         }
         Ok(())
+    }
+
+    /// Whether there are none.
+    pub fn are_none(&self) -> bool {
+        self.shares().iter().all(|share| *share == 0.0)
     }
 
     /// Whether records come in another order than that of their time, or more than once.
@@ -136,34 +142,27 @@ impl Faults {
         }
     }
 
-    /// What is done to the record of this number.
-    pub fn of(&self, seed: u64, kind: Kind, number: u64) -> Option<Fault> {
-        if self.shares().iter().all(|share| share.is_none()) {
-            return None;
-        }
+    /// What a fault is in the record of this number, by its place in [`Faults::shares`].
+    pub fn of(&self, seed: u64, kind: Kind, number: u64, fault: usize) -> Fault {
         // The kinds' numbers do not meet.
         let mut dice = Dice::new(seed, Stream::Fault, number << 2 | kind as u64);
-        let throw = dice.fraction();
-        let mut bound = 0.0;
-        let fault = self.shares().iter().position(|share| {
-            bound += share.of_one();
-            throw < bound
-        })?;
-        let millis = |dice: &mut Dice, (low, high): (Micros, Micros)| {
+        let mut millis = |low: Micros, high: Micros| {
             dice.between(low as u64 / 1_000, high as u64 / 1_000) as Micros * 1_000
         };
-        Some(match fault {
-            0 => Fault::Late(millis(&mut dice, self.late_by)),
-            1 => Fault::OutOfOrder(millis(&mut dice, (1_000, A_LITTLE))),
-            2 => Fault::Duplicate(millis(&mut dice, (0, A_LITTLE))),
+        match fault {
+            0 => Fault::Duplicate(millis(0, A_LITTLE)),
+            1 => Fault::Late(millis(self.late_by.0, self.late_by.1)),
+            2 => Fault::OutOfOrder(millis(1_000, A_LITTLE)),
             3 => Fault::Malformed(dice.between(100, 900)),
             4 => Fault::Missing(dice.pick::<&str>(required(kind))),
             _ => Fault::WrongType(dice.pick::<&str>(typed(kind))),
-        })
+        }
     }
 
-    fn shares(&self) -> [Share; 6] {
-        [self.late, self.out_of_order, self.duplicates, self.malformed, self.missing, self.wrong_type]
+    /// The shares of all faults. Second copies are the first, as they are counted.
+    pub fn shares(&self) -> [f64; FAULTS] {
+        [self.duplicates, self.late, self.out_of_order, self.malformed, self.missing, self.wrong_type]
+            .map(Share::of_one)
     }
 }
 

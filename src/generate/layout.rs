@@ -21,6 +21,14 @@ pub const ROWS_BY_UPDATE: u64 = 32;
 const BROWSING: [u64; 30] =
     [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 6, 6, 14, 16, 18];
 
+/// How many events the sessions before one have.
+pub fn events_before(seed: u64, session: u64) -> u64 {
+    let (group, index) = (session / SESSIONS, session % SESSIONS);
+    let (orders, browsing) = (index.min(ORDERS) as usize, index.saturating_sub(ORDERS) as usize);
+    let buying: u64 = sizes(seed, group)[..orders].iter().map(|rows| events_of(session, *rows)).sum();
+    group * EVENTS + buying + BROWSING[..browsing].iter().sum::<u64>()
+}
+
 /// The most rows of an order.
 const MAX_ROWS: u64 = 3;
 
@@ -88,13 +96,13 @@ mod tests {
             let sessions = group * SESSIONS..(group + 1) * SESSIONS;
             let rows: Vec<u64> = sessions.clone().flat_map(|session| rows_of(42, session)).collect();
             assert_eq!(rows, (group * ROWS..(group + 1) * ROWS).collect::<Vec<_>>());
-            let events: u64 = sessions
-                .map(|session| {
-                    let rows = rows_of(42, session);
-                    assert!(rows.clone().all(|row| session_of(42, row) == session));
-                    events_of(session, rows.end - rows.start)
-                })
-                .sum();
+            let mut events = 0;
+            for session in sessions {
+                let rows = rows_of(42, session);
+                assert!(rows.clone().all(|row| session_of(42, row) == session));
+                assert_eq!(events_before(42, session), group * EVENTS + events);
+                events += events_of(session, rows.end - rows.start);
+            }
             assert_eq!(events, EVENTS);
         }
     }

@@ -7,12 +7,15 @@
 
 mod customer_transactions;
 mod customers;
+mod deck;
+mod devices;
 mod dice;
+mod fate;
 mod faults;
 mod layout;
+mod locales;
 mod output;
 mod parquet;
-mod places;
 mod popularity;
 mod product_updates;
 mod products;
@@ -22,29 +25,33 @@ mod scenario;
 mod sessions;
 mod share;
 mod shop;
+mod text;
+mod timeline;
 mod traffic;
 mod transactions;
 mod truth;
 mod updates;
 mod user_events;
 mod verify;
+mod window;
 mod write;
 
 pub use customer_transactions::{HISTORY, HISTORY_ROWS};
 pub use faults::Faults;
+pub use locales::Locale;
 pub use output::Extent;
 pub use records::{Item, Records};
 pub use scenario::Scenario;
 pub use share::Share;
+pub use timeline::{Merge, Timeline};
 pub use traffic::{END_OF_TIME, Shape};
-pub use truth::Window;
 pub use verify::{Comparison, Difference, Terms, verify};
+pub use window::Window;
 
 use crate::clock::Micros;
 use crate::{Error, Result};
 use customer_transactions::CustomerTransaction;
 use faults::Fault;
-use output::Lines;
 use parquet::Parquet;
 use shop::Shop;
 use std::io::Write;
@@ -52,7 +59,7 @@ use std::path::Path;
 use std::sync::Arc;
 use transactions::Transaction;
 use user_events::UserEvent;
-use write::{Csv, Header, Json};
+use write::{Csv, Fields, Header, Json};
 
 /// The kinds of records that can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +146,12 @@ impl Kind {
         }
     }
 
+    /// The rate of `transactions` in a world whose streams come at `rate` in all.
+    pub fn rate_of_transactions_beside_all(rate: f64) -> f64 {
+        let streams = [Self::Transactions, Self::UserEvents, Self::ProductUpdates];
+        rate / streams.iter().map(|kind| kind.rate_beside(1.0)).sum::<f64>()
+    }
+
     /// The rate of `transactions` in a world where this kind comes at `rate`.
     pub fn rate_of_transactions(self, rate: f64) -> f64 {
         let (records, transactions) = self.by_transactions();
@@ -175,6 +188,8 @@ pub struct World {
     pub event_rate: Option<f64>,
     /// How the rate changes with time.
     pub shape: Shape,
+    /// Where customers live.
+    pub locale: &'static Locale,
     /// How many customers there are.
     pub customers: u64,
     /// How many products there are, below 2^32.
@@ -190,6 +205,15 @@ pub struct World {
 }
 
 impl World {
+    /// The same customers and products before this world begins: its scenario and its fraud come later, and what
+    /// is history cannot be late.
+    fn history(&self) -> Self {
+        let (late, out_of_order) = (Share::default(), Share::default());
+        let faults = Faults { late, out_of_order, ..self.faults.clone() };
+        let (start, fraud, scenario) = (self.start - HISTORY, Share::default(), Scenario::default());
+        Self { start, event_rate: None, fraud, faults, scenario, ..self.clone() }
+    }
+
     /// Records of a kind per second of event time.
     fn rate(&self, kind: Kind) -> f64 {
         kind.rate_beside(self.event_rate.unwrap_or(DEFAULT_RATE))
@@ -206,6 +230,8 @@ impl World {
 pub struct Generator {
     kind: Kind,
     format: Format,
+    /// Whether records begin with the name of their topic.
+    names_topic: bool,
     shop: Arc<Shop>,
 }
 
@@ -226,11 +252,27 @@ impl Generator {
             .hint("use --file-format ndjson"));
         }
         world.faults.check(kind)?;
-        if format == Format::Parquet && world.faults.has_poison() {
-            return Err(Error::usage("Parquet has no form for records that are malformed")
-                .hint("use --file-format ndjson with --malformed, --missing and --wrong-type"));
+        if kind == Kind::CustomerTransactions && !world.fraud.is_none() {
+            return Err(Error::usage("there is no fraud in customer-transactions")
+                .hint("use --fraud with transactions, or with a world"));
         }
-        Ok(Self { kind, format, shop: Arc::new(Shop::new(world)) })
+        let has_poison = world.faults.has_poison() || !world.scenario.poison.is_empty();
+        if format == Format::Parquet && has_poison {
+            return Err(Error::usage("Parquet has no form for records that are malformed").hint(
+                "use --file-format ndjson with --malformed, --missing, --wrong-type and bursts of poison",
+            ));
+        }
+        Ok(Self { kind, format, names_topic: false, shop: Arc::new(Shop::new(world)) })
+    }
+
+    /// What it makes.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How it is written.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// The records of what happens before a time, in their order, from a row (from 0) on.
@@ -260,8 +302,8 @@ impl Generator {
     /// Appends a record to `out`, with its faults and its line end.
     pub fn write_record(&self, item: &Item, out: &mut Vec<u8>) {
         // Only a scenario asks when it happened.
-        let time =
-            if self.shop.world.scenario.poison.is_empty() { 0 } else { truth::time(self, item.number) };
+        let has_bursts = !self.shop.world.scenario.poison.is_empty();
+        let time = if has_bursts { self.shop.time(self.kind, item.number) } else { 0 };
         let fault = self.shop.fault(self.kind, item.number, time);
         let start = out.len();
         match self.format {
@@ -276,21 +318,17 @@ impl Generator {
 
     fn write_json(&self, number: u64, fault: Option<Fault>, out: &mut Vec<u8>) {
         let shop = &*self.shop;
-        match self.kind {
-            Kind::CustomerTransactions => {
-                let record = CustomerTransaction::new(&shop.world, number);
-                Json::row(out, fault, |row| record.write(row));
+        Json::row(out, fault, |row| {
+            if self.names_topic {
+                row.text("topic", self.kind.topic());
             }
-            Kind::Transactions => {
-                let record = Transaction::new(shop, number);
-                Json::row(out, fault, |row| record.write(row));
+            match self.kind {
+                Kind::CustomerTransactions => CustomerTransaction::new(&shop.world, number).write(row),
+                Kind::Transactions => Transaction::new(shop, number).write(row),
+                Kind::UserEvents => UserEvent::new(shop, number).write(row),
+                Kind::ProductUpdates => product_updates::write(shop, number, row),
             }
-            Kind::UserEvents => {
-                let record = UserEvent::new(shop, number);
-                Json::row(out, fault, |row| record.write(row));
-            }
-            Kind::ProductUpdates => Json::row(out, fault, |row| product_updates::write(shop, number, row)),
-        }
+        });
     }
 
     fn write_csv(&self, number: u64, fault: Option<Fault>, out: &mut Vec<u8>) {
@@ -308,18 +346,16 @@ impl Generator {
     /// # Errors
     /// When `out` cannot be written.
     pub fn write(&self, extent: &Extent, threads: usize, out: &mut (dyn Write + Send)) -> Result<u64> {
+        let timeline = Timeline::from(self.clone());
         if self.format == Format::Parquet {
             let mut file = Parquet::new(self.kind, out)?;
-            output::write(self, extent, threads, &mut file)?;
+            output::write(&timeline, extent, threads, &mut file)?;
             return Ok(file.finish()?);
         }
         if self.format == Format::Csv && extent.rows.start == 0 {
             out.write_all(&self.header())?;
         }
-        let mut lines = Lines { out, left: extent.bytes, records: 0 };
-        output::write(self, extent, threads, &mut lines)?;
-        lines.out.flush()?;
-        Ok(lines.records)
+        timeline.write(extent, threads, out)
     }
 
     /// The header line of a CSV.
@@ -332,20 +368,6 @@ impl Generator {
             Header::row(&mut header, |row| record.write(row));
         }
         header
-    }
-
-    /// Writes what is true of the records that were written: a line for each that has a fault, and what is in
-    /// each window, in all, by category and by user.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
-    pub fn write_truth(
-        &self,
-        extent: &Extent,
-        windows: &[Window],
-        out: &mut dyn Write,
-    ) -> std::io::Result<()> {
-        truth::write(self, extent, windows, out)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Records to bytes, by one thread or by several: the bytes are the same.
 
-use super::Generator;
 use super::records::Item;
+use super::timeline::Timeline;
 use crate::clock::Micros;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -64,30 +64,30 @@ impl Target for Lines<'_> {
 /// # Errors
 /// When `target` cannot be written.
 pub fn write(
-    generator: &Generator,
+    timeline: &Timeline,
     extent: &Extent,
     threads: usize,
     target: &mut dyn Target,
 ) -> io::Result<()> {
     if threads > 1 {
-        return write_in_parallel(generator, extent, threads, target);
+        return write_in_parallel(timeline, extent, threads, target);
     }
     let mut text = Vec::new();
-    each_batch(generator, extent, |items| {
+    each_batch(timeline, extent, |items| {
         text.clear();
-        items.iter().for_each(|item| generator.write_record(item, &mut text));
+        items.iter().for_each(|item| timeline.write_record(item, &mut text));
         target.write(&text, items.len())
     })
 }
 
 /// Gives the rows in batches until there are no more, or nobody wants more.
 fn each_batch(
-    generator: &Generator,
+    timeline: &Timeline,
     extent: &Extent,
     mut each: impl FnMut(&[Item]) -> io::Result<bool>,
 ) -> io::Result<()> {
     let rows = &extent.rows;
-    let mut records = generator.records(rows.start, extent.until);
+    let mut records = timeline.records(rows.start, extent.until);
     let (mut left, mut items) = (rows.end.saturating_sub(rows.start), Vec::new());
     while left > 0 {
         items.clear();
@@ -103,7 +103,7 @@ fn each_batch(
 /// One thread finds the records, the others turn batches of them into text in turn, and this one writes
 /// the text in the same turn.
 fn write_in_parallel(
-    generator: &Generator,
+    timeline: &Timeline,
     extent: &Extent,
     threads: usize,
     target: &mut dyn Target,
@@ -113,7 +113,7 @@ fn write_in_parallel(
         for _ in 0..threads {
             let (batch, to_do) = sync_channel::<Vec<Item>>(WAITING);
             let (done, text) = sync_channel(WAITING);
-            scope.spawn(move || render(generator, &to_do, &done));
+            scope.spawn(move || render(timeline, &to_do, &done));
             batches.push(batch);
             texts.push(text);
         }
@@ -122,7 +122,7 @@ fn write_in_parallel(
             // A thread that takes no more says that nobody wants more.
             let hand_over =
                 |items: &[Item]| Ok(turn.next().is_some_and(|batch| batch.send(items.to_vec()).is_ok()));
-            each_batch(generator, extent, hand_over)
+            each_batch(timeline, extent, hand_over)
         });
         for text in texts.iter().cycle() {
             match text.recv() {
@@ -134,10 +134,10 @@ fn write_in_parallel(
     })
 }
 
-fn render(generator: &Generator, batches: &Receiver<Vec<Item>>, texts: &SyncSender<(Vec<u8>, usize)>) {
+fn render(timeline: &Timeline, batches: &Receiver<Vec<Item>>, texts: &SyncSender<(Vec<u8>, usize)>) {
     for items in batches {
         let mut text = Vec::with_capacity(items.len() * 1_024);
-        items.iter().for_each(|item| generator.write_record(item, &mut text));
+        items.iter().for_each(|item| timeline.write_record(item, &mut text));
         if texts.send((text, items.len())).is_err() {
             return;
         }

@@ -35,7 +35,9 @@ impl<'a> Parquet<'a> {
     pub fn new(kind: Kind, out: &'a mut (dyn Write + Send)) -> Result<Self> {
         let catalog = Catalog::built_in()?;
         let record = catalog.topic(kind.topic())?.record.clone();
-        let record = record.ok_or_else(|| Error::failed(format!("{} has no schema", kind.topic())))?;
+        let mut record = record.ok_or_else(|| Error::failed(format!("{} has no schema", kind.topic())))?;
+        // A tombstone has nulls where records have none.
+        record.schema.fields.iter_mut().for_each(|field| field.nullable = true);
         let names: Vec<String> = record.schema.fields.iter().map(|field| field.name.clone()).collect();
         let schema = zone::labelled_fields(record.schema.to_arrow().fields(), Some("UTC"));
         let schema = Arc::new(Schema::new(schema));

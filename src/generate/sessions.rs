@@ -1,9 +1,9 @@
 //! What shoppers do in a session, step by step, with the time that they take to think.
 
 use super::dice::{Dice, Stream};
-use super::layout;
 use super::shop::{Session, Shop};
 use super::traffic::PARTS;
+use super::{Kind, layout};
 use crate::clock::Micros;
 use std::ops::Range;
 
@@ -98,6 +98,15 @@ impl Iterator for Steps {
     }
 }
 
+/// When an event happens.
+pub fn time(shop: &Shop, event: u64) -> Micros {
+    let (session, step) = session_and_step(event);
+    let rows = layout::rows_of(shop.world.seed, session);
+    let (_, _, end) = shop.session_end(session, &rows);
+    let mut steps = Steps::new(shop.world.seed, session, rows.end - rows.start, end);
+    steps.find(|(at, _)| *at == step).map_or(end, |(_, time)| time)
+}
+
 /// Gives the number and the time of each event in a span of time, in no order.
 pub fn events_in(shop: &Shop, span: Range<Micros>, mut each: impl FnMut(u64, Micros)) {
     let first = group(shop, span.start).saturating_sub(1);
@@ -112,12 +121,19 @@ pub fn events_in(shop: &Shop, span: Range<Micros>, mut each: impl FnMut(u64, Mic
     sessions(shop, first, span.end, each_session);
 }
 
-/// How many events come before a time, where those before the world's start count too.
-pub fn events_before(shop: &Shop, time: Micros) -> u64 {
+/// How many events come before a time, and how many of them have a second copy, where those before the
+/// world's start count too.
+pub fn events_before(shop: &Shop, time: Micros) -> (u64, u64) {
     let whole = group(shop, time).saturating_sub(1);
     let mut events = whole * layout::EVENTS;
-    sessions(shop, whole, time, |_, _, steps| events += steps.filter(|(_, at)| *at < time).count() as u64);
-    events
+    let mut copies = shop.copies_before(Kind::UserEvents, events);
+    sessions(shop, whole, time, |session, _, steps| {
+        for (step, _) in steps.filter(|(_, at)| *at < time) {
+            events += 1;
+            copies += u64::from(shop.has_copy(Kind::UserEvents, event_number(session, step)));
+        }
+    });
+    (events, copies)
 }
 
 /// The group that is under way at a time, or one beside it.
@@ -171,7 +187,7 @@ mod tests {
             for part in 0..9 {
                 let from = start + part * width / 3;
                 events_in(&shop, from..from + width / 3, |number, time| parts.push((time, number)));
-                let before = events_before(&shop, from) - events_before(&shop, start);
+                let before = events_before(&shop, from).0 - events_before(&shop, start).0;
                 assert_eq!(before, whole.iter().filter(|(time, _)| *time < from).count() as u64);
             }
             whole.sort_unstable();

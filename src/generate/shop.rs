@@ -1,18 +1,15 @@
 //! The world made ready to be asked: who comes when, what is bought, and at what price.
 
-use super::customer_transactions::CustomerTransaction;
+use super::World;
+use super::deck::Decks;
 use super::dice::{Dice, Stream};
-use super::faults::Fault;
 use super::layout::{self, ROWS};
 use super::popularity::Popularity;
 use super::products::{CATEGORIES, Product};
-use super::purchase::{Payment, Purchase};
+use super::purchase::Purchase;
 use super::traffic::{PARTS, Traffic};
 use super::updates::Schedule;
-use super::write::{Hex, Padded, Text};
-use super::{Kind, World, sessions};
 use crate::clock::Micros;
-use crate::partitioner;
 use std::ops::Range;
 
 /// Everything that is worked out once for a world.
@@ -24,6 +21,8 @@ pub struct Shop {
     pub traffic: Traffic,
     /// When products change.
     pub schedule: Schedule,
+    /// Which records have faults, where some have.
+    pub decks: Option<Decks>,
     customers: Popularity,
     products: Popularity,
 }
@@ -46,11 +45,7 @@ pub struct Session {
     /// What brought the shopper here.
     pub channel: &'static Channel,
     /// Which campaign, where the channel has some.
-    pub campaign: u64,
-    /// How the order was paid.
-    pub payment: &'static Payment,
-    /// Who moved the money.
-    pub provider: &'static str,
+    pub campaign: Option<u64>,
     /// Whether it is part of a fraudulent burst.
     pub is_fraud: bool,
 }
@@ -60,20 +55,23 @@ pub struct Session {
 pub struct Channel {
     /// Its name.
     pub name: &'static str,
-    /// Whether there are campaigns on it.
-    pub has_campaigns: bool,
+    /// The first of its campaigns, where there are some.
+    campaigns: Option<u64>,
     /// The page that it comes from.
     pub referrer: Option<&'static str>,
 }
 
 #[rustfmt::skip]
 const CHANNELS: &[Channel] = &[
-    Channel { name: "search", has_campaigns: true, referrer: Some("https://search.example.com/") },
-    Channel { name: "social", has_campaigns: true, referrer: Some("https://social.example.com/feed") },
-    Channel { name: "email", has_campaigns: true, referrer: Some("https://mail.example.com/") },
-    Channel { name: "affiliate", has_campaigns: true, referrer: Some("https://deals.example.com/today") },
-    Channel { name: "direct", has_campaigns: false, referrer: None },
+    Channel { name: "search", campaigns: Some(0), referrer: Some("https://search.example.com/") },
+    Channel { name: "social", campaigns: Some(25), referrer: Some("https://social.example.com/feed") },
+    Channel { name: "email", campaigns: Some(50), referrer: Some("https://mail.example.com/") },
+    Channel { name: "affiliate", campaigns: Some(75), referrer: Some("https://deals.example.com/today") },
+    Channel { name: "direct", campaigns: None, referrer: None },
 ];
+
+/// So many campaigns are on a channel.
+const CAMPAIGNS: u64 = 25;
 
 /// A fraudster looks at so many products for the dearest of a category.
 const LOOKS: u64 = 64;
@@ -84,11 +82,12 @@ impl Shop {
         Self {
             traffic: Traffic::new(
                 world.start,
-                world.rate(Kind::Transactions),
+                world.rate(super::Kind::Transactions),
                 world.shape,
                 &world.scenario.sales,
             ),
             schedule: Schedule::new(world.seed, world.products),
+            decks: (!world.faults.are_none()).then(|| Decks::new(world.seed, world.faults.shares())),
             // Customers differ less in how much they buy than products in how much they are bought.
             customers: Popularity::new(world.customers, world.skew / 2.0),
             products: Popularity::new(world.products, world.skew),
@@ -110,94 +109,28 @@ impl Shop {
         let (mut dice, place, end) = self.session_end(number, &rows);
         let fraudster = self.fraudster(number / layout::SESSIONS).filter(|_| !rows.is_empty());
         let customer = self.customers.draw(&mut dice);
-        let payment = Payment::draw(&mut dice);
+        let id = (dice.bits(), dice.bits());
+        let (channel, campaign) = (dice.pick(CHANNELS), dice.below(CAMPAIGNS));
         Session {
             number,
-            id: (dice.bits(), dice.bits()),
+            id,
             end,
             place,
             rows,
             customer: fraudster.unwrap_or(customer),
-            channel: dice.pick(CHANNELS),
-            campaign: dice.below(100),
-            payment,
-            provider: payment.provider(&mut dice),
+            channel,
+            campaign: channel.campaigns.map(|first| first + campaign),
             is_fraud: fraudster.is_some(),
         }
     }
 
     /// Who makes all purchases of a group, where it is a fraudulent burst.
-    fn fraudster(&self, group: u64) -> Option<u64> {
+    pub fn fraudster(&self, group: u64) -> Option<u64> {
         if self.world.fraud.is_none() {
             return None;
         }
         let mut dice = Dice::new(self.world.seed, Stream::Fraud, group);
         self.world.fraud.meets(&mut dice).then(|| dice.below(self.world.customers))
-    }
-
-    /// What is done to a record of a kind that happens at a time.
-    pub fn fault(&self, kind: Kind, number: u64, time: Micros) -> Option<Fault> {
-        if kind == Kind::Transactions && self.fraudster(number / ROWS).is_some() {
-            return Some(Fault::Fraud);
-        }
-        let since = time - self.traffic.time(0);
-        for burst in self.world.scenario.poison.iter().filter(|burst| burst.span.contains(&since)) {
-            let mut dice = Dice::new(self.world.seed, Stream::Poison, number << 2 | kind as u64);
-            if burst.share.meets(&mut dice) {
-                return Some(Fault::Malformed(dice.between(100, 900)));
-            }
-        }
-        self.world.faults.of(self.world.seed, kind, number)
-    }
-
-    /// When a record comes that would come at `time`: later where its partition is silent when it happens.
-    pub fn comes(&self, kind: Kind, number: u64, happened: Micros, time: Micros) -> Micros {
-        let (start, mut comes) = (self.traffic.time(0), time);
-        for silence in &self.world.scenario.silences {
-            if silence.span.contains(&(happened - start))
-                && partitioner::of_key(&self.key(kind, number), silence.of) == silence.partition
-            {
-                comes = comes.max(start + silence.span.end);
-            }
-        }
-        comes
-    }
-
-    /// Whether records come in another order than that of their time, or more than once.
-    pub fn moves_records(&self) -> bool {
-        self.world.faults.move_records() || !self.world.scenario.silences.is_empty()
-    }
-
-    /// How much later than its time a record comes at most.
-    pub fn longest_delay(&self) -> Micros {
-        let silences =
-            self.world.scenario.silences.iter().map(|silence| silence.span.end - silence.span.start);
-        silences.max().unwrap_or(0).max(self.world.faults.longest_delay())
-    }
-
-    /// The key of a record.
-    fn key(&self, kind: Kind, number: u64) -> Vec<u8> {
-        let mut key = Vec::with_capacity(32);
-        match kind {
-            Kind::CustomerTransactions => {
-                let customer = CustomerTransaction::new(&self.world, number).customer();
-                ("CUST_", 10_001 + customer).put(&mut key);
-            }
-            Kind::Transactions => {
-                let session = self.session(layout::session_of(self.world.seed, number));
-                ("user_", Padded(session.customer, 6)).put(&mut key);
-            }
-            Kind::UserEvents => {
-                let (session, _) = sessions::session_and_step(number);
-                let id = self.session(session).id;
-                (Hex(id.0), Hex(id.1)).put(&mut key);
-            }
-            Kind::ProductUpdates => {
-                let product = self.schedule.update(&self.traffic, number).product;
-                ("prod_", Padded(product.number, 5)).put(&mut key);
-            }
-        }
-        key
     }
 
     /// The percent that everything is cheaper at a time.

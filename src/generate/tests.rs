@@ -10,6 +10,7 @@ pub fn world() -> World {
         start: HISTORY_START,
         event_rate: None,
         shape: Shape::Week,
+        locale: Locale::ALL[0],
         customers: 100_000,
         products: DEFAULT_PRODUCTS,
         skew: DEFAULT_SKEW,
@@ -37,15 +38,15 @@ fn text(kind: Kind, format: Format, extent: &Extent, threads: usize) -> Result<V
 #[test]
 fn a_seed_gives_the_same_bytes() -> Result<()> {
     let golden = [
-        (Kind::CustomerTransactions, Format::Csv, 1_249_047_543),
-        (Kind::CustomerTransactions, Format::Ndjson, 250_087_252),
-        (Kind::Transactions, Format::Ndjson, 3_109_115_351),
-        (Kind::UserEvents, Format::Ndjson, 607_583_804),
-        (Kind::ProductUpdates, Format::Ndjson, 3_367_960_986),
-        (Kind::ProductUpdates, Format::Csv, 3_621_509_199),
+        (Kind::CustomerTransactions, Format::Csv, 1_722_056_915),
+        (Kind::CustomerTransactions, Format::Ndjson, 1_739_872_453),
+        (Kind::Transactions, Format::Ndjson, 2_846_101_015),
+        (Kind::UserEvents, Format::Ndjson, 2_982_826_228),
+        (Kind::ProductUpdates, Format::Ndjson, 4_053_714_932),
+        (Kind::ProductUpdates, Format::Csv, 2_025_434_840),
     ];
     let hash = |(kind, format, _)| -> Result<u32> {
-        let first = if kind == Kind::ProductUpdates { 4_900 } else { 0 };
+        let first = if kind == Kind::ProductUpdates { 19_000 } else { 0 };
         Ok(crc32c::crc32c(&text(kind, format, &rows(first..first + 1_200), 1)?))
     };
     let hashes = golden.into_iter().map(hash).collect::<Result<Vec<u32>>>()?;
@@ -68,23 +69,33 @@ impl Write for Checksum {
     }
 }
 
-/// The bytes of 200,000 rows are the same in one piece, in ten, and by any number of threads.
+/// How many rows are many: 200,000, or ECAP_TEST_ROWS for a long run.
+fn many() -> u64 {
+    std::env::var("ECAP_TEST_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(200_000)
+}
+
+/// Sees to it that the bytes are the same in one piece, in ten, and by any number of threads.
+fn assert_same_bytes(kind: Kind, world: World, count: u64) -> Result<()> {
+    let generator = Generator::new(kind, Format::Ndjson, world)?;
+    let write = |pieces: u64, threads| -> Result<u32> {
+        let mut sum = Checksum::default();
+        for piece in 0..pieces {
+            let (from, to) = (piece * count / pieces, (piece + 1) * count / pieces);
+            assert_eq!(generator.write(&rows(from..to), threads, &mut sum)?, to - from);
+        }
+        Ok(sum.0)
+    };
+    let whole = write(1, 1)?;
+    for (pieces, threads) in [(1, 2), (1, 7), (10, 1)] {
+        assert_eq!(write(pieces, threads)?, whole, "{kind:?}: {pieces} pieces by {threads} threads");
+    }
+    Ok(())
+}
+
 #[test]
 fn bytes_do_not_depend_on_threads_and_pieces() -> Result<()> {
     for &kind in Kind::ALL {
-        let generator = generator(kind, Format::Ndjson)?;
-        let write = |pieces: u64, threads| -> Result<u32> {
-            let mut sum = Checksum::default();
-            for piece in 0..pieces {
-                let (from, to) = (piece * 200_000 / pieces, (piece + 1) * 200_000 / pieces);
-                assert_eq!(generator.write(&rows(from..to), threads, &mut sum)?, to - from);
-            }
-            Ok(sum.0)
-        };
-        let whole = write(1, 1)?;
-        for (pieces, threads) in [(1, 2), (1, 7), (10, 1)] {
-            assert_eq!(write(pieces, threads)?, whole, "{kind:?}: {pieces} pieces by {threads} threads");
-        }
+        assert_same_bytes(kind, World { customers: kind.default_customers(), ..world() }, many())?;
     }
     Ok(())
 }
@@ -103,19 +114,78 @@ fn faulty() -> Result<World> {
     Ok(World { event_rate: Some(20.0), fraud: share("0.5%")?, faults, ..world() })
 }
 
+/// The faulty world with a partition that falls silent, a burst of poison, and a product that goes now and then.
+fn troubled() -> Result<World> {
+    let scenario = Scenario::parse(
+        "[[sale]]\nat = '12:00'\nfor = '2h'\ntraffic = 3\ndiscount = 20\n\
+        [[silence]]\npartition = 2\nof = 6\nat = '1m'\nfor = '5m'\n\
+        [[poison]]\nat = '2m'\nfor = '30s'\nshare = '50%'\n",
+    )?;
+    Ok(World { scenario, products: 40, event_rate: Some(200.0), ..faulty()? })
+}
+
 #[test]
 fn faulty_bytes_do_not_depend_on_threads_and_pieces_either() -> Result<()> {
     for kind in [Kind::Transactions, Kind::UserEvents, Kind::ProductUpdates] {
-        let generator = Generator::new(kind, Format::Ndjson, faulty()?)?;
-        let write = |from, to, threads| -> Result<Vec<u8>> {
-            let mut out = Vec::new();
-            generator.write(&rows(from..to), threads, &mut out)?;
-            Ok(out)
-        };
-        let whole = write(0, 10_000, 1)?;
-        assert!(whole == write(0, 10_000, 3)?, "{kind:?}");
-        assert!(whole == [write(0, 7_001, 1)?, write(7_001, 10_000, 2)?].concat(), "{kind:?}");
+        assert_same_bytes(kind, troubled()?, many() / 4)?;
     }
+    assert_same_bytes(Kind::CustomerTransactions, troubled()?.history(), many() / 4)
+}
+
+#[test]
+fn faulty_rows_are_the_same_from_any_row_on() -> Result<()> {
+    for kind in [Kind::Transactions, Kind::UserEvents, Kind::ProductUpdates] {
+        // Slices are narrow at this rate, so that what is late crosses many of them.
+        let rate = if kind == Kind::UserEvents { 500.0 } else { 100_000.0 };
+        let fast = World { event_rate: Some(rate), ..troubled()? };
+        for world in [troubled()?, fast] {
+            let generator = Generator::new(kind, Format::Ndjson, world)?;
+            let lines = |from: u64, count: u64| -> Result<Vec<Vec<u8>>> {
+                let mut out = Vec::new();
+                generator.write(&rows(from..from + count), 1, &mut out)?;
+                Ok(out.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
+            };
+            // So far away only bounded work comes to an end.
+            for (from, count) in [(0, 3_000), (700_000, 3_000), (5_000_000_000, 500)] {
+                let whole = lines(from, count)?;
+                for skipped in [7, count - 1] {
+                    assert!(
+                        lines(from + skipped, count - skipped)? == whole[skipped as usize..],
+                        "{kind:?} {from}"
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn kinds_are_merged_in_the_order_of_time() -> Result<()> {
+    let world = World { event_rate: Some(20.0), ..troubled()? };
+    let end = world.start + 600_000_000;
+    let timeline = Timeline::of_world(&world, |_| Format::Ndjson)?.named();
+    let extent = Extent { until: end, ..rows(0..MOST_ROWS) };
+    let mut whole = Vec::new();
+    timeline.write(&extent, 1, &mut whole)?;
+    for threads in [2, 7] {
+        let mut again = Vec::new();
+        timeline.write(&extent, threads, &mut again)?;
+        assert!(again == whole, "{threads} threads");
+    }
+    // Each kind has the rows that it has alone.
+    for (generator, until) in timeline.parts(end) {
+        let (mut alone, topic) = (Vec::new(), format!("{{\"topic\":\"{}\"", generator.kind().topic()));
+        generator.write(&Extent { until, ..extent.clone() }, 1, &mut alone)?;
+        let of_kind =
+            whole.split_inclusive(|byte| *byte == b'\n').filter(|line| line.starts_with(topic.as_bytes()));
+        assert!(of_kind.collect::<Vec<_>>().concat() == alone, "{topic}");
+        assert!(alone.len() > 10_000, "{topic}");
+    }
+    let (mut merge, mut items) = (timeline.records(0, end), Vec::new());
+    merge.next(usize::MAX, &mut items);
+    assert!(items.is_sorted_by_key(|item| item.time));
+    assert!(items.windows(2).any(|pair| pair[0].part > pair[1].part && pair[0].time < pair[1].time));
     Ok(())
 }
 
@@ -133,7 +203,7 @@ fn faults_are_those_that_the_truth_names() -> Result<()> {
     let generator = Generator::new(Kind::Transactions, Format::Ndjson, faulty()?)?;
     let (extent, mut text, mut truth) = (rows(0..40_000), Vec::new(), Vec::new());
     generator.write(&extent, 2, &mut text)?;
-    generator.write_truth(&extent, &[Window::parse("1m")?], &mut truth)?;
+    Timeline::from(generator).write_truth(&extent, &[Window::parse("1m")?], &mut truth)?;
     let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     assert_eq!(lines.len(), 40_000);
     let faults = faults_by_row(&truth);
@@ -191,14 +261,17 @@ fn rows_before_a_time_are_those_that_happen_before_it() -> Result<()> {
 #[test]
 fn every_row_has_its_topic_s_columns_in_their_order() -> Result<()> {
     let catalog = Catalog::built_in()?;
-    for &kind in Kind::ALL {
+    let mut tombstones = 0;
+    for (&kind, locale) in Kind::ALL.iter().flat_map(|kind| Locale::ALL.iter().map(move |it| (kind, *it))) {
         let record = catalog.topic(kind.topic())?.record.as_ref();
         let record = record.ok_or_else(|| Error::failed("no record"))?;
         let columns: Vec<&str> = record.schema.fields.iter().map(|field| field.name.as_str()).collect();
         let names: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
         let mut decoder = Decoder::new(record, &names);
-        let first = if kind == Kind::ProductUpdates { 4_000 } else { 0 };
-        for line in text(kind, Format::Ndjson, &rows(first..first + 2_000), 1)?.split(|byte| *byte == b'\n') {
+        let mut lines = Vec::new();
+        let generator = Generator::new(kind, Format::Ndjson, World { locale, products: 100, ..world() })?;
+        generator.write(&rows(0..10_000), 1, &mut lines)?;
+        for line in lines.split(|byte| *byte == b'\n') {
             if line.is_empty() {
                 continue;
             }
@@ -206,9 +279,12 @@ fn every_row_has_its_topic_s_columns_in_their_order() -> Result<()> {
             let row: serde_json::Map<String, serde_json::Value> =
                 serde_json::from_str(&shown).map_err(|error| Error::failed(error.to_string()))?;
             assert_eq!(row.keys().collect::<Vec<_>>(), columns, "{shown}");
-            assert!(decoder.push(Some(line)).is_ok(), "{shown}");
+            let is_tombstone = row.values().skip(1).all(serde_json::Value::is_null);
+            tombstones += usize::from(is_tombstone);
+            assert!(decoder.push(Some(line)).is_ok() != is_tombstone, "{shown}");
         }
     }
+    assert!(tombstones > 30, "{tombstones}");
     Ok(())
 }
 

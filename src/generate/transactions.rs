@@ -1,26 +1,37 @@
 //! `transactions`: the shop's live stream, one purchase a record, with home, device and campaign.
 
 use super::customers::Customer;
+use super::devices::Device;
 use super::layout;
-use super::purchase::Purchase;
+use super::locales::Locale;
+use super::purchase::{Payment, Purchase};
 use super::shop::{Session, Shop};
+use super::text::{Cents, Degrees, Hex, Padded, Rfc3339};
 use super::truth::{Category, Facts};
-use super::write::{Cents, Degrees, Fields, Hex, Json, Padded, Rfc3339};
+use super::write::{Fields, Json};
 
 /// One purchase as the shop's service reports it.
 pub struct Transaction {
     row: u64,
     session: Session,
     customer: Customer,
+    device: &'static Device,
     purchase: Purchase,
+    payment: &'static Payment,
+    provider: &'static str,
+    locale: &'static Locale,
 }
 
 impl Transaction {
     /// The purchase in this row.
     pub fn new(shop: &Shop, row: u64) -> Self {
-        let session = shop.session(layout::session_of(shop.world.seed, row));
-        let customer = Customer::new(shop.world.seed, session.customer);
-        Self { row, purchase: shop.purchase(&session, row), session, customer }
+        let (seed, locale) = (shop.world.seed, shop.world.locale);
+        let session = shop.session(layout::session_of(seed, row));
+        let customer = Customer::new(&shop.world, session.customer);
+        let device = Device::of(seed, session.customer);
+        let (payment, provider) = Payment::of_session(seed, session.number, device, locale);
+        let purchase = shop.purchase(&session, row);
+        Self { row, session, customer, device, purchase, payment, provider, locale }
     }
 
     /// What it adds to its windows.
@@ -48,17 +59,18 @@ impl Transaction {
         row.number("price", Cents(product.price));
         row.number("quantity", quantity);
         row.number("discount_applied", Cents(*discount));
-        row.text("payment_method", session.payment.id);
-        row.text("payment_provider", session.provider);
-        row.text("currency", "USD");
+        row.text("payment_method", self.payment.id);
+        row.text("payment_provider", self.provider);
+        row.text("currency", self.locale.currency);
         row.text("timestamp", Rfc3339(session.end));
         self.write_context(row);
     }
 
     fn write_context(&self, row: &mut Json) {
-        let Customer { city, zip_code, latitude, longitude, device, .. } = self.customer;
+        let Customer { city, zip_code, latitude, longitude, .. } = self.customer;
+        let device = self.device;
         row.object("user_location", |home| {
-            home.text("country", "US");
+            home.text("country", self.locale.country);
             home.text("state", city.state);
             home.text("city", city.name);
             home.text("zip_code", zip_code);
@@ -73,9 +85,9 @@ impl Transaction {
         });
         row.object("marketing_attribution", |marketing| {
             let Session { channel, campaign, .. } = self.session;
-            match channel.has_campaigns {
-                true => marketing.text("campaign_id", ("camp_", Padded(campaign, 2))),
-                false => marketing.null("campaign_id"),
+            match campaign {
+                Some(campaign) => marketing.text("campaign_id", ("camp_", Padded(campaign, 2))),
+                None => marketing.null("campaign_id"),
             }
             marketing.text("channel", channel.name);
             match channel.referrer {

@@ -4,55 +4,15 @@ use super::faults::Fault;
 use super::output::Extent;
 use super::products::CATEGORIES;
 use super::records::Item;
+use super::text::{Padded, Rfc3339, Text};
 use super::transactions::Transaction;
 use super::user_events::UserEvent;
-use super::write::{Fields, Json, Padded, Rfc3339, Text};
+use super::window::Window;
+use super::write::{Fields, Json};
 use super::{Generator, Kind, customer_transactions, sessions};
 use crate::clock::Micros;
-use crate::units::{format_duration, parse_duration};
-use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::ops::Range;
-use std::time::Duration;
-
-/// Windows in which records are added up: half open, aligned to the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    size: Micros,
-    slide: Micros,
-}
-
-impl Window {
-    /// Reads `1m`, or `5m/1m` for windows of five minutes, one every minute.
-    ///
-    /// # Errors
-    /// A usage error that shows the accepted forms.
-    pub fn parse(text: &str) -> Result<Self> {
-        let (size, slide) = text.split_once('/').unwrap_or((text, text));
-        let [size, slide] =
-            [size, slide].map(|part| parse_duration(part).map(|time| time.as_micros() as Micros));
-        let (size, slide) = (size?, slide?);
-        if slide <= 0 || size < slide || size / slide > 10_000 {
-            return Err(Error::usage(format!("'{text}' are no windows"))
-                .hint("write 1m, or 5m/1m for windows of five minutes, one every minute"));
-        }
-        Ok(Self { size, slide })
-    }
-
-    /// Where the windows begin that contain a time, the latest first.
-    fn starts(self, time: Micros) -> impl Iterator<Item = Micros> {
-        let latest = time - time.rem_euclid(self.slide);
-        let starts = (0..).map(move |back| latest - back * self.slide);
-        starts.take_while(move |start| start + self.size > time)
-    }
-
-    fn name(self) -> String {
-        let [size, slide] =
-            [self.size, self.slide].map(|time| format_duration(Duration::from_micros(time as u64)));
-        if size == slide { size } else { format!("{size}/{slide}") }
-    }
-}
 
 /// What a record adds to its windows.
 #[derive(Debug, Clone, Copy)]
@@ -93,11 +53,24 @@ struct Sums {
     cents_on_time: u64,
 }
 
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    rows: u64,
+    /// Good ones, each the first time.
+    records: u64,
+    /// Second copies.
+    copies: u64,
+    /// Those that a consumer has to refuse.
+    refused: u64,
+    tombstones: u64,
+}
+
 /// Windows that are being added up, by their start, their place in the list of windows, and the group.
 type Open = BTreeMap<(Micros, usize, Group), Sums>;
 
-/// Writes a truth file for rows of a generator, whatever number of bytes they have. Memory grows with what happens within a window and the
-/// longest delay, and not with the number of rows.
+/// Writes what is true of the rows of a generator, whatever number of bytes they have. Memory grows with what
+/// happens within a window and the longest delay, and not with the number of rows.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -107,9 +80,12 @@ pub fn write(
     windows: &[Window],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut truth = Truth { generator, windows, open: Open::new(), text: Vec::new() };
+    // The event time of a history is its arrival.
+    let windows = if generator.kind == Kind::CustomerTransactions { &[] } else { windows };
+    let (counts, open, text) = (Counts::default(), Open::new(), Vec::new());
+    let mut truth = Truth { generator, windows, counts, open, text };
     let rows = &extent.rows;
-    truth.head(rows);
+    truth.head(rows.start);
     let mut records = generator.records(rows.start, extent.until);
     let (mut row, mut items) = (rows.start, Vec::new());
     while row < rows.end {
@@ -119,55 +95,81 @@ pub fn write(
             break;
         }
         for item in &items {
-            truth.record(item, row);
+            truth.row(item, row);
             row += 1;
         }
         out.write_all(&truth.text)?;
         truth.text.clear();
     }
     truth.close(Micros::MAX);
-    out.write_all(&truth.text)?;
-    out.flush()
+    truth.foot();
+    out.write_all(&truth.text)
 }
 
 struct Truth<'a> {
     generator: &'a Generator,
     windows: &'a [Window],
+    counts: Counts,
     open: Open,
     text: Vec<u8>,
 }
 
 impl Truth<'_> {
-    /// The first line: what the file is about.
-    fn head(&mut self, rows: &Range<u64>) {
-        let (kind, seed) = (self.generator.kind, self.generator.shop.world.seed);
+    /// The first line: what the lines are about.
+    fn head(&mut self, from_row: u64) {
+        let seed = self.generator.shop.world.seed;
         self.line(|line| {
-            line.text("kind", kind.topic());
             line.number("seed", seed);
-            line.number("from_row", rows.start);
-            line.number("rows", rows.end - rows.start);
+            line.number("from_row", from_row);
         });
     }
 
-    fn record(&mut self, item: &Item, row: u64) {
+    /// The last line: what the rows are.
+    fn foot(&mut self) {
+        let Counts { rows, records, copies, refused, tombstones } = self.counts;
+        self.line(|line| {
+            line.number("rows", rows);
+            line.number("records", records);
+            line.number("copies", copies);
+            line.number("refused", refused);
+            line.number("tombstones", tombstones);
+        });
+    }
+
+    fn row(&mut self, item: &Item, row: u64) {
         let facts = self::facts(self.generator, item.number);
-        let fault = self.generator.shop.fault(self.generator.kind, item.number, facts.time);
-        if !item.is_copy {
-            if let Some(fault) = fault {
-                self.fault(item.number, row, fault, facts.time);
-            }
-            if !fault.is_some_and(Fault::is_poison) {
-                self.add(&facts, matches!(fault, Some(Fault::Late(_))));
-            }
+        self.counts.rows += 1;
+        if item.is_copy {
+            self.counts.copies += 1;
+        } else {
+            self.first(item.number, row, &facts);
         }
         self.close(item.time.max(facts.time) - self.generator.shop.longest_delay());
     }
 
+    /// A record that has not come before.
+    fn first(&mut self, number: u64, row: u64, facts: &Facts) {
+        let (shop, kind) = (&self.generator.shop, self.generator.kind);
+        let is_tombstone = shop.is_tombstone(kind, number);
+        let fault = shop.fault(kind, number, facts.time);
+        if let Some(fault) = fault {
+            self.fault(number, row, fault, facts.time);
+        }
+        if fault.is_some_and(Fault::is_poison) {
+            self.counts.refused += 1;
+        } else if is_tombstone {
+            self.counts.tombstones += 1;
+        } else {
+            self.counts.records += 1;
+            self.add(facts, matches!(fault, Some(Fault::Late(_))));
+        }
+    }
+
     fn fault(&mut self, number: u64, row: u64, fault: Fault, time: Micros) {
-        let generator = self.generator;
+        let kind = self.generator.kind;
         self.line(|line| {
             line.number("row", row);
-            line.text("id", self::id(generator.kind, number));
+            line.text("id", self::id(kind, number));
             line.text("fault", fault.name());
             if let Some(column) = fault.column() {
                 line.text("column", column);
@@ -233,8 +235,13 @@ impl Truth<'_> {
         });
     }
 
+    /// A line, which begins with whose records it is about.
     fn line(&mut self, fields: impl FnOnce(&mut Json)) {
-        Json::row(&mut self.text, None, fields);
+        let topic = self.generator.kind.topic();
+        Json::row(&mut self.text, None, |line| {
+            line.text("kind", topic);
+            fields(line);
+        });
         self.text.push(b'\n');
     }
 }
@@ -270,11 +277,6 @@ fn id(kind: Kind, number: u64) -> Id {
     }
 }
 
-/// When a record happens.
-pub fn time(generator: &Generator, number: u64) -> Micros {
-    facts(generator, number).time
-}
-
 /// What a record adds to its windows.
 fn facts(generator: &Generator, number: u64) -> Facts {
     let shop = &generator.shop;
@@ -292,24 +294,5 @@ fn facts(generator: &Generator, number: u64) -> Facts {
             let category = Category::Product(update.product.category_number as u64);
             Facts { time: update.time, cents: None, category, user: None }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_contain_their_times() -> Result<()> {
-        let window = Window::parse("5m/2m")?;
-        assert_eq!(window.name(), "5m/2m");
-        let minutes = |time: Micros| window.starts(time * 60_000_000).map(|start| start / 60_000_000);
-        assert_eq!(minutes(6).collect::<Vec<_>>(), [6, 4, 2]);
-        assert_eq!(minutes(7).collect::<Vec<_>>(), [6, 4]);
-        assert_eq!(Window::parse("1m")?.name(), "1m");
-        for text in ["", "0s", "1m/0s", "1m/2m", "1d/1ms", "1m/1m/1m"] {
-            assert!(Window::parse(text).is_err(), "{text}");
-        }
-        Ok(())
     }
 }

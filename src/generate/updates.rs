@@ -21,19 +21,20 @@ pub enum Change {
     Attributes,
     /// It is not sold any more.
     Discontinued,
-    /// It is forgotten.
+    /// It is forgotten: what follows is a tombstone.
     Gone,
 }
 
 impl Change {
-    /// Its name in `update_type`.
+    /// Its name in `update_type`, which a tombstone does not have.
     pub fn name(self) -> &'static str {
         match self {
             Self::New => "new_product",
             Self::Price => "price_change",
             Self::Restock => "restock",
-            Self::Attributes | Self::Gone => "attribute_change",
+            Self::Attributes => "attribute_change",
             Self::Discontinued => "discontinued",
+            Self::Gone => "",
         }
     }
 }
@@ -90,11 +91,10 @@ impl Schedule {
                 change: Change::New,
                 previous_price: None,
                 stock,
-                time: traffic.time(0),
+                time: self.row_time(traffic, row),
             };
         };
-        let (cycle, index) = (number / self.products, number % self.products);
-        let product = (index + self.offset(cycle)) % self.products * self.stride % self.products;
+        let (product, cycle) = self.turn(number);
         let mut product = Product::new(self.seed, product);
         let change = self.change(product.number, cycle);
         let before = self.price(&product, cycle.checked_sub(1));
@@ -108,6 +108,25 @@ impl Schedule {
         };
         let previous_price = (change == Change::Price).then_some(before);
         Update { product, change, previous_price, stock, time: self.time(traffic, number) }
+    }
+
+    /// When a row of `product-updates` happens.
+    pub fn row_time(&self, traffic: &Traffic, row: u64) -> Micros {
+        row.checked_sub(self.products).map_or(traffic.time(0), |number| self.time(traffic, number))
+    }
+
+    /// Whether a row of `product-updates` is a tombstone.
+    pub fn is_tombstone(&self, row: u64) -> bool {
+        row.checked_sub(self.products).is_some_and(|number| {
+            let (product, cycle) = self.turn(number);
+            self.change(product, cycle) == Change::Gone
+        })
+    }
+
+    /// Whose turn an update is, and in which cycle.
+    fn turn(&self, number: u64) -> (u64, u64) {
+        let (cycle, index) = (number / self.products, number % self.products);
+        ((index + self.offset(cycle)) % self.products * self.stride % self.products, cycle)
     }
 
     /// When an update happens, where the first rows of new products do not count.
@@ -221,7 +240,9 @@ mod tests {
         for row in 0..3_000 {
             let update = schedule.update(&traffic, row);
             let is_sold = !matches!(update.change, Change::Discontinued | Change::Gone);
-            gone += u64::from(!is_sold);
+            gone += u64::from(update.change == Change::Gone);
+            assert_eq!(schedule.is_tombstone(row), update.change == Change::Gone);
+            assert_eq!(schedule.row_time(&traffic, row), update.time);
             if let (Change::Price, Some((price, _))) = (update.change, known.get(&update.product.number)) {
                 assert_eq!(update.previous_price, Some(*price));
             }
@@ -236,6 +257,6 @@ mod tests {
                 }
             }
         }
-        assert!(gone > 50, "{gone}");
+        assert!(gone > 25, "{gone}");
     }
 }

@@ -1,13 +1,15 @@
 //! `user-events`: what shoppers do in their sessions, one step a record.
 
 use super::customers::Customer;
+use super::devices::Device;
 use super::dice::{Dice, Stream};
 use super::products::Product;
 use super::purchase::Purchase;
 use super::sessions::{self, Action, Steps};
 use super::shop::{Session, Shop};
+use super::text::{Cents, Hex, Padded, Rfc3339};
 use super::truth::{Category, Facts};
-use super::write::{Cents, Fields, Hex, Json, Padded, Rfc3339};
+use super::write::{Fields, Json};
 use crate::clock::Micros;
 
 /// One step of a session as the shop's pages report it.
@@ -151,11 +153,12 @@ impl<'a> UserEvent<'a> {
     }
 
     fn write_context(&self, row: &mut Json) {
-        let customer = Customer::new(self.shop.world.seed, self.session.customer);
-        let (city, device) = (customer.city, customer.device);
-        let mut dice = Dice::new(self.shop.world.seed, Stream::Line, customer.number);
+        let world = &self.shop.world;
+        let city = Customer::new(world, self.session.customer).city;
+        let device = Device::of(world.seed, self.session.customer);
+        let mut dice = Dice::new(world.seed, Stream::Line, self.session.customer);
         row.object("user_location", |home| {
-            home.text("country", "US");
+            home.text("country", world.locale.country);
             home.text("state", city.state);
             home.text("city", city.name);
             // 198.18.0.0/15 is for tests: it belongs to nobody.
@@ -164,7 +167,7 @@ impl<'a> UserEvent<'a> {
                 ("198.", dice.between(18, 19), (".", dice.below(256), ".", dice.below(256))),
             );
         });
-        let (screen, viewport) = *dice.pick(device.screens());
+        let (screen, viewport) = *dice.pick(device.screens);
         row.object("device_info", |info| {
             info.text("type", device.kind);
             info.text("os", device.os);

@@ -11,6 +11,8 @@ use std::io::BufRead;
 /// How results are compared with the truth.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
+    /// Whose results they are, where the truth is about several topics.
+    pub topic: Option<String>,
     /// Whether late records must be missing in the results.
     pub without_late: bool,
     /// The column with the number of records; without it one of the usual names.
@@ -123,13 +125,18 @@ fn truth(
     columns: &BTreeSet<Option<&'static str>>,
     sizes: &BTreeSet<Micros>,
 ) -> Result<BTreeMap<Key, Sums>> {
-    let mut truth = BTreeMap::new();
+    let (mut truth, mut topics) = (BTreeMap::new(), BTreeSet::new());
     let (records, cents) = match terms.without_late {
         true => ("records_on_time", "cents_on_time"),
         false => ("records", "cents"),
     };
     each_object(lines, |object| {
         let Some((start, end)) = window(&object)? else { return Ok(()) };
+        let topic = text(object.get("kind"));
+        if terms.topic.as_ref().is_some_and(|wanted| *wanted != topic) {
+            return Ok(());
+        }
+        topics.insert(topic);
         let number = |name: &str| object.get(name).and_then(Value::as_u64);
         let count = number(records).ok_or_else(|| Error::usage(format!("a window has no '{records}'")))?;
         // A window in which all are late is no window without them.
@@ -146,7 +153,14 @@ fn truth(
         }
         Ok(())
     })?;
-    Ok(truth)
+    match topics.len() {
+        0 | 1 => Ok(truth),
+        _ => {
+            let topics = topics.into_iter().collect::<Vec<_>>().join(", ");
+            Err(Error::usage(format!("it is about several topics: {topics}"))
+                .hint("say with --topic whose results they are"))
+        }
+    }
 }
 
 /// The windows of results.
@@ -224,11 +238,12 @@ fn number(value: &Value) -> Result<f64> {
 mod tests {
     use super::*;
 
-    const TRUTH: &str = r#"{"kind":"transactions","seed":7,"from_row":0,"rows":9}
-{"row":3,"id":"txn_000000000004","fault":"late","delay_ms":9,"timestamp":"2026-01-05T00:00:10.000Z"}
-{"window":"1m","window_start":"2026-01-05T00:00:00.000Z","window_end":"2026-01-05T00:01:00.000Z","records":3,"records_on_time":2,"cents":305,"cents_on_time":205}
-{"window":"1m","window_start":"2026-01-05T00:00:00.000Z","window_end":"2026-01-05T00:01:00.000Z","category_id":"cat_01","category_name":"Books","records":3,"records_on_time":2,"cents":305,"cents_on_time":205}
-{"window":"1m","window_start":"2026-01-05T00:01:00.000Z","window_end":"2026-01-05T00:02:00.000Z","records":1,"records_on_time":0,"cents":100,"cents_on_time":0}
+    const TRUTH: &str = r#"{"kind":"transactions","seed":7,"from_row":0}
+{"kind":"transactions","row":3,"id":"txn_000000000004","fault":"late","delay_ms":9,"timestamp":"2026-01-05T00:00:10.000Z"}
+{"kind":"transactions","window":"1m","window_start":"2026-01-05T00:00:00.000Z","window_end":"2026-01-05T00:01:00.000Z","records":3,"records_on_time":2,"cents":305,"cents_on_time":205}
+{"kind":"transactions","window":"1m","window_start":"2026-01-05T00:00:00.000Z","window_end":"2026-01-05T00:01:00.000Z","category_id":"cat_01","category_name":"Books","records":3,"records_on_time":2,"cents":305,"cents_on_time":205}
+{"kind":"transactions","window":"1m","window_start":"2026-01-05T00:01:00.000Z","window_end":"2026-01-05T00:02:00.000Z","records":1,"records_on_time":0,"cents":100,"cents_on_time":0}
+{"kind":"transactions","rows":9,"records":4,"copies":1,"refused":4,"tombstones":0}
 "#;
     const CSV: &str = "window_start,window_end,record_count,total_transaction_value\n\
         2026-01-05 00:00:00,2026-01-05 00:01:00,1,1\n2026-01-05 00:00:00,2026-01-05 00:01:00,3,3.05\n";
@@ -259,6 +274,22 @@ mod tests {
         let terms = Terms { without_late: true, ..Terms::default() };
         let wrong = vec![("records", "2".to_owned(), "3".to_owned())];
         assert_eq!(compared(CSV, &terms)?, (1, wrong));
+        Ok(())
+    }
+
+    #[test]
+    fn truth_about_several_topics_is_compared_with_one() -> Result<()> {
+        let other = TRUTH.replace("transactions", "user-events").replace("305", "0");
+        let both = format!("{TRUTH}{other}");
+        let compare = |topic: Option<&str>| {
+            let terms = Terms { topic: topic.map(str::to_owned), ..Terms::default() };
+            verify(&mut both.as_bytes(), &mut CSV.as_bytes(), &terms)
+        };
+        let error = compare(None).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("transactions, user-events"), "{error}");
+        assert_eq!(compare(Some("transactions"))?.different, 1);
+        assert_eq!(compare(Some("user-events"))?.different, 2);
+        assert!(compare(Some("product-updates")).is_err());
         Ok(())
     }
 

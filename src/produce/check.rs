@@ -2,7 +2,7 @@
 
 use super::reject::Problem;
 use super::source::Row;
-use crate::catalog::Record;
+use crate::catalog::{Record, Topic};
 use crate::clock::Micros;
 use crate::record::decode::Decoder;
 use crate::record::json::{Scan, Scanned};
@@ -24,6 +24,8 @@ pub struct Checker {
     time: Option<String>,
     /// No record may have more bytes.
     most: usize,
+    /// The key's column, where a row with nothing else is a tombstone.
+    tombstone: Option<String>,
 }
 
 /// Reads records for what is wrong with them.
@@ -48,7 +50,8 @@ impl Checker {
     /// One that checks nothing, for who decodes the records anyway or means them to be wrong, and finds keys
     /// where they are wanted.
     pub fn unchecked(record: &Record, wants_keys: bool) -> Self {
-        Self { judge: None, key: wants_keys.then(|| record.key.clone()), time: None, most: usize::MAX }
+        let key = wants_keys.then(|| record.key.clone());
+        Self { judge: None, key, time: None, most: usize::MAX, tombstone: None }
     }
 
     /// The same that also reads when a record happened from this column.
@@ -63,6 +66,13 @@ impl Checker {
         Self { most, ..self }
     }
 
+    /// The same that takes a row with its key and nothing else for a tombstone, where the topic is compacted.
+    #[must_use]
+    pub fn tombstones(self, topic: &Topic) -> Self {
+        let key = topic.record.as_ref().map(|record| record.key.clone());
+        Self { tombstone: key.filter(|_| topic.is_compacted()), ..self }
+    }
+
     /// Checks the row's value, and gives the row its key and its time; none where the column is null.
     ///
     /// # Errors
@@ -71,6 +81,11 @@ impl Checker {
         if row.value.len() > self.most {
             let reason = format!("the record is larger than the topic's {} bytes", self.most);
             return Err(Problem::row(Code::TooLarge, reason));
+        }
+        if let Some(key) = self.tombstone.as_ref().and_then(|column| tombstone(&row.value, column)) {
+            (row.key, row.time) = (Some(key), None);
+            row.value.clear();
+            return Ok(());
         }
         row.time = None;
         if let Some(judge) = &mut self.judge {
@@ -122,6 +137,20 @@ fn set(place: &mut Option<Vec<u8>>, text: Option<&[u8]>) {
         }
         None => *place = None,
     }
+}
+
+/// The key of an object in which nothing but its column is there.
+fn tombstone(object: &[u8], column: &str) -> Option<Vec<u8>> {
+    let (mut key, mut other, mut others) = (None, Vec::new(), false);
+    let read = members(object, |name, scan| {
+        let is_there = value(scan, &mut other)?;
+        match name == column.as_bytes() {
+            true => key = is_there.then(|| other.clone()),
+            false => others |= is_there,
+        }
+        Ok(())
+    });
+    key.filter(|_| read.is_ok() && !others)
 }
 
 /// Gives the name of each member of a JSON object to `take`, which reads its value.
@@ -201,6 +230,28 @@ mod tests {
         assert_eq!(found("{\"at\":\"soon\"}"), Ok((None, None)));
         assert_eq!(found("{}"), Ok((None, None)));
         assert_eq!(found(r#"{"id":7,"cut"#), Ok((None, None)));
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_with_its_key_alone_is_a_tombstone_where_the_topic_is_compacted() -> Result<()> {
+        let catalog = Catalog::built_in()?;
+        let check = |topic: &str, object: &str| -> Result<(bool, Option<Vec<u8>>)> {
+            let topic = catalog.topic(topic)?;
+            let record = topic.record.as_ref().ok_or_else(|| Error::failed("no record"))?;
+            let mut row = Row { value: object.into(), ..Row::default() };
+            let checked = Checker::new(record).tombstones(topic).check(&mut row);
+            Ok((checked.is_ok() && row.is_tombstone(), row.key))
+        };
+        for object in [r#"{"product_id":"p"}"#, r#"{"product_id":"p","price":null,"timestamp":null}"#] {
+            assert_eq!(check("product-updates", object)?, (true, Some(b"p".to_vec())), "{object}");
+        }
+        for object in
+            [r#"{"product_id":null}"#, "{}", r#"{"product_id":"p","price":1.5}"#, r#"{"product_id":"p""#]
+        {
+            assert!(!check("product-updates", object)?.0, "{object}");
+        }
+        assert!(!check("customer-transactions", r#"{"customer_id":"c"}"#)?.0);
         Ok(())
     }
 

@@ -87,7 +87,7 @@ impl FileKind {
             Error::usage(format!("topic '{}' has no schema that its rows could have", topic.name))
                 .hint("a dead-letter topic is written by consumers alone")
         })?;
-        let checker = checker(record).at_most(topic.max_message_bytes());
+        let checker = checker(record).at_most(topic.max_message_bytes()).tombstones(topic);
         let is_stdin = path.as_os_str() == "-";
         let name = if is_stdin { "standard input".into() } else { path.display().to_string() };
         let unreadable = |error| Error::failed(format!("cannot read {name}: {error}"));

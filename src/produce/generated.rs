@@ -3,13 +3,14 @@
 use super::check::Checker;
 use super::source::{Next, Row, Source};
 use crate::Result;
-use crate::generate::{END_OF_TIME, Generator, Item, Records};
+use crate::generate::{END_OF_TIME, Item, Merge, Timeline};
 
-/// The first `rows` rows of a generator that writes JSON.
+/// The first `rows` rows of a timeline that is written as JSON.
 pub struct GeneratedSource {
-    generator: Generator,
-    records: Records,
-    checker: Checker,
+    timeline: Timeline,
+    records: Merge,
+    /// One for each kind, in the timeline's order.
+    checkers: Vec<Checker>,
     row: u64,
     rows: u64,
     /// Records that are found, the next one at the end.
@@ -20,17 +21,12 @@ pub struct GeneratedSource {
 const BATCH: usize = 256;
 
 impl GeneratedSource {
-    /// A source of the generator's rows; 0 for no end.
-    pub fn new(generator: Generator, checker: Checker, rows: u64) -> Self {
+    /// A source of the timeline's rows, 0 for no end. Each kind has its checker, and its place is the destination
+    /// of its rows.
+    pub fn new(timeline: Timeline, checkers: Vec<Checker>, rows: u64) -> Self {
         let rows = if rows == 0 { u64::MAX } else { rows };
-        Self {
-            records: generator.records(0, END_OF_TIME),
-            generator,
-            checker,
-            row: 0,
-            rows,
-            found: Vec::new(),
-        }
+        let records = timeline.records(0, END_OF_TIME);
+        Self { timeline, records, checkers, row: 0, rows, found: Vec::new() }
     }
 }
 
@@ -49,9 +45,11 @@ impl Source for GeneratedSource {
         };
         self.row += 1;
         row.line = self.row;
+        row.destination = usize::from(item.part);
         row.value.clear();
-        self.generator.write_record(&item, &mut row.value);
+        self.timeline.write_record(&item, &mut row.value);
         row.value.truncate(row.value.trim_ascii_end().len());
-        Ok(self.checker.check(row).map_or_else(Next::Bad, |()| Next::Row))
+        let checked = self.checkers.get_mut(row.destination).map_or(Ok(()), |checker| checker.check(row));
+        Ok(checked.map_or_else(Next::Bad, |()| Next::Row))
     }
 }

@@ -3,6 +3,7 @@
 mod cells;
 mod check;
 mod csv;
+mod destination;
 mod file;
 mod generated;
 mod guard;
@@ -20,6 +21,7 @@ mod stamp;
 
 pub use check::Checker;
 pub use csv::CsvSource;
+pub use destination::{Destination, Fan};
 pub use file::{ENDINGS, FileKind, Packing};
 pub use generated::GeneratedSource;
 pub use header::Header;
@@ -38,11 +40,11 @@ use std::time::Duration;
 
 /// Where records go, and what came back.
 pub trait Target {
-    /// Hands a record over; waits while there is no room.
+    /// Hands a record for one of the run's topics over; waits while there is no room.
     ///
     /// # Errors
     /// When nothing more can be sent.
-    fn send(&mut self, record: Outgoing) -> Result<()>;
+    fn send(&mut self, destination: usize, record: Outgoing) -> Result<()>;
 
     /// Waits until every record so far is acknowledged or has failed; in a transaction that cannot be
     /// committed any more, only until that is known.
@@ -71,7 +73,7 @@ pub trait Target {
 }
 
 impl Target for Producer {
-    fn send(&mut self, record: Outgoing) -> Result<()> {
+    fn send(&mut self, _destination: usize, record: Outgoing) -> Result<()> {
         Producer::send(self, record)
     }
 

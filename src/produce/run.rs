@@ -7,7 +7,7 @@ use super::pace::Schedule;
 use super::progress::Progress;
 use super::reject::{Problem, Reject};
 use super::source::{Next, Row, Source};
-use super::{Pace, Stamp, Target, Watch};
+use super::{Destination, Pace, Target, Watch};
 use crate::clock::{Clock, Micros, Stop};
 use crate::kafka::producer::Outgoing;
 use crate::record::reject::Code;
@@ -18,8 +18,8 @@ use std::time::Duration;
 /// What a run is to do.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The topic's name.
-    pub topic: String,
+    /// Where records go: rows say to which of them.
+    pub destinations: Vec<Destination>,
     /// Records in a batch; the last may have fewer.
     pub batch_size: u64,
     /// How batches are paced.
@@ -36,8 +36,6 @@ pub struct Plan {
     pub transactions: bool,
     /// What earlier runs did; the source stands behind it.
     pub before: Progress,
-    /// What is added to each record.
-    pub stamp: Stamp,
 }
 
 /// What a run did.
@@ -173,8 +171,9 @@ impl Run<'_> {
             match self.source.next(&mut self.row)? {
                 Next::Bad(problem) => {
                     self.note_read();
-                    let (line, value) = (self.row.line, std::mem::take(&mut self.row.value));
-                    self.reject(line, problem, &value)?;
+                    let (at, value) =
+                        ((self.row.destination, self.row.line), std::mem::take(&mut self.row.value));
+                    self.reject(at, problem, &value)?;
                 }
                 next => return Ok(next),
             }
@@ -191,15 +190,18 @@ impl Run<'_> {
     fn send(&mut self, position: u64, time: Micros) -> Result<()> {
         self.ahead = None;
         self.note_read();
-        self.plan.stamp.add(&mut self.row.value, self.progress.batches + 1, position, time);
-        let Row { line, key, value, .. } = &self.row;
+        let Row { destination, line, key, value, .. } = &mut self.row;
+        if let Some(destination) = self.plan.destinations.get(*destination) {
+            destination.stamp.add(value, self.progress.batches + 1, position, time);
+        }
         self.totals.sent += 1;
         self.progress.sent += 1;
-        let record = Outgoing { key: key.as_deref(), value: Some(value), headers: &[], time, line: *line };
+        let value = Some(value.as_slice()).filter(|value| !value.is_empty());
+        let record = Outgoing { key: key.as_deref(), value, headers: &[], time, line: *line };
         if self.plan.transactions {
             self.held.push(&record);
         }
-        self.target.send(record)
+        self.target.send(*destination, record)
     }
 
     /// Waits for the answers, and sees to what was not delivered, until everything is.
@@ -214,10 +216,9 @@ impl Run<'_> {
         }
     }
 
-    fn reject(&mut self, line: u64, problem: Problem, value: &[u8]) -> Result<()> {
-        let code = problem.code;
-        let reject =
-            Reject::new(&self.plan.topic, self.source.name(), line, problem, value, self.clock.now());
+    fn reject(&mut self, (destination, line): (usize, u64), problem: Problem, value: &[u8]) -> Result<()> {
+        let (code, topic) = (problem.code, self.plan.topic(destination));
+        let reject = Reject::new(topic, self.source.name(), line, problem, value, self.clock.now());
         *self.totals.rejected.entry(code).or_default() += 1;
         self.watch.reject(&reject)?;
         if self.plan.fail_fast {

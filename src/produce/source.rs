@@ -13,8 +13,17 @@ pub struct Row {
     pub key: Option<Vec<u8>>,
     /// When it happened, where that is asked for and known.
     pub time: Option<Micros>,
-    /// The record as one JSON object; the original text where there is a problem.
+    /// Which of the run's topics it is for; 0 where there is one.
+    pub destination: usize,
+    /// The record as one JSON object, and nothing for a tombstone; the original text where there is a problem.
     pub value: Vec<u8>,
+}
+
+impl Row {
+    /// Whether it says that its key is gone.
+    pub fn is_tombstone(&self) -> bool {
+        self.value.is_empty()
+    }
 }
 
 /// What a source had.

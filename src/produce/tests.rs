@@ -39,7 +39,7 @@ impl Broker {
 }
 
 impl Target for Broker {
-    fn send(&mut self, record: Outgoing) -> Result<()> {
+    fn send(&mut self, _destination: usize, record: Outgoing) -> Result<()> {
         self.step()?;
         let key = record.key.map(|key| String::from_utf8_lossy(key).into_owned());
         let value = serde_json::from_slice(record.value.unwrap_or_default())
@@ -97,7 +97,7 @@ impl Target for Broker {
 }
 
 fn failed(cause: Cause, record: Record) -> Undelivered {
-    Undelivered { record, cause, too_large: false, reason: "no".into() }
+    Undelivered { destination: 0, record, cause, too_large: false, reason: "no".into() }
 }
 
 /// The record of line 4.
@@ -146,9 +146,8 @@ struct Outcome {
 fn plan(batch_size: u64, pace: Pace, max_records: u64) -> Result<Plan> {
     let catalog = Catalog::built_in()?;
     let topic = catalog.topic("customer-transactions")?;
-    let stamp = topic.record.as_ref().map_or(Ok(Stamp::default()), Stamp::new)?;
     Ok(Plan {
-        topic: topic.name.clone(),
+        destinations: vec![Destination::new(topic)?],
         batch_size,
         pace,
         catches_up: true,
@@ -157,7 +156,6 @@ fn plan(batch_size: u64, pace: Pace, max_records: u64) -> Result<Plan> {
         fail_fast: false,
         transactions: false,
         before: Progress::default(),
-        stamp,
     })
 }
 

@@ -1,13 +1,21 @@
 //! DuckDB and pandas look at generated records: keys, ids, totals, distributions, faults.
 
 use super::{cache, installed, run, script};
-use crate::support::{Ended, binary_command};
+use crate::support::{Ended, binary_command, many};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+fn python(program: &str) -> Command {
+    let mut python = installed(&cache().join("tools/generator/bin/python"));
+    python.arg(script(program));
+    python
+}
 
 #[test]
 fn a_world_holds_what_it_promises() {
-    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let ecap_gen = |args: &[&str]| {
-        let same = ["--seed", "7", "--start", "2026-01-05", "--products", "4000", "--customers", "20000"];
+        let same = ["--seed", "7", "--start", "2026-01-05", "--products", "1000", "--customers", "20000"];
         Ended::of(binary_command("ecap-gen", folder.path()).args(args).args(same)).ok();
     };
     // CI has no time for more rows; the numbers do not change what is checked.
@@ -19,7 +27,32 @@ fn a_world_holds_what_it_promises() {
             .split_whitespace()
             .collect::<Vec<_>>(),
     );
-    let mut python = installed(&cache().join("tools/generator/bin/python"));
-    python.arg(script("generator.py")).args(["world", "faulty.ndjson", "truth.ndjson"]);
+    let mut python = python("generator.py");
+    python.args(["world", "faulty.ndjson", "truth.ndjson"]);
     assert_eq!(run(python.current_dir(folder.path())).trim(), "{}");
+}
+
+#[test]
+fn ids_are_unique() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let rows = many().to_string();
+    for (kind, column) in [
+        ("customer-transactions", "transaction_id"),
+        ("customer-transactions", "record_id"),
+        ("transactions", "transaction_id"),
+        ("user-events", "event_id"),
+    ] {
+        let mut command = binary_command("ecap-gen", folder.path());
+        command.args([kind, "-n", &rows, "--seed", "7", "--start", "2026-01-05", "-o", "-"]);
+        let mut ecap_gen = command.stdout(Stdio::piped()).spawn().expect("starts");
+        let lines = ecap_gen.stdout.take().expect("it is piped");
+        let counted = python("ids.py").arg(column).stdin(lines).output().expect("an end");
+        assert!(ecap_gen.wait().expect("an end").success());
+        let said = String::from_utf8_lossy(&counted.stderr).into_owned();
+        assert_eq!(
+            String::from_utf8_lossy(&counted.stdout).trim(),
+            format!("{rows} {rows}"),
+            "{kind}: {said}"
+        );
+    }
 }

@@ -24,6 +24,29 @@ pub fn cases() -> ProptestConfig {
     ProptestConfig::with_cases(cases.unwrap_or(256))
 }
 
+/// How many rows are many: 200,000, or ECAP_TEST_ROWS for a long run.
+pub fn many() -> u64 {
+    std::env::var("ECAP_TEST_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(200_000)
+}
+
+/// Runs a command to its end, and gives the most memory that it ever had, in megabytes.
+pub fn peak(command: &mut Command) -> u64 {
+    let mut child = command.spawn().expect("starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let ended = loop {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
+        most = most.max(line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") / 1024);
+        match child.try_wait().expect("a status") {
+            Some(ended) => break ended,
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    assert!(ended.success() && most > 0, "{command:?}: {ended}");
+    most
+}
+
 /// A cluster for one test: an embedded broker with its own folder, or a real one with a prefix of its own.
 pub struct Cluster {
     /// Where it answers, `host:port`.

@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::generate::{END_OF_TIME, Extent, Format, Generator, MOST_ROWS};
-use crate::units::{parse_duration, parse_size};
+use crate::units::{parse_count, parse_duration, parse_size};
 use crate::{Error, Result};
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use std::time::Duration;
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Amount")]
 pub struct AmountArgs {
-    /// How many records [default: 1200, where neither --bytes nor --event-span says it]
-    #[arg(short = 'n', long, value_name = "N")]
+    /// How many records, as 1200, 200k or 2M [default: 1200, where neither --bytes nor --event-span says it]
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
     pub rows: Option<u64>,
     /// As many whole records as fit into so many bytes: 1g, 512KB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
@@ -20,7 +20,7 @@ pub struct AmountArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub event_span: Option<Duration>,
     /// Begin at this row, counted from 0: a file that ended before it is continued
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", default_value = "0", value_parser = parse_count)]
     from_row: u64,
 }
 

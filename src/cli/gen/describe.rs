@@ -31,6 +31,8 @@ struct Description {
     topic: String,
     /// Rows that are records of the topic.
     rows: u64,
+    /// Rows that say that a key is gone.
+    tombstones: u64,
     /// Rows that are not, by the code of the reason.
     refused: BTreeMap<String, u64>,
     /// The first and the last event time.
@@ -46,6 +48,8 @@ struct Description {
     category: Option<String>,
     /// How many rows each category has.
     categories: BTreeMap<String, u64>,
+    /// How many rows happen in each hour of the day, UTC.
+    hours: BTreeMap<String, u64>,
     #[serde(skip)]
     times: Option<(Micros, Micros, Micros)>,
 }
@@ -65,6 +69,7 @@ pub fn run(args: &DescribeArgs, catalog: &Catalog, shown: &OutputArgs) -> Result
     let mut row = Row::default();
     loop {
         match source.next(&mut row)? {
+            Next::Row if row.is_tombstone() => description.tombstones += 1,
             Next::Row => description.add(&row.value, record),
             Next::Bad(problem) => *description.refused.entry(problem.code.to_string()).or_default() += 1,
             Next::End => break,
@@ -96,22 +101,25 @@ impl Description {
                 *self.nulls.entry(field.name.clone()).or_default() += 1.0;
             }
         }
-        let category = self.category.as_ref().and_then(|name| object.get(name)?.as_str());
-        if let Some(category) = category {
-            match self.categories.get_mut(category) {
-                Some(rows) => *rows += 1,
-                None => drop(self.categories.insert(category.to_owned(), 1)),
-            }
+        if let Some(category) = self.category.as_ref().and_then(|name| object.get(name)?.as_str()) {
+            count(&mut self.categories, category);
         }
-        let time = object.get(&record.time).and_then(|time| match time {
+        // Of records whose event time is their arrival, the time in history.
+        let column = record.roles.happened.as_ref().unwrap_or(&record.time);
+        let time = object.get(column).and_then(|time| match time {
             Value::String(text) => parse_time(text).ok(),
             other => other.as_i64().map(|millis| millis.saturating_mul(1_000)),
         });
         if let Some(time) = time {
-            let (first, last, before) = self.times.unwrap_or((time, time, time));
-            self.out_of_order += u64::from(time < before);
-            self.times = Some((first.min(time), last.max(time), time));
+            self.add_time(time);
         }
+    }
+
+    fn add_time(&mut self, time: Micros) {
+        let (first, last, before) = self.times.unwrap_or((time, time, time));
+        self.out_of_order += u64::from(time < before);
+        self.times = Some((first.min(time), last.max(time), time));
+        count(&mut self.hours, &format!("{:02}:00", time.rem_euclid(DAY) / HOUR));
     }
 
     fn finish(&mut self) {
@@ -125,12 +133,25 @@ impl Description {
     }
 }
 
+const HOUR: Micros = 3_600_000_000;
+const DAY: Micros = 24 * HOUR;
+
+fn count(rows: &mut BTreeMap<String, u64>, of: &str) {
+    match rows.get_mut(of) {
+        Some(rows) => *rows += 1,
+        None => drop(rows.insert(of.to_owned(), 1)),
+    }
+}
+
 impl Show for Description {
     fn table(&self, _wide: bool) -> Table {
         let mut table = Table::new(["what", "value", ""]);
         let mut row = |what: &str, value: String| table.row([what.to_owned(), value, String::new()]);
         row("topic", self.topic.clone());
         row("rows", format_count(self.rows));
+        if self.tombstones > 0 {
+            row("tombstones", format_count(self.tombstones));
+        }
         for (code, rows) in &self.refused {
             row(&format!("refused: {code}"), format_count(*rows));
         }
@@ -145,10 +166,12 @@ impl Show for Description {
         for (column, share) in &self.nulls {
             row(&format!("null: {column}"), format!("{:.2}%", share * 100.0));
         }
-        let most = self.categories.values().copied().max().unwrap_or(1);
-        for (category, rows) in &self.categories {
-            let bar = "█".repeat((rows * 30).div_ceil(most) as usize);
-            table.row([category.clone(), format!("{:.2}%", *rows as f64 * 100.0 / self.rows as f64), bar]);
+        for histogram in [&self.categories, &self.hours] {
+            let most = histogram.values().copied().max().unwrap_or(1);
+            for (name, rows) in histogram {
+                let bar = "█".repeat((rows * 30).div_ceil(most) as usize);
+                table.row([name.clone(), format!("{:.2}%", *rows as f64 * 100.0 / self.rows as f64), bar]);
+            }
         }
         table
     }

@@ -4,6 +4,7 @@ mod amount;
 mod describe;
 mod faults;
 mod folder;
+mod truth;
 mod verify;
 mod world;
 
@@ -11,7 +12,7 @@ pub use world::WorldArgs;
 
 use super::common::CommonArgs;
 use super::{Cli, output};
-use crate::generate::{Extent, Format, Generator, Kind, Shape, Window};
+use crate::generate::{Extent, Format, Generator, Kind, Locale, Shape, Timeline};
 use crate::new_file::NewFile;
 use crate::units::format_count;
 use crate::{Error, Result};
@@ -19,10 +20,16 @@ use amount::{AmountArgs, ThreadArgs};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use std::path::{Path, PathBuf};
+use truth::TruthArgs;
 
 /// Generates e-commerce records: the same seed and options, the same bytes
 #[derive(clap::Parser, Debug)]
-#[command(name = "ecap-gen", args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(
+    name = "ecap-gen",
+    args_conflicts_with_subcommands = true,
+    allow_negative_numbers = true,
+    after_help = EXAMPLES
+)]
 pub struct GenCli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -34,8 +41,8 @@ pub struct GenCli {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// A file for each kind of record, consistent with one another
-    #[command(after_help = "Example: ecap-gen world -n 100000 --seed 42 -o data/world")]
+    /// All kinds of records, consistent with one another: in a file each, or in one stream in the order of time
+    #[command(after_help = WORLD, allow_negative_numbers = true)]
     World(Box<folder::FolderArgs>),
     /// Show what a file of records holds: rows, times, rate, nulls, categories
     #[command(after_help = "Example: ecap-gen describe data/customer_transactions_1200.csv")]
@@ -44,6 +51,13 @@ enum Command {
     #[command(after_help = VERIFY)]
     Verify(verify::VerifyArgs),
 }
+
+const WORLD: &str = "\
+Examples:
+  ecap-gen world -n 100000 --seed 42 -o data/world      a file for each kind
+  ecap-gen world --event-span 1h -o data/world.ndjson   all records in the order of time
+  ecap-gen world -o - | grep '\"topic\":\"transactions\"' | head -3
+  ecap-produce --synthetic world --replay               straight into Kafka, each record to its topic";
 
 const VERIFY: &str = "\
 Example:
@@ -65,7 +79,8 @@ struct MakeArgs {
     /// Where to; '-' is standard output [default: data/KIND_ROWS.csv, .ndjson or .parquet]
     #[arg(short, long, value_name = "FILE", help_heading = "Result")]
     output: Option<PathBuf>,
-    /// The form of the records [default: by the file's ending; ndjson on standard output]
+    /// The form of the records [default: by the file's ending; where that says nothing, csv for
+    /// customer-transactions and ndjson for streams; ndjson on standard output]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Result")]
     file_format: Option<Format>,
     /// Overwrite a file that is there already
@@ -77,31 +92,6 @@ struct MakeArgs {
     world: WorldArgs,
 }
 
-/// What is written down beside the records.
-#[derive(clap::Args, Debug)]
-#[command(next_help_heading = "Truth")]
-struct TruthArgs {
-    /// Write down which record got which fault, and what each window must sum to, as lines of JSON
-    #[arg(long, value_name = "FILE")]
-    truth: Option<PathBuf>,
-    /// Windows to add up, as 1m, or 5m/1m for five minutes every minute; may be given more than once
-    #[arg(long, value_name = "WINDOW", value_parser = Window::parse, requires = "truth")]
-    truth_window: Vec<Window>,
-}
-
-impl TruthArgs {
-    /// The file, where one is asked for: what is wrong with it shows before the records are made.
-    fn begin(&self, kind: Kind, overwrite: bool) -> Result<Option<NewFile>> {
-        if kind == Kind::CustomerTransactions && !self.truth_window.is_empty() {
-            return Err(Error::usage(
-                "customer-transactions have no windows to add up: their event time is their arrival",
-            )
-            .hint("leave out --truth-window, or generate transactions"));
-        }
-        self.truth.as_ref().map(|path| NewFile::create(path, overwrite)).transpose()
-    }
-}
-
 const EXAMPLES: &str = "\
 Examples:
   ecap-gen                                              1,200 rows to data/customer_transactions_1200.csv
@@ -109,6 +99,7 @@ Examples:
   ecap-gen transactions -n 2000000 -o data/t.ndjson     2,000,000 records as JSON lines
   ecap-gen user-events --event-span 1h -o data/e.ndjson an hour of what shoppers do
   ecap-gen transactions -n 10 -o - | head -1            one record to look at
+  ecap-gen --locale de_DE -n 5 -o -                     customers in Germany
   ecap-gen world -n 100000 -o data/world                a file for each kind";
 
 impl Cli for GenCli {
@@ -131,7 +122,9 @@ impl ValueEnum for Kind {
             Self::UserEvents => {
                 "What shoppers look at, search for, put into the cart and buy, session by session"
             }
-            Self::ProductUpdates => "Each product when it is new, then its prices, its stock, its end",
+            Self::ProductUpdates => {
+                "Each product when it is new, then its prices, its stock, its end and its tombstone"
+            }
         };
         Some(PossibleValue::new(self.topic()).help(help))
     }
@@ -144,6 +137,17 @@ impl ValueEnum for Format {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.ending()))
+    }
+}
+
+impl ValueEnum for &'static Locale {
+    fn value_variants<'a>() -> &'a [Self] {
+        Locale::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let language = self.name.split('_').next().unwrap_or_default();
+        Some(PossibleValue::new(self.name).alias(language).alias(self.name.replace('_', "-")))
     }
 }
 
@@ -185,23 +189,24 @@ fn make(args: &MakeArgs) -> Result<()> {
         false => args.kind.default_format(),
     });
     args.amount.check(format)?;
+    if args.kind == Kind::CustomerTransactions && args.truth.has_windows() {
+        return Err(Error::usage(
+            "customer-transactions have no windows to add up: their event time is their arrival",
+        )
+        .hint("leave out --truth-window, or generate transactions"));
+    }
     let world = args.world.world(args.kind)?;
     let (seed, start) = (world.seed, world.start);
     let generator = Generator::new(args.kind, format, world)?;
     let mut extent = args.amount.extent(&generator, start)?;
-    let truth = args.truth.begin(args.kind, args.force)?;
+    let truth = args.truth.begin(args.force)?;
     let threads = args.threads.count();
     let rows = match to_stdout {
         true => generator.write(&extent, threads, &mut std::io::stdout())?,
-        false => write_file(&generator, args.kind, &extent, threads, &path, args.force)?,
+        false => write_file(&generator, &extent, threads, &path, args.force)?,
     };
-    if let (Some(path), Some(mut file)) = (&args.truth.truth, truth) {
-        extent.rows.end = extent.rows.start + rows;
-        let written = generator.write_truth(&extent, &args.truth.truth_window, &mut file);
-        written.map_err(|error| Error::from(error).at(path.display()))?;
-        file.finish()?;
-        output::note(&format!("what is true of them in {}", path.display()));
-    }
+    extent.rows.end = extent.rows.start + rows;
+    args.truth.end(truth, &Timeline::from(generator), &extent)?;
     tell_seed(&args.world, seed);
     Ok(())
 }
@@ -224,7 +229,6 @@ fn default_path(args: &MakeArgs) -> PathBuf {
 /// Writes a file whole or not at all, and says how many records it has.
 fn write_file(
     generator: &Generator,
-    kind: Kind,
     extent: &Extent,
     threads: usize,
     path: &Path,
@@ -234,6 +238,7 @@ fn write_file(
     let written = generator.write(extent, threads, &mut file);
     let rows = written.map_err(|error| error.at(path.display()))?;
     file.finish()?;
-    output::note(&format!("{} records for {} in {}", format_count(rows), kind.topic(), path.display()));
+    let topic = generator.kind().topic();
+    output::note(&format!("{} records for {topic} in {}", format_count(rows), path.display()));
     Ok(rows)
 }

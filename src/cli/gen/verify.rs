@@ -17,6 +17,9 @@ pub struct VerifyArgs {
     /// Results of ecap-consume with window_start and window_end, as CSV or lines of JSON; '-' is standard input
     #[arg(long, value_name = "FILE")]
     results: PathBuf,
+    /// Whose results they are, where the truth is about several topics
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<String>,
     /// Late records must be missing in the results
     #[arg(long)]
     without_late: bool,
@@ -46,6 +49,7 @@ impl Show for Comparison {
 /// A check error with the number of differences where there are some; a usage error where a file is none.
 pub fn run(args: &VerifyArgs, shown: &OutputArgs) -> Result<()> {
     let terms = Terms {
+        topic: args.topic.clone(),
         without_late: args.without_late,
         records: args.records_column.clone(),
         amount: args.amount_column.clone(),

@@ -2,7 +2,10 @@
 
 use super::faults::FaultArgs;
 use crate::clock::{Clock, Micros, SystemClock};
-use crate::generate::{DEFAULT_PRODUCTS, DEFAULT_SKEW, HISTORY_START, Kind, Scenario, Shape, Share, World};
+use crate::generate::{
+    DEFAULT_PRODUCTS, DEFAULT_SKEW, HISTORY_START, Kind, Locale, Scenario, Shape, Share, World,
+};
+use crate::produce::parse_rate;
 use crate::units::parse_time;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -17,13 +20,17 @@ pub struct WorldArgs {
     /// When the first event happens [default: 2025-01-01 for customer-transactions, now for streams]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     start: Option<Micros>,
-    /// Records of the kind per second of event time, in the mean of a week [default: 500 transactions, and with
-    /// them 10000 user-events and 15.625 product-updates; customer-transactions cover 200 days]
-    #[arg(long, value_name = "N")]
+    /// Records of the kind (of a world: transactions) per second of event time, in the mean of a week [default:
+    /// 500 transactions, and with them 10000 user-events and 15.625 product-updates; customer-transactions
+    /// cover 200 days]
+    #[arg(long, value_name = "N", value_parser = parse_event_rate)]
     event_rate: Option<f64>,
     /// How the rate changes with time [default: week; flat where ecap-produce sends at a rate]
     #[arg(long, value_enum, value_name = "SHAPE")]
     traffic: Option<Shape>,
+    /// Where customers live: names, cities, telephone numbers, currency [default: en_US]
+    #[arg(long, value_enum, value_name = "LOCALE", ignore_case = true)]
+    locale: Option<&'static Locale>,
     /// How many customers there are [default: 100000; 500 for customer-transactions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     customers: Option<u64>,
@@ -31,6 +38,7 @@ pub struct WorldArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PRODUCTS, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     products: u64,
     /// How much popular products are ahead: Zipf's exponent, 0 to 4; customers have half of it
+    /// (customer-transactions are spread evenly)
     #[arg(long, value_name = "S", default_value_t = DEFAULT_SKEW)]
     skew: f64,
     /// The share of transactions that are bursts of one user over many categories with large amounts, as 0.2%
@@ -64,6 +72,7 @@ impl WorldArgs {
             start: self.start.unwrap_or_else(start),
             event_rate: None,
             shape: self.traffic.unwrap_or_default(),
+            locale: self.locale.unwrap_or(Locale::ALL[0]),
             customers: self.customers.unwrap_or(kind.default_customers()),
             products: self.products,
             skew: self.skew,
@@ -77,14 +86,15 @@ impl WorldArgs {
         Ok(world)
     }
 
-    /// The same, for records that are sent at a rate: they happen at that rate where nothing else is asked for.
+    /// The same, for records that are sent at a rate, with so many `transactions` a second: they happen at that
+    /// rate where nothing else is asked for.
     ///
     /// # Errors
     /// As [`WorldArgs::world`].
-    pub fn world_at(&self, kind: Kind, rate: f64) -> Result<World> {
+    pub fn world_at(&self, kind: Kind, transactions: f64) -> Result<World> {
         let mut world = self.world(kind)?;
         if world.event_rate.is_none() {
-            world.event_rate = Some(kind.rate_of_transactions(rate.clamp(*RATES.start(), *RATES.end())));
+            world.event_rate = Some(transactions.clamp(*RATES.start(), *RATES.end()));
             world.shape = self.traffic.unwrap_or(Shape::Flat);
         }
         Ok(world)
@@ -95,6 +105,11 @@ fn read(path: &Path) -> Result<Scenario> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
     Scenario::parse(&text).map_err(|error| error.at(path.display()))
+}
+
+/// Reads `500`, or `500/s` as ecap-produce has it. Whether there can be such a rate is said later.
+fn parse_event_rate(text: &str) -> Result<f64> {
+    text.parse().or_else(|_| parse_rate(text))
 }
 
 fn checked(rate: f64) -> Result<f64> {

@@ -1,11 +1,12 @@
 //! The arguments of `ecap-produce`, and what they say of a run.
 
+use super::world::Synthetic;
 use crate::catalog::Topic;
 use crate::cli::Cli;
-use crate::cli::common::{self, CommonArgs};
+use crate::cli::common::{self, CommonArgs, Settings};
 use crate::cli::r#gen::WorldArgs;
 use crate::generate::{Format, Kind};
-use crate::produce::{FileKind, Pace, Plan, Progress, Stamp, parse_rate, parse_speed};
+use crate::produce::{Destination, FileKind, Pace, Plan, Progress, parse_rate, parse_speed};
 use crate::units::parse_duration;
 use crate::{Error, Result};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -20,7 +21,7 @@ pub struct ProduceCli {
     pub(super) from: FromArgs,
     /// Where to [default: the generated kind's topic, or customer-transactions]
     #[arg(short, long, value_name = "TOPIC")]
-    topic: Option<String>,
+    pub(super) topic: Option<String>,
     #[command(flatten)]
     pub(super) pacing: PacingArgs,
     #[command(flatten)]
@@ -60,7 +61,7 @@ pub struct FromArgs {
     pub(super) repeat: bool,
     /// Rows straight from the generator, without a file
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "data_file")]
-    synthetic: Option<Kind>,
+    synthetic: Option<Synthetic>,
     /// So many generated transactions, one every --interval
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["data_file", "synthetic", "max_records", "paced"], group = "one_by_one")]
     num_transactions: Option<u64>,
@@ -144,6 +145,8 @@ Examples:
       an hour of records in six minutes
   ecap-produce --synthetic transactions --rate 500/s
       generated transactions until ctrl-C
+  ecap-produce --synthetic world --replay --event-rate 50
+      a shop's history and its products at once, then its streams as they happen, each record to its topic
 
 Without --transactional-id and --resume, a run that is killed may have sent a batch that it did not report; started
 again, it sends all rows a second time. ctrl-C finishes and acknowledges the running batch.";
@@ -183,7 +186,7 @@ pub enum From {
     /// A file.
     File(PathBuf),
     /// The generator.
-    Generator(Kind),
+    Generator(Synthetic),
 }
 
 impl Cli for ProduceCli {
@@ -197,8 +200,8 @@ impl ProduceCli {
     pub fn from(&self) -> From {
         match (&self.from.data_file, self.from.synthetic) {
             (Some(path), _) => From::File(path.clone()),
-            (None, Some(kind)) => From::Generator(kind),
-            (None, None) if self.has_interval() => From::Generator(Kind::Transactions),
+            (None, Some(what)) => From::Generator(what),
+            (None, None) if self.has_interval() => From::Generator(Synthetic::One(Kind::Transactions)),
             (None, None) => From::Demo,
         }
     }
@@ -217,19 +220,24 @@ impl ProduceCli {
     }
 
     /// Where they go.
-    pub fn topic_name(&self) -> &str {
-        let default = match self.from() {
-            From::Generator(kind) => kind.topic(),
-            From::Demo | From::File(_) => Kind::CustomerTransactions.topic(),
-        };
-        self.topic.as_deref().unwrap_or(default)
+    ///
+    /// # Errors
+    /// A usage error when there is no such topic, or more than one.
+    pub fn topics<'a>(&self, settings: &'a Settings) -> Result<Vec<&'a Topic>> {
+        match self.from() {
+            From::Generator(what) => self.topics_of(what, settings),
+            From::Demo | From::File(_) => {
+                let default = Kind::CustomerTransactions.topic();
+                Ok(vec![settings.topic(self.topic.as_deref().unwrap_or(default))?])
+            }
+        }
     }
 
     /// What the run is to do.
     ///
     /// # Errors
     /// A usage error when the catalog asks for what the producer does not know.
-    pub fn plan(&self, topic: &Topic) -> Result<Plan> {
+    pub fn plan(&self, topics: &[&Topic]) -> Result<Plan> {
         let pace = self.pace();
         let default_size = match pace {
             Pace::Unpaced | Pace::Replay(_) => LARGEST_BATCH,
@@ -237,7 +245,7 @@ impl ProduceCli {
             Pace::Rate(rate) => (rate / 20.0).clamp(1.0, LARGEST_BATCH),
         };
         Ok(Plan {
-            topic: topic.name.clone(),
+            destinations: topics.iter().map(|topic| Destination::new(topic)).collect::<Result<_>>()?,
             batch_size: self.pacing.batch_size.unwrap_or(default_size as u64),
             pace,
             catches_up: self.pacing.catch_up,
@@ -246,7 +254,6 @@ impl ProduceCli {
             fail_fast: self.delivery.fail_fast,
             transactions: self.delivery.transactional_id.is_some(),
             before: Progress::default(),
-            stamp: topic.record.as_ref().map_or(Ok(Stamp::default()), Stamp::new)?,
         })
     }
 
@@ -301,9 +308,13 @@ impl ProduceCli {
             }
     }
 
-    /// Where rows go that cannot be sent.
-    pub fn reject_path(&self, topic: &str) -> PathBuf {
-        let default = || common::home().join("rejects").join(format!("{topic}.ndjson"));
+    /// Where rows go that cannot be sent to these topics.
+    pub fn reject_path(&self, topics: &[&Topic]) -> PathBuf {
+        let name = match topics {
+            [only] => &only.name,
+            _ => Synthetic::World.name(),
+        };
+        let default = || common::home().join("rejects").join(format!("{name}.ndjson"));
         self.delivery.reject_file.clone().unwrap_or_else(default)
     }
 }

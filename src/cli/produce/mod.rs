@@ -4,6 +4,7 @@ mod args;
 mod decided;
 mod screen;
 mod summary;
+mod world;
 
 pub use args::ProduceCli;
 pub use summary::Summary;
@@ -12,10 +13,10 @@ use super::common::Settings;
 use super::{interrupt, output};
 use crate::catalog::{Record, Topic};
 use crate::clock::{Stop, SystemClock, Timer};
-use crate::generate::{Format, Generator, Kind};
+use crate::generate::Kind;
 use crate::kafka::producer::Producer;
 use crate::produce::{
-    self, Checker, GeneratedSource, Header, Pace, Plan, Progress, RejectFile, Repeated, Source, Totals,
+    self, Checker, Fan, Header, Pace, Plan, Progress, RejectFile, Repeated, Source, Totals,
 };
 use crate::units::format_count;
 use crate::{Error, Result};
@@ -24,6 +25,7 @@ use screen::Screen;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use world::Synthetic;
 
 /// The file of the bare demo, and what stands in for it when it is not there.
 const DEMO_FILE: &str = "data/customer_transactions_1200.csv";
@@ -55,22 +57,22 @@ pub fn run_by(
 ) -> Result<(Summary, Result<()>)> {
     let settings = cli.common.settings()?;
     decided::check(&settings.connection)?;
-    let topic = settings.topic(cli.topic_name())?;
-    cli.check_kind(&settings, topic)?;
-    let rejects = RejectFile::new(cli.reject_path(&topic.name))?;
-    let mut plan = cli.plan(topic)?;
-    let mut source = cli.source(topic)?;
-    let mut producer = cli.producer(&settings, topic, &plan)?;
-    plan.before = cli.before(&producer, &mut *source)?;
+    let topics = cli.topics(&settings)?;
+    cli.check_kind(&settings, &topics)?;
+    let rejects = RejectFile::new(cli.reject_path(&topics))?;
+    let mut plan = cli.plan(&topics)?;
+    let mut source = cli.source(&topics)?;
+    let mut producers = cli.producers(&settings, &topics, &plan)?;
+    plan.before = cli.before(&producers, &mut *source)?;
 
     let stop = listen()?;
     let mut screen = Screen::new(&cli.common.output, &plan, cli.shows_batches(), rejects, (timer, &stop));
     let (start, mut totals) = (Instant::now(), Totals::default());
     let clock = (timer as _, &stop);
-    let outcome = produce::run(&plan, &mut *source, &mut producer, &mut screen, clock, &mut totals);
+    let outcome = produce::run(&plan, &mut *source, &mut producers, &mut screen, clock, &mut totals);
     screen.clear();
     let rejects = screen.into_rejects();
-    let summary = Summary::new(&plan, &totals, &producer.receipts(), start.elapsed(), rejects.path());
+    let summary = Summary::new(&plan, &totals, &producers.receipts(), start.elapsed(), rejects.path());
     Ok((summary, outcome.and_then(|()| all_sent(&totals, rejects.path()))))
 }
 
@@ -85,13 +87,13 @@ fn all_sent(totals: &Totals, rejects: &Path) -> Result<()> {
 
 impl ProduceCli {
     /// Sees to it that generated rows go where such rows belong.
-    fn check_kind(&self, settings: &Settings, topic: &Topic) -> Result<()> {
+    fn check_kind(&self, settings: &Settings, topics: &[&Topic]) -> Result<()> {
         let kind = match self.from() {
-            From::Generator(kind) => kind,
+            From::Generator(Synthetic::One(kind)) => kind,
             From::Demo => Kind::CustomerTransactions,
-            From::File(_) => return Ok(()),
+            From::Generator(Synthetic::World) | From::File(_) => return Ok(()),
         };
-        let Ok(own) = settings.topic(kind.topic()) else { return Ok(()) };
+        let ([topic], Ok(own)) = (topics, settings.topic(kind.topic())) else { return Ok(()) };
         let schema = |topic: &Topic| topic.record.as_ref().map(|record| record.schema.clone());
         if own.name == topic.name || schema(own) == schema(topic) {
             return Ok(());
@@ -101,13 +103,18 @@ impl ProduceCli {
         Err(Error::usage(reason).hint("choose them with --synthetic KIND, or leave --topic out"))
     }
 
+    fn producers(&self, settings: &Settings, topics: &[&Topic], plan: &Plan) -> Result<Fan<Producer>> {
+        topics.iter().map(|topic| self.producer(settings, topic, plan)).collect::<Result<_>>().map(Fan)
+    }
+
     fn producer(&self, settings: &Settings, topic: &Topic, plan: &Plan) -> Result<Producer> {
         let linger = Duration::from_millis(if plan.pace.awaits() { 0 } else { 20 });
         let patience = self.delivery.delivery_timeout;
         match &self.delivery.transactional_id {
             None => {
                 // Where records go one after the other, one client packs them faster than they come.
-                let clients = if plan.pace == Pace::Unpaced { CLIENTS } else { 1 };
+                let is_alone = plan.pace == Pace::Unpaced && plan.destinations.len() == 1;
+                let clients = if is_alone { CLIENTS } else { 1 };
                 Producer::wide(&settings.connection, topic, (linger, patience), clients)
             }
             Some(id) => {
@@ -118,10 +125,10 @@ impl ProduceCli {
     }
 
     /// What earlier runs did, whose rows are passed over.
-    fn before(&self, producer: &Producer, source: &mut dyn Source) -> Result<Progress> {
-        if !self.delivery.resume {
+    fn before(&self, producers: &Fan<Producer>, source: &mut dyn Source) -> Result<Progress> {
+        let Some(producer) = producers.0.first().filter(|_| self.delivery.resume) else {
             return Ok(Progress::default());
-        }
+        };
         let Some(mark) = producer.last_mark()? else {
             output::note("no batch was committed with this transactional id: beginning with the first row");
             return Ok(Progress::default());
@@ -137,15 +144,16 @@ impl ProduceCli {
         Ok(before)
     }
 
-    fn source(&self, topic: &Topic) -> Result<Box<dyn Source>> {
+    fn source(&self, topics: &[&Topic]) -> Result<Box<dyn Source>> {
         let path = match self.from() {
-            From::Generator(kind) => return self.generated(kind, 0, None, topic),
+            From::Generator(what) => return self.generated(what, 0, None, topics),
             From::Demo if !std::path::Path::new(DEMO_FILE).exists() => {
                 let seed = self.world.seed.unwrap_or(DEMO_SEED);
                 output::note(&format!(
                     "{DEMO_FILE} is not here: sending the rows that `ecap-gen --seed {seed}` makes"
                 ));
-                return self.generated(Kind::CustomerTransactions, DEMO_ROWS, Some(seed), topic);
+                let demo = Synthetic::One(Kind::CustomerTransactions);
+                return self.generated(demo, DEMO_ROWS, Some(seed), topics);
             }
             From::Demo => PathBuf::from(DEMO_FILE),
             From::File(path) => path,
@@ -158,8 +166,9 @@ impl ProduceCli {
             File::open(&path)
                 .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
         }
+        let [topic] = topics else { return Err(Error::usage("a file goes to one topic")) };
         let time = self.time_column(topic)?;
-        let (topic, is_checked) = (topic.clone(), !self.delivery.no_validate);
+        let (topic, is_checked) = (Topic::clone(topic), !self.delivery.no_validate);
         let open = move || {
             let checker = |record: &Record| match is_checked {
                 true => Checker::new(record).timed(time.clone()),
@@ -168,24 +177,5 @@ impl ProduceCli {
             kind.open(&path, &topic, Header::Whole, checker)
         };
         if self.from.repeat { Ok(Box::new(Repeated::new(open)?)) } else { open() }
-    }
-
-    fn generated(&self, kind: Kind, rows: u64, seed: Option<u64>, topic: &Topic) -> Result<Box<dyn Source>> {
-        // Records that are sent at a rate happen at that rate.
-        let mut world = match self.pace() {
-            Pace::Rate(rate) => self.world.world_at(kind, rate)?,
-            _ => self.world.world(kind)?,
-        };
-        match seed {
-            Some(seed) => world.seed = seed,
-            None if self.world.seed.is_none() => output::note(&format!("seed {}", world.seed)),
-            None => {}
-        }
-        let generator = Generator::new(kind, Format::Ndjson, world)?;
-        // What it makes is right, or wrong on purpose.
-        let record = topic.record.as_ref();
-        let record = record.ok_or_else(|| Error::usage(format!("topic '{}' has no columns", topic.name)))?;
-        let checker = Checker::unchecked(record, true).timed(self.time_column(topic)?);
-        Ok(Box::new(GeneratedSource::new(generator, checker, rows)))
     }
 }

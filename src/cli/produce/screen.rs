@@ -41,7 +41,7 @@ impl<'a> Screen<'a> {
             false => progress::bar(output, plan.max_records, "{spinner} {human_pos} records, {per_sec}"),
         };
         let has_lines = has_lines && matches!(output.format, Format::Table | Format::Wide);
-        let topic = plan.topic.clone();
+        let topic = plan.topics();
         Self { output: output.clone(), topic, has_lines, bar, rejects, rejected: 0, timer, stop }
     }
 

@@ -13,6 +13,9 @@ use std::time::Duration;
 #[derive(Debug, Serialize)]
 pub struct Summary {
     topic: String,
+    /// Acknowledged by topic, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    records_by_topic: BTreeMap<String, u64>,
     /// Rows that earlier runs had done with, passed over.
     resumed_after: u64,
     /// Acknowledged by all replicas, and with transactions committed.
@@ -42,12 +45,19 @@ struct Latency {
 
 impl Summary {
     /// The statistics of a run that took `time`.
-    pub fn new(plan: &Plan, totals: &Totals, receipts: &Receipts, time: Duration, rejects: &Path) -> Self {
+    pub fn new(
+        plan: &Plan,
+        totals: &Totals,
+        (receipts, acknowledged): &(Receipts, Vec<u64>),
+        time: Duration,
+        rejects: &Path,
+    ) -> Self {
         let percentile =
             |percent| (receipts.latencies.percentile(percent).as_secs_f64() * 1e5).round() / 100.0;
         let rounded = |value: f64| (value * 1e3).round() / 1e3;
         Self {
-            topic: plan.topic.clone(),
+            topic: plan.topics(),
+            records_by_topic: by_topic(plan, acknowledged),
             resumed_after: plan.before.rows,
             records: receipts.acknowledged,
             batches: totals.batches,
@@ -63,6 +73,12 @@ impl Summary {
     }
 }
 
+/// How many records each topic got, where there are several.
+fn by_topic(plan: &Plan, records: &[u64]) -> BTreeMap<String, u64> {
+    let topics = plan.destinations.iter().map(|it| it.topic.clone()).zip(records.iter().copied());
+    if records.len() > 1 { topics.collect() } else { BTreeMap::new() }
+}
+
 impl Show for Summary {
     fn table(&self, _wide: bool) -> Table {
         let Latency { p50, p95, p99 } = self.latency_ms;
@@ -73,6 +89,9 @@ impl Show for Summary {
             table.row(["rows passed over", &format_count(self.resumed_after)]);
         }
         table.row(["records", &format_count(self.records)]);
+        for (topic, records) in &self.records_by_topic {
+            table.row([&format!("  {topic}"), &format_count(*records)]);
+        }
         table.row(["batches", &format_count(self.batches)]);
         table.row(["bytes", &format_size(self.bytes)]);
         table.row(["seconds", &format!("{:.1}", self.seconds)]);

@@ -16,6 +16,8 @@ use std::time::Duration;
 /// A record that was not delivered for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
+    /// Which of several topics it was for, where there are several.
+    pub destination: usize,
     /// The record.
     pub record: Record,
     /// Whose fault it is.
@@ -63,12 +65,12 @@ impl Undelivered {
     /// A record that failed with `code`.
     pub fn new(record: Record, code: RDKafkaErrorCode) -> Self {
         let too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
-        Self { record, cause: Cause::of(code), too_large, reason: words(code) }
+        Self { destination: 0, record, cause: Cause::of(code), too_large, reason: words(code) }
     }
 
     /// One that the client does not take, and why.
     pub fn not_taken(record: Record, reason: &str) -> Self {
-        Self { record, cause: Cause::NotTaken, too_large: false, reason: reason.to_owned() }
+        Self { destination: 0, record, cause: Cause::NotTaken, too_large: false, reason: reason.to_owned() }
     }
 }
 

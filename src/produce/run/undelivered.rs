@@ -90,7 +90,9 @@ impl Run<'_> {
         if self.plan.transactions {
             self.target.begin()?;
         }
-        records.iter().try_for_each(|failed| self.target.send((&failed.record).into()))?;
+        records
+            .iter()
+            .try_for_each(|failed| self.target.send(failed.destination, (&failed.record).into()))?;
         self.target.settle()?;
         let failed = self.failed(true);
         self.judge(&failed)?;
@@ -101,7 +103,8 @@ impl Run<'_> {
     fn send_neighbours(&mut self, failed: &[Undelivered]) -> Result<()> {
         let is_neighbour = |record: &&Undelivered| record.cause == Cause::Neighbour;
         let mut neighbours = failed.iter().filter(is_neighbour).filter(|_| !self.plan.transactions);
-        neighbours.try_for_each(|neighbour| self.target.send((&neighbour.record).into()))
+        neighbours
+            .try_for_each(|neighbour| self.target.send(neighbour.destination, (&neighbour.record).into()))
     }
 
     /// Sends a batch that was taken back once more, without what was rejected of it.
@@ -111,14 +114,16 @@ impl Run<'_> {
             return Err(self.over(lost));
         }
         self.target.begin()?;
-        self.held.records().iter().try_for_each(|record| self.target.send(record.into()))
+        // What has transactions has one topic.
+        self.held.records().iter().try_for_each(|record| self.target.send(0, record.into()))
     }
 
     fn reject_record(&mut self, failed: &Undelivered) -> Result<()> {
         let (record, reason) = (&failed.record, failed.reason.clone());
         let code = if failed.too_large { Code::TooLarge } else { Code::NotDelivered };
         self.held.remove(record.line);
-        self.reject(record.line, Problem::row(code, reason), record.value.as_deref().unwrap_or_default())
+        let value = record.value.as_deref().unwrap_or_default();
+        self.reject((failed.destination, record.line), Problem::row(code, reason), value)
     }
 
     /// Why the run ends with this record.
