@@ -9,7 +9,8 @@
 //!
 //! Dependencies point one way:
 //! `bin → cli → folder → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
-//! record`. [`error`], [`clock`], [`units`], [`new_file`] and [`partitioner`] are what every room may use.
+//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`partitioner`] and [`postgres`] are what every room may
+//! use.
 
 pub mod broker;
 pub mod catalog;
@@ -22,6 +23,7 @@ pub mod generate;
 pub mod kafka;
 pub mod new_file;
 pub mod partitioner;
+pub mod postgres;
 pub mod produce;
 pub mod query;
 pub mod record;
