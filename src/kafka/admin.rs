@@ -3,6 +3,7 @@
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
 use crate::catalog::Topic;
+use crate::error::Fault;
 use crate::{Error, Result};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigEntry, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -248,11 +249,26 @@ pub(super) fn words(code: RDKafkaErrorCode) -> String {
     inner.trim_start_matches("Broker: ").trim_start_matches("Local: ").to_string()
 }
 
+/// Whether nobody answered, so that the same may go well later.
+pub(super) fn is_silence(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::OperationTimedOut
+            | Code::MessageTimedOut
+            | Code::RequestTimedOut
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+    )
+}
+
 /// Turns librdkafka's error into ours: what was asked, and what came back.
 pub(super) fn failed(what: &str) -> impl Fn(KafkaError) -> Error {
     move |error| {
-        let reason = error.rdkafka_error_code().map_or_else(|| error.to_string(), words);
-        Error::failed(format!("{what}: {reason}"))
+        let code = error.rdkafka_error_code();
+        let reason = code.map_or_else(|| error.to_string(), words);
+        let fault = if code.is_some_and(is_silence) { Fault::Unreachable } else { Fault::Failed };
+        Error::new(fault, format!("{what}: {reason}"))
     }
 }
 

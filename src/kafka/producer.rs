@@ -90,9 +90,33 @@ impl Producer {
         (linger, patience): (Duration, Duration),
         id: &str,
     ) -> Result<Self> {
-        let transactions = Transactions::new(connection, &topic.name, id, patience)?;
+        let transactions = Transactions::marking(connection, &topic.name, id, patience)?;
+        Self::with(connection, topic, (linger, patience), transactions)
+    }
+
+    /// The same, where a transaction may last as long as `longest`, and nothing marks how far its source has come.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unmarked(
+        connection: &Connection,
+        topic: &Topic,
+        (linger, patience): (Duration, Duration),
+        id: &str,
+        longest: Duration,
+    ) -> Result<Self> {
+        let transactions = Transactions::new(id, patience, longest);
+        Self::with(connection, topic, (linger, patience), transactions)
+    }
+
+    fn with(
+        connection: &Connection,
+        topic: &Topic,
+        timing: (Duration, Duration),
+        transactions: Transactions,
+    ) -> Result<Self> {
         let lanes = |most| {
-            let mut config = settings(connection, topic, most, (linger, patience), 1);
+            let mut config = settings(connection, topic, most, timing, 1);
             transactions.configure(&mut config);
             Ok(vec![Lane::new(&config, connection, true)?])
         };
@@ -147,6 +171,15 @@ impl Producer {
         sent.map_err(|error| self.broken(&error))
     }
 
+    /// Hands a record for another topic over.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_beside(&mut self, topic: &str, partition: u32, record: Outgoing) -> Result<()> {
+        let sent = self.lanes[0].send(topic, partition, record);
+        sent.map_err(|error| self.broken(&error))
+    }
+
     /// Records without a key fill a batch of one partition before that of the next.
     fn next_partition(&mut self) -> u32 {
         let turn = self.keyless / KEYLESS;
@@ -173,6 +206,13 @@ impl Producer {
         fatal.map_or(Ok(()), |(code, _)| Err(self.broken(&KafkaError::MessageProduction(code))))
     }
 
+    /// Whether another producer took the transactional id over, or the broker took it away, as it does with a
+    /// transaction that lasts too long.
+    pub fn is_fenced(&self) -> bool {
+        let code = |lane: &Lane| lane.fatal_error().map(|(code, _)| code);
+        self.lanes.iter().filter_map(code).any(|code| transactions::FENCED.contains(&code))
+    }
+
     /// Begins a transaction, where there are transactions.
     ///
     /// # Errors
@@ -185,12 +225,12 @@ impl Producer {
         Ok(())
     }
 
-    /// Commits what was sent since [`Self::begin`], and `mark` with it, once everything is settled.
+    /// Commits what was sent since [`Self::begin`], and a mark with it, once everything is settled.
     ///
     /// # Errors
     /// When another producer has the id now, or the broker does not answer; then it is not known whether
     /// it is committed.
-    pub fn commit(&mut self, mark: &Mark) -> Result<()> {
+    pub fn commit(&mut self, mark: Option<&Mark>) -> Result<()> {
         let (Some(transactions), [lane]) = (&self.transactions, &self.lanes[..]) else { return Ok(()) };
         transactions.commit(lane.client(), mark)?;
         self.is_open = false;

@@ -87,7 +87,7 @@ impl Target for Producer {
     }
 
     fn commit(&mut self, mark: &Mark) -> Result<()> {
-        Producer::commit(self, mark)
+        Producer::commit(self, Some(mark))
     }
 
     fn abort(&mut self) -> Vec<Undelivered> {

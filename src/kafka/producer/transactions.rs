@@ -2,6 +2,7 @@
 
 use super::BRIEFLY;
 use super::ledger::Ledger;
+use crate::kafka::admin::is_silence;
 use crate::kafka::committed::{Committed, committed};
 use crate::kafka::config::{Connection, wrong_setting};
 use crate::kafka::context::Context;
@@ -26,22 +27,38 @@ pub struct Mark {
     pub note: String,
 }
 
+/// What a producer hears that can commit nothing more.
+pub const FENCED: [RDKafkaErrorCode; 3] =
+    [RDKafkaErrorCode::Fenced, RDKafkaErrorCode::ProducerFenced, RDKafkaErrorCode::InvalidProducerEpoch];
+
 /// The transactions of one producer.
 pub struct Transactions {
     id: String,
-    topic: String,
-    /// Belongs to the group that keeps the mark, and never joins it.
-    member: BaseConsumer<Context>,
     patience: Duration,
+    /// How long one may last.
+    longest: Duration,
+    marks: Option<Marks>,
+}
+
+/// Where marks are kept.
+struct Marks {
+    topic: String,
+    /// Belongs to the group that keeps them, and never joins it.
+    member: BaseConsumer<Context>,
 }
 
 impl Transactions {
-    /// Transactions under this id, whose marks are kept by the group `ID.position`. A transaction has to end
-    /// within `patience`, or a minute where that is longer.
+    /// Transactions under this id. One has to end within `longest`, an answer to come within `patience`.
+    pub fn new(id: &str, patience: Duration, longest: Duration) -> Self {
+        Self { id: id.into(), patience, longest, marks: None }
+    }
+
+    /// The same with marks, which are kept by the group `ID.position`. A transaction has to end within `patience`,
+    /// or a minute where that is longer.
     ///
     /// # Errors
     /// A usage error where a client setting is wrong.
-    pub fn new(connection: &Connection, topic: &str, id: &str, patience: Duration) -> Result<Self> {
+    pub fn marking(connection: &Connection, topic: &str, id: &str, patience: Duration) -> Result<Self> {
         let mut config = connection.client();
         config
             .set("group.id", format!("{id}.position"))
@@ -49,15 +66,15 @@ impl Transactions {
             .set("isolation.level", "read_committed");
         let member =
             config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
-        Ok(Self { id: id.into(), topic: topic.into(), member, patience })
+        let marks = Some(Marks { topic: topic.into(), member });
+        Ok(Self { marks, ..Self::new(id, patience, patience.max(SHORTEST)) })
     }
 
     /// Adds what makes a producer transactional.
     pub fn configure(&self, config: &mut ClientConfig) {
-        let longest = self.patience.max(SHORTEST);
         config
             .set("transactional.id", &self.id)
-            .set("transaction.timeout.ms", longest.as_millis().to_string());
+            .set("transaction.timeout.ms", self.longest.as_millis().to_string());
     }
 
     /// Takes the id over: whoever has it is fenced, and what is open is aborted.
@@ -77,20 +94,27 @@ impl Transactions {
         client.begin_transaction().map_err(|error| self.failed("cannot begin a batch", &error))
     }
 
-    /// Commits what was sent, and the mark with it.
+    /// Commits what was sent, and a mark with it where there are marks.
     ///
     /// # Errors
     /// When another producer has the id, or the broker does not answer; then it is not known whether it
     /// is committed.
-    pub fn commit(&self, client: &ThreadedProducer<Ledger>, mark: &Mark) -> Result<()> {
-        let group = self.member.group_metadata().ok_or_else(|| {
+    pub fn commit(&self, client: &ThreadedProducer<Ledger>, mark: Option<&Mark>) -> Result<()> {
+        if let (Some(marks), Some(mark)) = (&self.marks, mark) {
+            self.send(client, marks, mark)?;
+        }
+        let committed = self.again(|patience| client.commit_transaction(patience));
+        committed.map_err(|error| self.failed("cannot commit a batch", &error))
+    }
+
+    fn send(&self, client: &ThreadedProducer<Ledger>, marks: &Marks, mark: &Mark) -> Result<()> {
+        let group = marks.member.group_metadata().ok_or_else(|| {
             Error::failed(format!("transactional id '{}': the client knows no group for it", self.id))
         })?;
-        let committed = self.list(Some(mark)).and_then(|offsets| {
-            self.again(|patience| client.send_offsets_to_transaction(&offsets, &group, patience))?;
-            self.again(|patience| client.commit_transaction(patience))
+        let sent = marks.list(Some(mark)).and_then(|offsets| {
+            self.again(|patience| client.send_offsets_to_transaction(&offsets, &group, patience))
         });
-        committed.map_err(|error| self.failed("cannot commit a batch", &error))
+        sent.map_err(|error| self.failed("cannot commit a batch", &error))
     }
 
     /// Aborts what is open, as far as the broker can be told.
@@ -105,22 +129,12 @@ impl Transactions {
     /// # Errors
     /// When the broker does not tell it.
     pub fn last(&self) -> Result<Option<Mark>> {
-        let asked = self.list(None).and_then(|list| self.member.committed_offsets(list, self.patience));
+        let Some(marks) = &self.marks else { return Ok(None) };
+        let asked = marks.list(None).and_then(|list| marks.member.committed_offsets(list, self.patience));
         let found = asked.and_then(|answer| committed(&answer));
         let found = found.map_err(|error| self.failed("cannot find where it was", &error))?;
         let mark = |at: Committed| Mark { rows: at.offset.unsigned_abs(), note: at.metadata };
         Ok(found.into_iter().next().map(mark))
-    }
-
-    /// The place of the mark.
-    fn list(&self, mark: Option<&Mark>) -> KafkaResult<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        let mut element = list.add_partition(&self.topic, 0);
-        if let Some(mark) = mark {
-            element.set_offset(Offset::Offset(i64::try_from(mark.rows).unwrap_or(i64::MAX)))?;
-            element.set_metadata(&mark.note);
-        }
-        Ok(list)
     }
 
     /// Asks again as long as an answer may come.
@@ -148,22 +162,36 @@ impl Transactions {
         use RDKafkaErrorCode as Code;
         let id = &self.id;
         match code {
-            Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => Error::failed(format!(
+            Some(code) if FENCED.contains(&code) => Error::failed(format!(
                 "another run with transactional id '{id}' has begun, and this one can commit nothing more"
             ))
             .hint("what it committed stays; runs at the same time need ids of their own"),
             Some(Code::InvalidTransactionTimeout) => Error::usage(format!(
                 "transactional id '{id}': the broker allows no transaction of {} s",
-                self.patience.max(SHORTEST).as_secs()
+                self.longest.as_secs()
             ))
             .hint("give a shorter --delivery-timeout"),
-            Some(
-                Code::OperationTimedOut
-                | Code::MessageTimedOut
-                | Code::BrokerTransportFailure
-                | Code::AllBrokersDown,
-            ) => Error::unreachable(format!("the broker stopped answering: transactional id '{id}' {doing}")),
+            // It forgets an id that nobody used for a week.
+            Some(Code::InvalidProducerIdMapping | Code::UnknownProducerId) => {
+                Error::unreachable(format!("the broker does not know transactional id '{id}' any more"))
+            }
+            Some(code) if is_silence(code) => {
+                Error::unreachable(format!("the broker stopped answering: transactional id '{id}' {doing}"))
+            }
             _ => Error::failed(format!("transactional id '{id}' {doing}: {reason}")),
         }
+    }
+}
+
+impl Marks {
+    /// The place of the mark.
+    fn list(&self, mark: Option<&Mark>) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(&self.topic, 0);
+        if let Some(mark) = mark {
+            element.set_offset(Offset::Offset(i64::try_from(mark.rows).unwrap_or(i64::MAX)))?;
+            element.set_metadata(&mark.note);
+        }
+        Ok(list)
     }
 }
