@@ -103,6 +103,13 @@ impl Error {
         self
     }
 
+    /// The same with somebody else to act on it.
+    #[must_use]
+    pub fn blaming(mut self, fault: Fault) -> Self {
+        self.fault = fault;
+        self
+    }
+
     /// Puts where it happened before the message: `context: message`.
     #[must_use]
     pub fn at(mut self, context: impl fmt::Display) -> Self {

@@ -9,6 +9,9 @@ use tokio_postgres::{Client, Config};
 /// How long a server may take to take a connection, where the URL does not say.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a connection may be silent before the other side is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// A database, as `postgres://user@host/database`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -69,6 +72,13 @@ impl Server {
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
+        }
+        // A network that is gone is noticed within a minute or so.
+        if !self.url.contains("keepalives") {
+            config.keepalives_idle(SILENCE).keepalives_interval(SILENCE / 3).keepalives_retries(3);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(2 * SILENCE);
         }
         let tls = self.tls().map_err(|error| Error::failed(format!("PostgreSQL: {error}")))?;
         let (client, connection) = config.connect(tls).await.map_err(|error| {

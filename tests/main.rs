@@ -12,4 +12,6 @@ mod engine;
 mod r#gen;
 mod golden;
 mod produce;
+mod sinks_exec;
+mod sinks_kafka;
 mod topics;

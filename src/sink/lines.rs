@@ -25,6 +25,11 @@ pub fn ndjson(rows: &[RecordBatch]) -> Result<Vec<u8>> {
     Ok(writer.into_inner())
 }
 
+/// The lines of such a text, one by one: no value has a line's end in it.
+pub fn split(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+}
+
 /// One line of CSV a row, under their names where a `heading` is wanted.
 ///
 /// # Errors
@@ -49,7 +54,7 @@ pub fn csv(columns: &SchemaRef, rows: &[RecordBatch], heading: bool) -> Result<V
 }
 
 /// A column as text, row by row.
-struct Texts<'a> {
+pub struct Texts<'a> {
     formatter: ArrayFormatter<'a>,
     times: Option<&'a TimestampMicrosecondArray>,
     /// The row that was asked for last, and its text.
@@ -58,12 +63,20 @@ struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    fn new(column: &'a ArrayRef) -> Result<Self> {
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// When its values have no form as text.
+    pub fn new(column: &'a ArrayRef) -> Result<Self> {
         let formatter = ArrayFormatter::try_new(column, &OPTIONS)?;
         Ok(Self { formatter, times: column.as_primitive_opt(), last: None, text: String::new() })
     }
 
-    fn at(&mut self, row: usize) -> Result<&str> {
+    /// The text of a row; a null's is empty.
+    ///
+    /// # Errors
+    /// When the value has no form as text.
+    pub fn at(&mut self, row: usize) -> Result<&str> {
         // Many rows have the same window, and an instant is slow to write.
         let same = |(times, last): (&TimestampMicrosecondArray, usize)| {
             times.is_valid(row) && times.is_valid(last) && times.value(row) == times.value(last)

@@ -1,10 +1,15 @@
 //! Where results go: a file per sink behind one small trait.
 
 pub mod console;
+pub mod exec;
 pub mod file;
+pub mod kafka;
 pub mod letters;
 mod lines;
 pub mod memory;
+pub mod postgres;
+pub mod retry;
+pub mod several;
 
 use crate::Result;
 use arrow::array::RecordBatch;

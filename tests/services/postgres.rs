@@ -1,60 +1,53 @@
 //! Tables of a PostgreSQL of its own: in a folder, on a free port, gone with the test.
 
-use crate::support::{Ended, binary_command, wait_for};
+use crate::support::{Ended, binary_command};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, TimeUnit};
 use ecap::tables::{Definition, Table};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// A throwaway server.
-struct Postgres {
-    server: Child,
-    port: u16,
+pub struct Postgres {
+    /// Where it answers, on 127.0.0.1.
+    pub port: u16,
     folder: TempDir,
 }
 
-/// A program of PostgreSQL, as a user that it accepts: it refuses to run as root.
-fn program(name: &str) -> Command {
-    let versions = Path::new("/usr/lib/postgresql").read_dir();
-    let folders =
-        versions.into_iter().flatten().flatten().map(|version| version.path().join("bin").join(name));
-    let found = folders.filter(|path| path.exists()).max();
-    let path =
-        found.unwrap_or_else(|| panic!("{name} is missing: run `make test-services`, which installs it"));
-    let id = super::run(Command::new("id").arg("-u"));
-    if id.trim() != "0" {
-        return Command::new(path);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]).arg(path);
-    command
-}
-
 impl Postgres {
-    fn start() -> Self {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let _ = Command::new("chown").arg("postgres").arg(folder.path()).status();
-        let data = folder.path().join("data");
-        super::run(program("initdb").args(["-A", "trust", "-U", "ecap", "-N", "-D"]).arg(&data));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = program("postgres");
-        server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
-        server
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "timezone=Europe/Rome", "-k"])
-            .arg(folder.path());
-        let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let own = Self { server, port, folder };
-        wait_for("PostgreSQL", || own.psql("SELECT 1").status().unwrap().success().then_some(()));
+        let own = Self { port, folder };
+        own.again();
         own
     }
 
-    fn psql(&self, sql: &str) -> Command {
-        let mut command = program("psql");
+    /// Starts it again where it was.
+    pub fn again(&self) {
+        self.control("start", &["--port", &self.port.to_string(), "-c", "timezone=Europe/Rome"]);
+    }
+
+    /// Stops it: `stop`, or `kill` as a crash does.
+    pub fn end(&self, how: &str) {
+        self.control(how, &[]);
+    }
+
+    fn control(&self, what: &str, args: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres.sh");
+        super::run(Command::new(script).arg(what).arg("--data-dir").arg(self.folder.path()).args(args));
+    }
+
+    /// psql with these options.
+    pub fn psql(&self) -> Command {
+        let mut command = Command::new("psql");
         command.args([
+            "-X",
+            "-q",
             "-h",
             "127.0.0.1",
             "-U",
@@ -63,19 +56,24 @@ impl Postgres {
             "postgres",
             "-v",
             "ON_ERROR_STOP=1",
-            "-qc",
-            sql,
         ]);
-        command.arg("-p").arg(self.port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("-p").arg(self.port.to_string()).env("PGTZ", "UTC");
         command
     }
 
-    fn run(&self, sql: &str) {
-        assert!(self.psql(sql).status().unwrap().success(), "{sql}");
+    /// Runs statements, and gives their rows: values with bars between them.
+    #[track_caller]
+    pub fn run(&self, sql: &str) -> String {
+        super::run(self.psql().args(["-At", "-c", sql])).trim_end().to_string()
+    }
+
+    /// The URL of its database.
+    pub fn url(&self) -> String {
+        format!("postgres://ecap@127.0.0.1:{}/postgres", self.port)
     }
 
     fn definition(&self, table: &str) -> String {
-        format!("c=postgres://ecap@127.0.0.1:{}/postgres?table={table}", self.port)
+        format!("c={}?table={table}", self.url())
     }
 
     fn load(&self, table: &str) -> Table {
@@ -86,13 +84,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Its own way to stop at once; the kill is for the case that it does not.
-        let _ = program("pg_ctl")
-            .args(["stop", "-m", "immediate", "-D"])
-            .arg(self.folder.path().join("data"))
-            .output();
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.control("kill", &[]);
     }
 }
 

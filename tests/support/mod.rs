@@ -3,12 +3,18 @@
 
 pub mod kept;
 pub mod listed;
+pub mod numbered;
+pub mod relay;
 
 use ecap::broker::{Broker, Config, Storage};
+use ecap::clock::Clock;
 use proptest::prelude::ProptestConfig;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -69,6 +75,25 @@ impl Cluster {
         Self { address: broker.address().to_string(), prefix: String::new(), folder, broker: Some(broker) }
     }
 
+    /// An embedded broker that lives by this clock.
+    pub fn at(clock: Arc<dyn Clock>) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let broker = Broker::start_at(config(folder.path().join("broker")), clock).expect("it starts");
+        Self { address: broker.address().to_string(), prefix: String::new(), folder, broker: Some(broker) }
+    }
+
+    /// Stops the embedded broker.
+    pub fn stop(&mut self) {
+        self.broker = None;
+    }
+
+    /// Starts it again where it was.
+    pub fn again(&mut self) {
+        let listen = self.address.parse().expect("an address");
+        let config = Config { listen, ..config(self.folder.path().join("broker")) };
+        self.broker = Some(Broker::start(config).expect("it starts"));
+    }
+
     /// The full name of one of this test's topics or groups.
     pub fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
@@ -104,9 +129,12 @@ impl Drop for Cluster {
 
 /// An embedded broker on a free port that keeps its data in `folder`.
 pub fn embedded(folder: impl Into<PathBuf>) -> Broker {
+    Broker::start(config(folder)).expect("the embedded broker starts")
+}
+
+fn config(folder: impl Into<PathBuf>) -> Config {
     let listen = "127.0.0.1:0".parse().expect("an address");
-    let config = Config { listen, storage: Storage::Dir(folder.into()), ..Config::default() };
-    Broker::start(config).expect("the embedded broker starts")
+    Config { listen, storage: Storage::Dir(folder.into()), ..Config::default() }
 }
 
 fn unique_prefix() -> String {
@@ -175,6 +203,63 @@ impl From<Output> for Ended {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+}
+
+/// A command of ours that runs, and what it says on standard error.
+pub struct Told {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Told {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the command starts");
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let (tell, told) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self { child, lines: told }
+    }
+
+    /// Waits for a line with each of these parts.
+    #[track_caller]
+    pub fn says(&self, parts: &[&str]) -> String {
+        let mut others = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if parts.iter().all(|part| line.contains(part)) {
+                return line;
+            }
+            others.push(line);
+        }
+        panic!("no line with {parts:?} in {others:#?}");
+    }
+
+    /// Waits until it ends by itself; its exit code.
+    #[track_caller]
+    pub fn ended(&mut self) -> i32 {
+        wait_for("the end", || self.child.try_wait().expect("a status")).code().unwrap_or(-1)
+    }
+
+    /// Asks it to end, as ctrl-C does.
+    #[track_caller]
+    pub fn interrupt(&self) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
+        assert!(sent.success());
+    }
+
+    /// The same, and it ends well.
+    #[track_caller]
+    pub fn end(mut self) {
+        self.interrupt();
+        assert_eq!(self.ended(), 0);
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -6,8 +6,10 @@ mod flags;
 mod inputs;
 mod letters;
 mod run;
+mod services;
 mod show;
 mod sink;
+mod sink_options;
 mod source;
 mod told;
 
@@ -115,8 +117,8 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
             let tables = || cli.run.inputs.tables(&header, Path::new(""));
             // Other flags are another query, and so is another place for its rows.
-            let place = format!("{sql} {}", cli.run.results());
-            let own = format!("{}-{:08x}", cli.query.topics().join("-"), crc32c::crc32c(place.as_bytes()));
+            let number = crc32c::crc32c_append(cli.run.place_of_results(), sql.as_bytes());
+            let own = format!("{}-{number:08x}", cli.query.topics().join("-"));
             let query = run::Query { sql: &sql, own: &own };
             run::run(&query, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }

@@ -51,7 +51,7 @@ pub struct RunArgs {
     /// End the query where records were deleted before they were read (exit 5)
     #[arg(long)]
     fail_on_data_loss: bool,
-    /// Rows of final windows, rows that changed, or all rows [default: update on the console, append in files]
+    /// Rows of final windows, rows that changed, or all rows [default: update on the console, append elsewhere]
     #[arg(long, value_enum)]
     output_mode: Option<Mode>,
     /// Where reading begins: earliest, latest, a time, or offsets by partition (0:1200,1:1180)
@@ -205,6 +205,11 @@ impl RunArgs {
         self.results.to_string()
     }
 
+    /// A number that is another one where the rows go elsewhere.
+    pub fn place_of_results(&self) -> u32 {
+        crc32c::crc32c(format!("{:?}", self.results).as_bytes())
+    }
+
     /// The column of event time, if it was given.
     pub fn time_column(&self) -> Option<&str> {
         match self.time {
@@ -321,7 +326,6 @@ pub fn run(
     let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
     let stop = interrupt::listen()?;
     let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
-    let sink = args.results.open(&shown, args.folders.folders(), is_continuous)?;
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
     let place = args.checkpoint.place(query.own, args.results.keeps())?;
     let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan)?;
@@ -329,6 +333,15 @@ pub fn run(
         let (name, batches) = (place.name(), format_count(done.totals.batches));
         output::note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));
     }
+    let sink = args.results.open(&sink::Around {
+        shown: &shown,
+        settings,
+        plan: &plan,
+        folders: args.folders.folders().collect(),
+        is_continuous,
+        query: &identity(checkpoint.as_ref()),
+        stop: &stop,
+    })?;
     let starts = args.checkpoint.starts(checkpoint.as_ref(), topics.len(), &args.from);
     let sources = args.sources(&plan, settings, &starts)?;
     let letters = args.dead_letters.open(&args.late, &plan, settings)?;
@@ -345,4 +358,11 @@ pub fn run(
     engine.quality().for_each(|(topic, report)| output::note(&told::quality(&topic.name, &report)));
     drop(engine);
     place.end()
+}
+
+/// The identity of a query for its sinks: its checkpoint's. Without one nothing outlives a run, whose batches begin at 0
+/// again, so that each run is a query of its own.
+fn identity(checkpoint: Option<&Checkpoint>) -> String {
+    let own = checkpoint.map(|checkpoint| checkpoint.query().id.clone());
+    own.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
 }

@@ -71,6 +71,12 @@ impl Shown {
         })
     }
 
+    /// Tells of what is not a result, beside the live line.
+    pub fn teller(&self) -> Box<dyn FnMut(&str)> {
+        let bar = self.bar.clone();
+        Box::new(move |line| bar.suspend(|| output::note(line)))
+    }
+
     /// Takes the live line away.
     pub fn end(&self) {
         self.bar.finish_and_clear();

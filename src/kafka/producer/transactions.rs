@@ -170,7 +170,11 @@ impl Transactions {
                 "transactional id '{id}': the broker allows no transaction of {} s",
                 self.longest.as_secs()
             ))
-            .hint("give a shorter --delivery-timeout"),
+            .hint(if self.marks.is_some() {
+                "give a shorter --delivery-timeout"
+            } else {
+                "give a shorter timeout"
+            }),
             // It forgets an id that nobody used for a week.
             Some(Code::InvalidProducerIdMapping | Code::UnknownProducerId) => {
                 Error::unreachable(format!("the broker does not know transactional id '{id}' any more"))

@@ -1,0 +1,161 @@
+//! Rows in a topic of Kafka, a JSON object each.
+//!
+//! A batch is one transaction, which also writes its number to the topic `ecap-commits`. The transactional id is that of
+//! the query and sink, so a new run fences an older one before it reads which batch was committed last. Any error gives
+//! the producer up: the next one takes the id over, which decides what is open, and looks again.
+
+mod commits;
+mod records;
+
+use super::{Batch, Sink, Writer};
+use crate::catalog::Topic;
+use crate::clock::Clock;
+use crate::error::Fault;
+use crate::kafka::config::Connection;
+use crate::kafka::producer::Producer;
+use crate::units::format_duration;
+use crate::{Error, Result};
+use arrow::datatypes::SchemaRef;
+use commits::Commits;
+use records::{Records, delivered};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a row may wait for others to share its request.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// Where rows go.
+#[derive(Clone)]
+pub struct Destination {
+    /// The cluster.
+    pub connection: Connection,
+    /// What stands before the transactional id and the name of the topic of commits.
+    pub prefix: String,
+    /// The topic.
+    pub topic: Topic,
+    /// The columns of the key; without any, records have none.
+    pub key: Vec<String>,
+    /// How long the cluster may take to acknowledge a row, or to answer.
+    pub patience: Duration,
+    /// How long a batch's transaction may last.
+    pub longest: Duration,
+    /// The time of the records.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Writes each batch that has rows, exactly once.
+pub struct KafkaSink {
+    destination: Destination,
+    id: String,
+    records: Records,
+    commits: Commits,
+    open: Option<Open>,
+}
+
+/// A producer that has the transactional id, and what was committed with it last.
+struct Open {
+    producer: Producer,
+    committed: Option<u64>,
+}
+
+impl KafkaSink {
+    /// Takes over from whoever wrote for the same query and sink before.
+    ///
+    /// # Errors
+    /// An unreachable error when the cluster does not answer; a usage error when a topic or a column is not there, or
+    /// the cluster allows no such transactions.
+    pub fn new(destination: Destination, columns: &SchemaRef, writer: &Writer) -> Result<Self> {
+        let Destination { connection, prefix, topic, key, patience, clock, .. } = &destination;
+        let records = Records::new(&topic.name, &writer.query, columns, key, clock.clone())?;
+        let commits = Commits::new(connection, format!("{prefix}{}", commits::TOPIC), writer, *patience)?;
+        let id = format!("{prefix}ecap-{}.{}", writer.query, writer.sink);
+        let mut sink = Self { destination, id, records, commits, open: None };
+        sink.open = Some(sink.begin().map_err(at_start)?);
+        Ok(sink)
+    }
+
+    fn begin(&mut self) -> Result<Open> {
+        let Destination { connection, topic, patience, longest, clock, .. } = &self.destination;
+        connection.check()?;
+        self.commits.check()?;
+        // No row is waited for longer than the transaction may last.
+        let timing = (LINGER, *patience.min(longest));
+        let mut producer = Producer::unmarked(connection, topic, timing, &self.id, *longest)?;
+        let committed = self.commits.claim(&mut producer, clock.now())?;
+        Ok(Open { producer, committed })
+    }
+
+    fn commit(&self, producer: &mut Producer, batch: &Batch<'_>) -> Result<()> {
+        let rows = batch.rows.iter().map(|rows| rows.num_rows() as u64).sum();
+        producer.begin()?;
+        self.commits.add(producer, batch.id, rows, self.destination.clock.now())?;
+        self.records.send(batch, producer)?;
+        producer.commit(None)
+    }
+
+    /// A producer that was fenced does not know by whom.
+    fn explained(&self, error: Error, producer: &Producer) -> Error {
+        if !producer.is_fenced() {
+            return error;
+        }
+        self.commits.check().err().unwrap_or_else(|| {
+            let longest = format_duration(self.destination.longest);
+            let message = format!("the transaction took longer than {longest}, and the broker took it back");
+            Error::unreachable(message).hint("give smaller batches, or a longer --sink-option timeout")
+        })
+    }
+}
+
+impl Sink for KafkaSink {
+    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        if batch.rows.iter().all(|rows| rows.num_rows() == 0) {
+            return Ok(());
+        }
+        let mut open = self.open.take().map_or_else(|| self.begin(), Ok)?;
+        if open.committed.is_none_or(|last| last < batch.id) {
+            if let Err(error) = self.commit(&mut open.producer, batch) {
+                // Who does not answer cannot be told; the next producer with the id tells it first of all.
+                if error.fault() != Fault::Unreachable {
+                    open.producer.abort();
+                }
+                return Err(self.explained(error, &open.producer));
+            }
+            open.committed = Some(batch.id);
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+}
+
+/// What does not go at the start is how it is asked for.
+fn at_start(error: Error) -> Error {
+    if error.fault() == Fault::Failed { error.blaming(Fault::Usage) } else { error }
+}
+
+/// Writes rows as they come, without batches: at least once.
+pub struct Direct {
+    producer: Producer,
+    records: Records,
+}
+
+impl Direct {
+    /// Writes to the destination's topic.
+    ///
+    /// # Errors
+    /// When the cluster does not answer; a usage error when the topic or a column is not there.
+    pub fn new(destination: &Destination, columns: &SchemaRef, query: &str) -> Result<Self> {
+        let Destination { connection, topic, key, patience, clock, .. } = destination;
+        let records = Records::new(&topic.name, query, columns, key, clock.clone())?;
+        let producer = Producer::new(connection, topic, Duration::ZERO, *patience).map_err(at_start)?;
+        Ok(Self { producer, records })
+    }
+}
+
+impl Sink for Direct {
+    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        // What failed of an earlier attempt is no failure of this one.
+        self.producer.settle();
+        drop(self.producer.take_undelivered());
+        self.records.send(batch, &mut self.producer)
+    }
+}

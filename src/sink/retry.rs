@@ -1,0 +1,178 @@
+//! A sink that is away is waited for: the batch that it did not take is given again until it takes it.
+
+use super::{Batch, Sink};
+use crate::clock::{Stop, Timer};
+use crate::error::Fault;
+use crate::units::{format_count, format_duration};
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The first pause; each further one is twice as long.
+const FIRST: Duration = Duration::from_millis(200);
+
+/// No pause is longer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What a sink is waited for with.
+pub struct Patience {
+    /// How often a batch is given again; without a number, until it is taken.
+    pub retries: Option<u64>,
+    /// What pauses are waited by.
+    pub timer: Arc<dyn Timer>,
+    /// What ends waiting.
+    pub stop: Stop,
+    /// A number from 0 up to 1, another one each time: who waits for the same sink does not come back all at once.
+    pub dice: Box<dyn FnMut() -> f64>,
+    /// Who is told that a batch is held back, and that it was taken.
+    pub tell: Box<dyn FnMut(&str)>,
+}
+
+/// A sink with patience.
+pub struct Retrying<'a> {
+    name: String,
+    sink: Box<dyn Sink + 'a>,
+    patience: Patience,
+}
+
+impl<'a> Retrying<'a> {
+    /// Waits for `sink`, of that name among those of the query.
+    pub fn new(name: &str, sink: Box<dyn Sink + 'a>, patience: Patience) -> Self {
+        Self { name: name.into(), sink, patience }
+    }
+
+    /// Gives a batch that was not taken for the first time again.
+    fn insist(&mut self, batch: &Batch<'_>, mut error: Error) -> Result<()> {
+        let (began, mut tried) = (self.patience.timer.now(), 0);
+        let held_back = held_back(batch);
+        while error.fault() == Fault::Unreachable {
+            if self.patience.retries.is_some_and(|most| tried >= most) {
+                return Err(self.given_up(&error, &held_back, tried));
+            }
+            if tried == 0 {
+                let line = format!("sink {}: {error}: {held_back} is held back and given again", self.name);
+                (self.patience.tell)(&line);
+            }
+            let pause = self.pause(tried);
+            if self.patience.timer.wait(pause, &self.patience.stop) {
+                return Err(self.given_up(&error, &held_back, tried));
+            }
+            tried += 1;
+            match self.sink.write(batch) {
+                Ok(()) => {
+                    let waited = self.patience.timer.now().saturating_sub(began);
+                    let waited = format_duration(Duration::from_millis(waited.unsigned_abs() / 1_000));
+                    (self.patience.tell)(&format!(
+                        "sink {}: {held_back} was taken after {waited}",
+                        self.name
+                    ));
+                    return Ok(());
+                }
+                Err(again) => error = again,
+            }
+        }
+        Err(error)
+    }
+
+    /// Exponential, and the second half of it at random.
+    fn pause(&mut self, tried: u64) -> Duration {
+        let doubled = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
+        doubled.mul_f64(0.5 + (self.patience.dice)() / 2.0)
+    }
+
+    fn given_up(&self, error: &Error, held_back: &str, tried: u64) -> Error {
+        let message = format!("{error}: {held_back} was not taken, and was given again {tried} times");
+        Error::new(error.fault(), message).hint("it is given again when the query is started again")
+    }
+}
+
+fn held_back(batch: &Batch<'_>) -> String {
+    let rows = batch.rows.iter().map(|rows| rows.num_rows() as u64).sum();
+    let s = if rows == 1 { "" } else { "s" };
+    format!("batch {} with {} row{s}", batch.id, format_count(rows))
+}
+
+impl Sink for Retrying<'_> {
+    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let taken = self.sink.write(batch).or_else(|error| self.insist(batch, error));
+        taken.map_err(|error| error.at(format!("sink {}", self.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use std::sync::Mutex;
+
+    /// Answers with these, one after the other, and then takes everything.
+    struct Scripted(Vec<Error>);
+
+    impl Sink for Scripted {
+        fn write(&mut self, _: &Batch<'_>) -> Result<()> {
+            if self.0.is_empty() { Ok(()) } else { Err(self.0.remove(0)) }
+        }
+    }
+
+    fn away() -> Error {
+        Error::unreachable("nobody answers")
+    }
+
+    /// Writes a batch: what came of it, what was told, and how many seconds were waited.
+    fn write(answers: Vec<Error>, retries: Option<u64>, stop: &Stop) -> (Result<()>, Vec<String>, f64) {
+        let (clock, told) = (Arc::new(ManualClock::at(0)), Arc::new(Mutex::new(vec![])));
+        let tell = told.clone();
+        let patience = Patience {
+            retries,
+            timer: clock.clone(),
+            stop: stop.clone(),
+            dice: Box::new(|| 0.5),
+            tell: Box::new(move |line| tell.lock().expect("alone").push(line.to_string())),
+        };
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let rows = RecordBatch::try_from_iter([("n", column)]).expect("a column");
+        let batch = Batch { id: 7, columns: rows.schema(), rows: &[rows], records: 2, total_records: 2 };
+        let written = Retrying::new("pg", Box::new(Scripted(answers)), patience).write(&batch);
+        let told = told.lock().expect("alone").clone();
+        (written, told, clock.now() as f64 / 1e6)
+    }
+
+    #[test]
+    fn a_batch_is_given_again_until_it_is_taken_and_both_are_said_once() {
+        let (written, told, waited) = write(vec![away(); 12], None, &Stop::default());
+        assert_eq!(written, Ok(()));
+        let [held, taken] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(held, "sink pg: nobody answers: batch 7 with 2 rows is held back and given again");
+        // 0.2 s and twice as much each time up to 30 s, three quarters of each.
+        let waits = (0..12).map(|tried| f64::from(1 << tried) * 0.2).map(|wait| wait.min(30.0) * 0.75);
+        assert!((waits.sum::<f64>() - waited).abs() < 1e-6, "{waited}");
+        assert!(taken.starts_with("sink pg: batch 7 with 2 rows was taken after 2m"), "{taken}");
+    }
+
+    #[test]
+    fn what_no_retry_can_help_ends_it_at_once() {
+        let (written, told, waited) =
+            write(vec![away(), Error::failed("no such column")], None, &Stop::default());
+        assert_eq!(written.expect_err("refused").to_string(), "sink pg: no such column");
+        assert_eq!(told.len(), 1);
+        let (written, told, _) = write(vec![Error::failed("no such column")], None, &Stop::default());
+        assert!(written.is_err() && told.is_empty() && waited < 0.2);
+    }
+
+    #[test]
+    fn it_gives_up_after_so_many_retries_and_when_the_end_is_asked_for() {
+        let (written, ..) = write(vec![away(); 9], Some(3), &Stop::default());
+        let error = written.expect_err("given up");
+        assert_eq!(error.fault(), Fault::Unreachable);
+        assert_eq!(
+            error.to_string(),
+            "sink pg: nobody answers: batch 7 with 2 rows was not taken, and was given again 3 times: \
+             it is given again when the query is started again"
+        );
+        let stop = Stop::default();
+        stop.request();
+        let (written, ..) = write(vec![away(); 9], None, &stop);
+        assert!(written.expect_err("stopped").to_string().contains("given again 0 times"));
+    }
+}
