@@ -103,6 +103,11 @@ bench-produce: build ## records into a topic, beside Kafka's own producer perfor
 	@scripts/install-test-tools.sh services
 	@bench/produce.sh
 
+.PHONY: bench-postgres
+bench-postgres: build ## rows merged into a table of PostgreSQL, beside psql
+	@scripts/install-test-tools.sh services
+	@bench/postgres.sh
+
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics
 	@scripts/start-dev-env.sh
