@@ -1,6 +1,7 @@
 //! Lines of a text, however long they are; some may be given back, to be read once more.
 
-use std::io::{self, BufRead, Cursor, Read};
+use memchr::memchr;
+use std::io::{self, BufRead, Cursor};
 
 /// A byte-order mark, which some editors put before the first line.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -50,15 +51,26 @@ impl<R: BufRead> Lines<R> {
 }
 
 fn append(lines: &mut impl BufRead, text: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+    let start = text.len();
     // Room for a Windows line end, and a byte that is too much.
-    let limit = most as u64 + 3;
-    let read = lines.by_ref().take(limit).read_until(b'\n', text)?;
-    if read as u64 == limit && !text.ends_with(b"\n") {
-        lines.skip_until(b'\n')?;
-    } else if read > 0 && !text.ends_with(b"\n") {
+    let limit = start.saturating_add(most).saturating_add(3);
+    let mut ended = false;
+    while !ended {
+        let chunk = match lines.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            chunk => chunk?,
+        };
+        let end = memchr(b'\n', chunk);
+        ended = end.is_some() || chunk.is_empty();
+        let length = end.map_or(chunk.len(), |end| end + 1);
+        text.extend_from_slice(&chunk[..length.min(limit - text.len())]);
+        lines.consume(length);
+    }
+    let is_there = text.len() > start;
+    if is_there && text.len() < limit && !text.ends_with(b"\n") {
         text.push(b'\n');
     }
-    Ok(read > 0)
+    Ok(is_there)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl<'a> Screen<'a> {
     ) -> Self {
         let bar = match has_lines {
             true => ProgressBar::hidden(),
-            false => progress::bar(output, plan.max_records, "{spinner} {human_pos} records, {per_sec}"),
+            false => progress::bar(output, plan.max_records, "{spinner} {human_pos} records, {rate}"),
         };
         let has_lines = has_lines && matches!(output.format, Format::Table | Format::Wide);
         let topic = plan.topics();
