@@ -68,6 +68,7 @@ service_tools() {
     python_tools clients clients.txt
     python_tools duckdb duckdb.txt
     generator_tools
+    python_tools tables tables.txt
     debian java default-jre-headless
     [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
     "$here/apache-kafka.sh" install

@@ -16,6 +16,7 @@ pub mod broker;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod delta;
 pub mod engine;
 pub mod error;
 pub mod folder;

@@ -34,6 +34,14 @@ impl NewFile {
         Ok(Self { file, unfinished, path: path.to_owned() })
     }
 
+    /// How long it is so far, in bytes.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn length(&self) -> Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
     /// Moves the file to its place.
     ///
     /// # Errors

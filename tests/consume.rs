@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoint;
+mod delta_sink;
 mod file_sink;
 mod folder;
 mod inputs;

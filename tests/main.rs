@@ -12,6 +12,7 @@ mod engine;
 mod r#gen;
 mod golden;
 mod produce;
+mod sinks;
 mod sinks_exec;
 mod sinks_kafka;
 mod topics;

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+/// What these say of failures, the error that a command ends with says better, and not every failure of theirs is one.
+const SILENT: &str = "buoyant_kernel=off,deltalake_core=off";
+
 /// Starts logging for the process. `ECAP_LOG` filters by module and wins over `-v` and `-q`.
 ///
 /// # Errors
@@ -20,6 +23,7 @@ pub fn start(args: &LogArgs) -> Result<()> {
     };
     let filter = match std::env::var("ECAP_LOG") {
         Ok(text) => EnvFilter::try_new(&text).map_err(|error| Error::usage(format!("ECAP_LOG: {error}")))?,
+        Err(_) if args.verbose < 2 => EnvFilter::new(format!("{level},{SILENT}")),
         Err(_) => EnvFilter::new(level),
     };
     let (writer, colour) = match &args.log_file {

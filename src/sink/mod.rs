@@ -1,6 +1,7 @@
 //! Where results go: a file per sink behind one small trait.
 
 pub mod console;
+pub mod delta;
 pub mod exec;
 pub mod file;
 pub mod kafka;
@@ -10,6 +11,7 @@ pub mod memory;
 pub mod postgres;
 pub mod retry;
 pub mod several;
+pub mod steps;
 
 use crate::Result;
 use arrow::array::RecordBatch;

@@ -1,11 +1,13 @@
 //! Tables that do not grow: what a stream is joined with. They are held in memory, and loaded again where
 //! that is asked for.
 
+mod delta;
 mod file;
 mod postgres;
 mod same;
 
 use crate::clock::Micros;
+use crate::delta::place::is_url;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -29,6 +31,8 @@ pub enum Origin {
     Csv(PathBuf),
     /// A Parquet file.
     Parquet(PathBuf),
+    /// A Delta table, by its path or URL.
+    Delta(String),
     /// A table of a PostgreSQL database.
     Postgres(postgres::Address),
 }
@@ -51,13 +55,14 @@ struct Held {
 }
 
 impl Definition {
-    /// Reads `name=PATH.csv`, `name=PATH.parquet` or `name=postgres://user@host/db?table=x`. A path is
-    /// relative to `folder`.
+    /// Reads `name=PATH.csv`, `name=PATH.parquet`, `name=delta:PATH_OR_URL` or `name=postgres://user@host/db?table=x`.
+    /// A path is relative to `folder`.
     ///
     /// # Errors
     /// A usage error that says what is missing.
     pub fn parse(text: &str, folder: &Path) -> Result<Self> {
-        let form = "write name=PATH.csv, name=PATH.parquet or name=postgres://user@host/database?table=x";
+        let form = "write name=PATH.csv, name=PATH.parquet, name=delta:PATH or \
+            name=postgres://user@host/database?table=x";
         let wrong = |what: String| Error::usage(what).hint(form);
         let Some((name, place)) = text.split_once('=') else {
             return Err(wrong(format!("'{text}' names no table")));
@@ -72,11 +77,12 @@ impl Definition {
             _ if place.starts_with("postgres://") || place.starts_with("postgresql://") => Origin::Postgres(
                 postgres::Address::parse(place).map_err(|error| error.at(format!("table {name}")))?,
             ),
+            _ if place.starts_with("delta:") => Origin::Delta(delta_place(&place["delta:".len()..], folder)),
             Some("csv") => Origin::Csv(path),
             Some("parquet") => Origin::Parquet(path),
             _ => {
                 return Err(wrong(format!(
-                    "table {name}: '{place}' is neither CSV nor Parquet nor PostgreSQL"
+                    "table {name}: '{place}' is neither CSV nor Parquet nor Delta nor PostgreSQL"
                 )));
             }
         };
@@ -87,10 +93,16 @@ impl Definition {
         let loaded = match &self.origin {
             Origin::Csv(path) => file::csv(path),
             Origin::Parquet(path) => file::parquet(path),
+            Origin::Delta(place) => delta::load(place),
             Origin::Postgres(address) => postgres::load(address),
         };
         loaded.and_then(same::same).map_err(|error| error.at(format!("table {}", self.name)))
     }
+}
+
+/// A URL as it is, a path from the folder on.
+fn delta_place(place: &str, folder: &Path) -> String {
+    if is_url(place) { place.into() } else { folder.join(place).to_string_lossy().into_owned() }
 }
 
 impl Table {

@@ -29,6 +29,7 @@ fn names(place: &Place, folder: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(place.path(folder))
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('_'))
         .collect();
     names.sort();
     names
@@ -59,14 +60,17 @@ fn each_batch_with_rows_is_a_file_in_a_folder() {
     let place = filled();
     run(&place, &["--sink", "ndjson", "--path", "out"]);
     // The first file closes no window; the second and the third close one each, the end the last.
-    let expected = ["batch-000001.ndjson", "batch-000002.ndjson", "batch-000003.ndjson"];
-    assert_eq!(names(&place, "out"), expected);
-    for name in expected {
+    let names = names(&place, "out");
+    assert_eq!(names.len(), 3);
+    for (name, batch) in names.iter().zip(1..) {
+        assert!(name.starts_with(&format!("batch-00000{batch}-")) && name.ends_with(".ndjson"), "{name}");
         let rows = json_lines(&fs::read_to_string(place.path("out").join(name)).unwrap());
         assert_eq!((rows.len(), &rows[0]["record_count"]), (1, &10.into()), "{name}");
     }
-    let ended = place.run(&[&RUN[..], &["10s", "--sink", "ndjson", "--path", "out"][..]].concat());
-    refused(ended, USAGE, &["out", "batch-0", "another folder"]);
+    fs::create_dir(place.path("mine")).unwrap();
+    place.put("mine/batch-000001.ndjson", 0, b"{}");
+    let ended = place.run(&[&RUN[..], &["10s", "--sink", "ndjson", "--path", "mine"][..]].concat());
+    refused(ended, USAGE, &["mine", "batch-0", "another folder"]);
 }
 
 #[test]
@@ -90,6 +94,29 @@ fn parquet_holds_the_rows_with_instants_in_utc() {
     assert_eq!(start.as_primitive::<TimestampMicrosecondType>().value(0) % 10_000_000, 0);
     let total: i64 = n.as_primitive::<Int64Type>().iter().flatten().sum();
     assert_eq!(total, 10);
+}
+
+#[test]
+fn rows_are_parted_by_columns_and_small_files_merged() {
+    let place = filled();
+    let parted = ["--group-by", "product_category", "--sink", "csv", "--path", "out", "--partition-by"];
+    run(&place, &[&parted[..], &["product_category"]].concat());
+    let folders = ["product_category=Books", "product_category=Games", "product_category=Shoes"];
+    assert_eq!(names(&place, "out"), folders);
+    let lines = |folder: &str| {
+        let files = names(&place, &format!("out/{folder}")).into_iter();
+        let files = files.map(|name| fs::read_to_string(place.path("out").join(folder).join(name)).unwrap());
+        let lines: Vec<_> =
+            files.flat_map(|text| text.lines().skip(1).map(String::from).collect::<Vec<_>>()).collect();
+        lines
+    };
+    let before = folders.map(lines);
+    assert!(before.iter().all(|lines| lines.len() > 1), "{before:?}");
+    let said = place.run(&["compact", "out"]).ok();
+    assert!(said.contains("became 3"), "{said}");
+    assert_eq!(folders.map(lines), before);
+    assert!(folders.iter().all(|folder| names(&place, &format!("out/{folder}")).len() == 1));
+    refused(place.run(&["compact", "in"]), USAGE, &["in has no manifest"]);
 }
 
 #[test]
@@ -118,4 +145,11 @@ fn a_wrong_place_is_refused() {
     let ended = place.run(&[&map[..], &["--path", "out"]].concat());
     refused(ended, USAGE, &["continuous", "--trigger 0s"]);
     wrong(&["--sink", "carrier-pigeon"], &["carrier-pigeon"]);
+    wrong(&["--sink", "csv", "--path", "out", "--partition-by", "absent"], &["absent", "window_start"]);
+    wrong(&["--sink", "csv", "--path", "out.csv", "--partition-by", "window_start"], &["folder"]);
+    wrong(&["--sink", "csv", "--path", "out", "--sink-option", "speed=9"], &["speed", "file-size"]);
+    wrong(&["--sink", "csv", "--path", "out", "--sink-option", "speed"], &["speed", "file-size=128m"]);
+    wrong(&["--sink", "csv", "--path", "out", "--merge-on", "window_start"], &["--sink delta"]);
+    wrong(&["--sink", "csv", "--path", "s3://bucket/out"], &["--sink delta"]);
+    wrong(&["--partition-by", "window_start"], &["--partition-by", "--sink parquet"]);
 }

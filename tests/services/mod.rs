@@ -17,6 +17,7 @@ mod postgres_sink;
 mod postgres_tables;
 mod python;
 mod spark;
+mod tables;
 mod transactions;
 
 use crate::support::Cluster;

@@ -24,7 +24,8 @@ const READ_AHEAD: usize = 4 << 20;
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Inputs")]
 pub struct InputArgs {
-    /// A table to join with: NAME=PATH.csv, NAME=PATH.parquet or NAME=postgres://user@host/db?table=x; repeatable
+    /// A table to join with: NAME=PATH.csv, NAME=PATH.parquet, NAME=delta:PATH or NAME=postgres://user@host/db?table=x;
+    /// repeatable
     #[arg(long = "table", value_name = "NAME=PLACE")]
     tables: Vec<String>,
     /// Load the tables again every so often

@@ -1,10 +1,13 @@
 //! `ecap-consume`: windowed SQL over topics, from flags or from a file.
 
 mod checkpoint;
+mod compact;
+mod delta;
 mod explain;
 mod flags;
 mod inputs;
 mod letters;
+mod places;
 mod run;
 mod services;
 mod show;
@@ -79,6 +82,12 @@ enum Command {
         #[command(flatten)]
         run: run::RunArgs,
     },
+    /// Merge small files of results (--sink parquet, ndjson, csv) into large ones
+    #[command(after_help = "Example: ecap-consume compact ./revenue --min-age 1h")]
+    Compact(compact::CompactArgs),
+    /// What a Delta table needs from time to time: optimize, vacuum, checkpoint
+    #[command(subcommand, after_help = "Example: ecap-consume delta optimize ./bronze")]
+    Delta(delta::DeltaCommand),
 }
 
 impl Cli for ConsumeCli {
@@ -111,6 +120,8 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             explain::show(&explained, &cli.common.output)
         }
         Some(Command::Validate { files, run }) => validate(files, run, &settings),
+        Some(Command::Compact(args)) => compact::run(args),
+        Some(Command::Delta(command)) => delta::run(command),
         None => {
             let header = Header::default();
             cli.run.inputs.declare(&mut settings, &header, cli.query.topics())?;

@@ -338,6 +338,7 @@ pub fn run(
         settings,
         plan: &plan,
         folders: args.folders.folders().collect(),
+        mode: options.mode,
         is_continuous,
         query: &identity(checkpoint.as_ref()),
         stop: &stop,

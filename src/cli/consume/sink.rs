@@ -1,17 +1,17 @@
 //! The flags that say where results go.
 
-use super::services;
 use super::show::Shown;
 use super::sink_options::{Chosen, Named, Setting, choose};
+use super::{places, services};
 use crate::cli::common::Settings;
 use crate::clock::{Stop, SystemClock};
 use crate::engine::options::OutputMode;
 use crate::query::plan::StreamPlan;
-use crate::sink::file::{FileSink, Form};
+use crate::sink::file::Form;
 use crate::sink::retry::{Patience, Retrying};
 use crate::sink::several::Several;
 use crate::sink::{Sink, Writer};
-use crate::{Error, Result};
+use crate::Result;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,17 +19,21 @@ use std::sync::Arc;
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Results")]
 pub struct SinkArgs {
-    /// Where the rows go: console, ndjson, csv, parquet, kafka, postgres, exec; repeatable, and NAME=SINK gives a sink
-    /// a name of its own
+    /// Where the rows go: console, ndjson, csv, parquet, delta, kafka, postgres, exec; repeatable, and NAME=SINK gives a
+    /// sink a name of its own
     #[arg(long = "sink", value_name = "[NAME=]SINK", default_value = "console")]
     sinks: Vec<Named>,
-    /// An option of a sink, as docs/sinks-services.md lists them; repeatable
+    /// An option of a sink, as docs/sinks.md and docs/sinks-services.md list them; repeatable
     #[arg(long = "sink-option", value_name = "[NAME.]KEY=VALUE")]
     options: Vec<Setting>,
-    /// The file that the rows are added to, or the folder in which each batch becomes a file
-    #[arg(long, value_name = "FILE_OR_DIR")]
+    /// The file that the rows are added to, the folder in which each batch becomes files, or the Delta table (a folder,
+    /// s3://bucket/path or gs://bucket/path)
+    #[arg(long, value_name = "PLACE")]
     path: Option<String>,
-    /// The columns by which a row takes the place of an older one, comma separated (--sink postgres)
+    /// Part the rows by the values of these columns, a folder for each, comma separated (--sink delta and files)
+    #[arg(long, value_name = "COLUMNS")]
+    partition_by: Option<String>,
+    /// The columns by which a row takes the place of an older one, comma separated (--sink delta, postgres)
     #[arg(long, value_name = "COLUMNS")]
     merge_on: Option<String>,
     /// What is run for each batch, which it gets on standard input (--sink exec)
@@ -51,6 +55,8 @@ pub enum Kind {
     Csv,
     /// Parquet in the folder --path.
     Parquet,
+    /// The Delta table at --path.
+    Delta,
     /// A topic of Kafka.
     Kafka,
     /// A table of PostgreSQL.
@@ -67,6 +73,7 @@ impl Kind {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Delta => "delta",
             Self::Kafka => "kafka",
             Self::Postgres => "postgres",
             Self::Exec => "exec",
@@ -77,11 +84,18 @@ impl Kind {
     pub fn options(self) -> &'static [&'static str] {
         match self {
             Self::Console => &[],
-            Self::Ndjson | Self::Csv | Self::Parquet => &["path"],
+            Self::Ndjson | Self::Csv | Self::Parquet => &["path", "partition-by", "file-size", "file-age"],
+            Self::Delta => &["path", "partition-by", "merge-on", "file-size", "merge-schema"],
             Self::Kafka => &["topic", "key", "timeout"],
             Self::Postgres => &["url", "table", "merge-on"],
             Self::Exec => &["command", "format"],
         }
+    }
+
+    /// Whether it takes an option; with its own name before it, a table also takes what its store and its log are told.
+    pub fn takes(self, key: &str, is_named: bool) -> bool {
+        let of_a_store = || ["aws_", "google_"].iter().any(|prefix| key.to_lowercase().starts_with(prefix));
+        self.options().contains(&key) || self == Self::Delta && (is_named || of_a_store())
     }
 }
 
@@ -95,6 +109,8 @@ pub struct Around<'a> {
     pub plan: &'a StreamPlan,
     /// The folders that are read.
     pub folders: Vec<&'a Path>,
+    /// Which rows are given out.
+    pub mode: OutputMode,
     /// Rows are given out before their batch is done.
     pub is_continuous: bool,
     /// The identity of the query.
@@ -120,9 +136,11 @@ impl std::fmt::Display for SinkArgs {
 }
 
 impl SinkArgs {
-    /// Which rows are given out where nobody says: those that changed to people, final ones to what keeps them.
+    /// Which rows are given out where nobody says: those that changed to people and to what merges them, final ones to
+    /// what keeps all that it gets.
     pub fn output_mode(&self) -> OutputMode {
-        if self.keeps() { OutputMode::Append } else { OutputMode::Update }
+        let updates = !self.keeps() || self.merge_on.is_some();
+        if updates { OutputMode::Update } else { OutputMode::Append }
     }
 
     /// Whether somebody keeps what it gets.
@@ -131,7 +149,12 @@ impl SinkArgs {
     }
 
     fn chosen(&self) -> Result<Vec<Chosen>> {
-        let flags = [("path", &self.path), ("merge-on", &self.merge_on), ("command", &self.command)];
+        let flags = [
+            ("path", &self.path),
+            ("partition-by", &self.partition_by),
+            ("merge-on", &self.merge_on),
+            ("command", &self.command),
+        ];
         let flags = flags.into_iter().filter_map(|(key, value)| Some(Setting::of_flag(key, value.as_ref()?)));
         choose(&self.sinks, flags.chain(self.options.iter().cloned()))
     }
@@ -167,24 +190,12 @@ impl SinkArgs {
 fn open(chosen: &Chosen, around: &Around<'_>) -> Result<Box<dyn Sink>> {
     match chosen.kind {
         Kind::Console => Ok(around.shown.sink()),
-        Kind::Ndjson => open_file(Form::Ndjson, chosen, around),
-        Kind::Csv => open_file(Form::Csv, chosen, around),
-        Kind::Parquet => open_file(Form::Parquet, chosen, around),
+        Kind::Ndjson => places::files(Form::Ndjson, chosen, around),
+        Kind::Csv => places::files(Form::Csv, chosen, around),
+        Kind::Parquet => places::files(Form::Parquet, chosen, around),
+        Kind::Delta => places::delta(chosen, around),
         Kind::Kafka => services::kafka(chosen, around),
         Kind::Postgres => services::postgres(chosen, around),
         Kind::Exec => services::exec(chosen, around),
     }
-}
-
-fn open_file(form: Form, chosen: &Chosen, around: &Around<'_>) -> Result<Box<dyn Sink>> {
-    let sink = FileSink::new(form, Path::new(chosen.needed("path", "--path ./results")?))?;
-    if let Some(folder) = around.folders.iter().find(|folder| sink.is_in(folder)) {
-        let message = format!("the query reads {}, and would read its own results", folder.display());
-        return Err(Error::usage(message).hint("name another --path"));
-    }
-    if around.is_continuous && sink.is_folder() {
-        let message = "a file for each batch needs batches, which the continuous trigger has not";
-        return Err(Error::usage(message).hint("--trigger 0s, or name a file with --path"));
-    }
-    Ok(Box::new(sink))
 }

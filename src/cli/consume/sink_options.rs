@@ -97,6 +97,11 @@ impl Chosen {
         })
     }
 
+    /// All options.
+    pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// The names in an option, with commas between them.
     pub fn list(&self, key: &str) -> Option<Vec<String>> {
         let names = |list: &str| list.split(',').map(|name| name.trim().to_string()).collect();
@@ -130,13 +135,13 @@ pub fn choose(sinks: &[Named], settings: impl IntoIterator<Item = Setting>) -> R
 /// The sink that an option is for.
 fn owner(chosen: &[Chosen], setting: &Setting) -> Result<usize> {
     let Setting { sink, key, flag, .. } = setting;
-    let has = |sink: &Chosen| sink.kind.options().contains(&key.as_str());
+    let has = |sink: &Chosen| sink.kind.takes(key, false);
     if let Some(name) = sink {
         let names = || chosen.iter().map(|sink| sink.name.as_str()).collect::<Vec<_>>().join(", ");
         let found = chosen.iter().position(|sink| sink.name == *name).ok_or_else(|| {
             Error::usage(format!("{flag}: there is no sink '{name}'")).hint(format!("there is {}", names()))
         })?;
-        if has(&chosen[found]) {
+        if chosen[found].kind.takes(key, true) {
             return Ok(found);
         }
     }

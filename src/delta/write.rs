@@ -1,0 +1,147 @@
+//! Data files: Parquet with zstd and statistics, a file or more for each partition.
+
+use super::table::Table;
+use super::{of_store, stats};
+use crate::record::partition::{Part, slices, split};
+use crate::{Error, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use deltalake::kernel::{Action, Add};
+use deltalake::table::config::TablePropertiesExt;
+use object_store::{ObjectStoreExt, WriteMultipart};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What is longer goes to a store in parts of so many bytes, as a request has its time.
+const PART: usize = 8 << 20;
+
+/// Files in the making. They are in the table when their actions are committed; what is not is found by a vacuum.
+pub struct Files<'a> {
+    table: &'a Table,
+    /// The columns of the files: without those of the partitions.
+    columns: SchemaRef,
+    size: u64,
+    /// By folder.
+    open: BTreeMap<String, Open>,
+    done: Vec<Add>,
+}
+
+/// A file that takes rows.
+struct Open {
+    values: Vec<Option<String>>,
+    packer: ArrowWriter<Vec<u8>>,
+}
+
+impl<'a> Files<'a> {
+    /// Begins files of a table, which then has the columns `columns`, of about `size` bytes or what the table says.
+    pub fn new(table: &'a Table, columns: &SchemaRef, size: Option<u64>) -> Self {
+        let own = table.metadata().parse_table_properties().target_file_size().get();
+        let in_files = |name: &String| !table.partition_columns().contains(name);
+        let fields = columns.fields().iter().filter(|field| in_files(field.name())).cloned();
+        let columns = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Self { table, columns, size: size.unwrap_or(own).max(1), open: BTreeMap::new(), done: vec![] }
+    }
+
+    /// Takes rows in the columns of the table.
+    ///
+    /// # Errors
+    /// When the store does not take them.
+    pub async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        for (folder, part) in split(self.table.partition_columns(), [rows])? {
+            for rows in part.rows.iter().flat_map(slices) {
+                self.add(&folder, &part, &rows).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, folder: &str, part: &Part, rows: &RecordBatch) -> Result<()> {
+        if !self.open.contains_key(folder) {
+            let zstd = Compression::ZSTD(ZstdLevel::default());
+            let how = WriterProperties::builder().set_compression(zstd).build();
+            let packer = ArrowWriter::try_new(Vec::new(), self.columns.clone(), Some(how)).map_err(wrong)?;
+            self.open.insert(folder.into(), Open { values: part.values.clone(), packer });
+        }
+        let Some(open) = self.open.get_mut(folder) else { return Ok(()) };
+        open.packer.write(rows).map_err(wrong)?;
+        let length = open.packer.bytes_written() + open.packer.in_progress_size();
+        match self.open.remove_entry(folder) {
+            Some((folder, open)) if length as u64 >= self.size => self.put(&folder, open).await,
+            Some((folder, open)) => {
+                self.open.insert(folder, open);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the files out.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn close(mut self) -> Result<Vec<Add>> {
+        for (folder, open) in std::mem::take(&mut self.open) {
+            self.put(&folder, open).await?;
+        }
+        self.table.place.settle(self.done.iter().map(|add| add.path.as_str()))?;
+        Ok(self.done)
+    }
+
+    /// Gives a file to the store.
+    async fn put(&mut self, folder: &str, mut open: Open) -> Result<()> {
+        let file = open.packer.finish().map_err(wrong)?;
+        let bytes = std::mem::take(open.packer.inner_mut());
+        let name = format!("part-{}.zstd.parquet", uuid::Uuid::new_v4());
+        let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        let names = self.table.partition_columns().iter().cloned();
+        let add = Add {
+            size: bytes.len() as i64,
+            partition_values: names.zip(open.values).collect::<HashMap<_, _>>(),
+            modification_time: self.table.clock.now() / 1_000,
+            data_change: true,
+            stats: Some(stats::of(&file, &self.columns, self.table.metadata())?),
+            path,
+            ..Add::default()
+        };
+        upload(self.table, &add.path, bytes).await?;
+        self.done.push(add);
+        Ok(())
+    }
+}
+
+async fn upload(table: &Table, path: &str, bytes: Vec<u8>) -> Result<()> {
+    let (store, path) = (table.store(), super::place::in_store(path));
+    let put = async {
+        if bytes.len() <= PART {
+            return store.put(&path, bytes.into()).await.map(drop);
+        }
+        let mut upload = WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await?, PART);
+        upload.put(bytes.into());
+        upload.finish().await.map(drop)
+    };
+    put.await.map_err(|error| of_store(&error))
+}
+
+fn wrong(error: ParquetError) -> Error {
+    Error::failed(error.to_string())
+}
+
+/// Writes rows into files.
+///
+/// # Errors
+/// As [`Files::write`].
+pub async fn write(mut files: Files<'_>, rows: &[RecordBatch]) -> Result<Vec<Add>> {
+    for rows in rows {
+        files.write(rows).await?;
+    }
+    files.close().await
+}
+
+/// Adds files to a table.
+pub fn added(adds: Vec<Add>) -> impl Iterator<Item = Action> {
+    adds.into_iter().map(Action::Add)
+}

@@ -1,0 +1,88 @@
+"""Readers and writers of tables that nobody here wrote: the Python package of Delta Lake, pyarrow, DuckDB, pandas.
+
+usage: tables.py delta TABLE          what is in a Delta table
+       tables.py append TABLE ID...   another writer adds rows to it
+       tables.py values FOLDER        the values of a partition column, by DuckDB and by pyarrow
+       tables.py folder FOLDER        reads a folder of Parquet until FOLDER.stop is there
+"""
+
+import json
+import os
+import sys
+
+import deltalake
+import duckdb
+import pandas
+import pyarrow
+import pyarrow.dataset
+
+
+def delta(path):
+    table = deltalake.DeltaTable(path)
+    rows = pyarrow.table(table.to_pyarrow_table()).to_pylist()
+    files = pyarrow.table(table.get_add_actions(flatten=True)).to_pydict()
+    return {
+        "version": table.version(),
+        "ids": sorted(row["id"] for row in rows),
+        "last": max((row["at"].isoformat() for row in rows if row["at"]), default=None),
+        "partitions": table.metadata().partition_columns,
+        "batch": table.transaction_version("q/out"),
+        "records": sum(files["num_records"]),
+        "least": min(files["min.id"]),
+        "greatest": max(files["max.id"]),
+    }
+
+
+def append(path, ids):
+    columns = deltalake.DeltaTable(path).to_pyarrow_table().schema
+    rows = [{"id": int(id), "category": "Books", "day": "2025-07-27", "at": None} for id in ids]
+    deltalake.write_deltalake(path, pyarrow.Table.from_pylist(rows, schema=columns), mode="append")
+    return {"version": deltalake.DeltaTable(path).version()}
+
+
+def by_manifest(path):
+    """As docs/sinks.md shows it."""
+    own = duckdb.connect()
+    own.execute(f"""
+        SET VARIABLE files = (
+            SELECT list('{path}/' || file.path)
+            FROM (SELECT unnest(files) AS file
+                  FROM read_json('{path}/_manifest', format = 'newline_delimited', ignore_errors = true,
+                                 columns = {{files: 'STRUCT(path VARCHAR, "rows" BIGINT, bytes BIGINT)[]'}})))""")
+    if not own.sql("SELECT getvariable('files')").fetchall()[0][0]:
+        return []
+    return own.sql("SELECT id, category FROM read_parquet(getvariable('files'), hive_partitioning = true)").fetchall()
+
+
+def values(path):
+    by_duckdb = duckdb.sql(f"SELECT DISTINCT category FROM read_parquet('{path}/**/*.parquet', hive_partitioning = true)")
+    by_pyarrow = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive").to_table()["category"]
+    order = {"key": lambda value: value or ""}
+    return [sorted((row[0] for row in by_duckdb.fetchall()), **order), sorted(set(by_pyarrow.to_pylist()), **order)]
+
+
+def folder(path):
+    """Every read has to succeed, and the manifest gives whole batches of 30 rows."""
+    reads, most = 0, 0
+    while True:
+        is_over = os.path.exists(f"{path}.stop")
+        if not os.path.exists(f"{path}/_manifest"):
+            continue
+        rows = by_manifest(path)
+        assert len(rows) % 30 == 0, f"{len(rows)} rows are no whole batches"
+        ids = sorted(row[0] for row in rows)
+        assert ids == list(range(len(ids))), "not the rows of the first batches"
+        if rows:
+            globbed = duckdb.sql(f"SELECT count(DISTINCT id) FROM '{path}/**/*.parquet'").fetchall()[0][0]
+            frame = pandas.read_parquet(path)
+            data = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive").to_table()
+            for seen in (globbed, len(frame), data.num_rows):
+                assert seen >= len(rows), f"{seen} of {len(rows)} rows"
+            assert set(frame["day"].astype(str)) <= {"2025-07-27", "2025-07-28"}
+        reads, most = reads + 1, max(most, len(rows))
+        if is_over:
+            return {"reads": reads, "rows": most}
+
+
+do, path, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
+print(json.dumps({"delta": delta, "append": append, "folder": folder, "values": values}[do](path, *([rest] if rest else []))))

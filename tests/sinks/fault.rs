@@ -1,0 +1,94 @@
+//! Faults at a step of a sink: the process is killed before it, its answer is lost, or it comes twice.
+
+use std::sync::{Arc, Mutex};
+
+/// What happens at the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It and all that follow are never taken.
+    Kill,
+    /// It is taken, and nobody hears of it.
+    Lost,
+    /// It is taken, and then once more, as by a client that did not hear of the first time.
+    Twice,
+}
+
+/// A fault that lies ahead, or none.
+#[derive(Debug, Clone)]
+pub struct Fault(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    kind: Kind,
+    at: Option<usize>,
+    steps: usize,
+    is_dead: bool,
+    /// Whether it does not happen yet.
+    is_held: bool,
+}
+
+/// What is to be done about a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Take,
+    Refuse,
+    TakeAndLose,
+    TakeTwice,
+}
+
+impl Fault {
+    /// No fault.
+    pub fn none() -> Self {
+        Self::new(Kind::Kill, None)
+    }
+
+    /// A fault at a step, from 0.
+    pub fn at(kind: Kind, step: usize) -> Self {
+        Self::new(kind, Some(step))
+    }
+
+    fn new(kind: Kind, at: Option<usize>) -> Self {
+        Self(Arc::new(Mutex::new(State { kind, at, steps: 0, is_dead: false, is_held: false })))
+    }
+
+    /// A step is about to be taken.
+    pub fn step(&self) -> Verdict {
+        let mut state = self.0.lock().unwrap();
+        if state.is_held {
+            return Verdict::Take;
+        }
+        let is_here = state.at == Some(state.steps);
+        state.steps += 1;
+        match state.kind {
+            _ if state.is_dead => Verdict::Refuse,
+            _ if !is_here => Verdict::Take,
+            Kind::Kill => {
+                state.is_dead = true;
+                Verdict::Refuse
+            }
+            Kind::Lost => Verdict::TakeAndLose,
+            Kind::Twice => Verdict::TakeTwice,
+        }
+    }
+
+    /// Whether the step of the fault was reached.
+    pub fn was_met(&self) -> bool {
+        let state = self.0.lock().unwrap();
+        state.at.is_some_and(|at| at < state.steps)
+    }
+
+    /// From here on nothing happens any more, unless it was a kill.
+    pub fn end(&self) {
+        self.0.lock().unwrap().at = None;
+    }
+
+    /// Steps up to [`Self::begin`] are not counted.
+    pub fn hold(&self) {
+        self.0.lock().unwrap().is_held = true;
+    }
+
+    /// From here on steps are counted.
+    pub fn begin(&self) {
+        self.0.lock().unwrap().is_held = false;
+    }
+}
