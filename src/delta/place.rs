@@ -140,12 +140,12 @@ mod tests {
     fn a_place_is_a_folder_or_in_a_bucket() -> Result<()> {
         let region = [("AWS_REGION".to_string(), "eu-west-1".to_string())];
         for (text, options, url) in
-            [("/tmp/a b", &[][..], "file:///tmp/a%20b/"), ("s3://bucket/a/", &region, "s3://bucket/a/")]
+            [("/data/a b", &[][..], "file:///data/a%20b/"), ("s3://bucket/a/", &region, "s3://bucket/a/")]
         {
             assert_eq!(Place::open(text, options)?.url.as_str(), url);
         }
         for (text, option) in
-            [("ftp://host/a", None), ("/tmp/a", Some("AWS_REGION")), ("s3://b/a", Some("merge"))]
+            [("ftp://host/a", None), ("/data/a", Some("AWS_REGION")), ("s3://b/a", Some("merge"))]
         {
             let options: Vec<_> = option.map(|name| (name.to_string(), String::new())).into_iter().collect();
             assert!(Place::open(text, &options).is_err(), "{text}");

@@ -47,7 +47,7 @@ fn same_partition(files: &[&Add], key: &str, column: &ArrayRef) -> Result<Boolea
     let values = cast(&(Arc::new(StringArray::from_iter(texts)) as ArrayRef), column.data_type())?;
     let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
     let (own, theirs) =
-        (converter.convert_columns(&[column.clone()])?, converter.convert_columns(&[values])?);
+        (converter.convert_columns(std::slice::from_ref(column))?, converter.convert_columns(&[values])?);
     let own: HashSet<_> = own.iter().collect();
     Ok(theirs.iter().map(|value| Some(own.contains(&value))).collect())
 }

@@ -10,6 +10,7 @@ mod flink;
 mod generator;
 mod kafka_sink;
 mod kcat;
+mod kills;
 mod log;
 mod postgres;
 mod postgres_faults;

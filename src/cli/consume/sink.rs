@@ -3,6 +3,7 @@
 use super::show::Shown;
 use super::sink_options::{Chosen, Named, Setting, choose};
 use super::{places, services};
+use crate::Result;
 use crate::cli::common::Settings;
 use crate::clock::{Stop, SystemClock};
 use crate::engine::options::OutputMode;
@@ -11,7 +12,6 @@ use crate::sink::file::Form;
 use crate::sink::retry::{Patience, Retrying};
 use crate::sink::several::Several;
 use crate::sink::{Sink, Writer};
-use crate::Result;
 use std::path::Path;
 use std::sync::Arc;
 
