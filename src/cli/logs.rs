@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// What these say of failures, the error that a command ends with says better, and not every failure of theirs is one.
-const SILENT: &str = "buoyant_kernel=off,deltalake_core=off";
+/// librdkafka itself is heard as `kafka`.
+const SILENT: &str = "buoyant_kernel=off,deltalake_core=off,rdkafka=off";
 
 /// Starts logging for the process. `ECAP_LOG` filters by module and wins over `-v` and `-q`.
 ///

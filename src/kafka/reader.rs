@@ -258,6 +258,14 @@ fn hand_over(
     Some(key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len))
 }
 
+/// Moves on to the end of a partition: markers and deleted records end it behind its last record. What came behind
+/// the end up to which it is read was not handed over, and is still to be read another time.
+fn end_reached(position: &mut Position, stops_at_ends: bool, end: i64) {
+    let end = if stops_at_ends { end.min(position.end) } else { end };
+    position.next = position.next.max(end);
+    position.caught_up = true;
+}
+
 impl Source for Reader {
     fn positions(&self) -> &BTreeMap<i32, Position> {
         &self.positions
@@ -343,9 +351,7 @@ impl Source for Reader {
                 Some(RDKafkaErrorCode::PartitionEOF) => {
                     losses.extend(loss(positions, begins, message));
                     let position = positions.entry(message.partition()).or_default();
-                    // Markers and deleted records end a partition behind its last record.
-                    position.next = position.next.max(message.offset());
-                    position.caught_up = true;
+                    end_reached(position, *stops_at_ends, message.offset());
                 }
                 Some(code) => failed = Some(code),
             });
@@ -431,5 +437,23 @@ impl Drop for Reader {
                 self.consumer.poll(Duration::from_millis(1));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_partition_does_not_pass_over_what_came_behind_the_end_that_is_read_up_to() {
+        let read = |stops_at_ends, end| {
+            let mut position = Position { start: 0, next: 7, end: 10, caught_up: false };
+            end_reached(&mut position, stops_at_ends, end);
+            (position.next, position.caught_up)
+        };
+        // Records 10 to 29 came after a bounded run, or a batch that runs again, had begun.
+        assert_eq!(read(true, 30), (10, true));
+        assert_eq!(read(true, 9), (9, true));
+        assert_eq!(read(false, 30), (30, true));
     }
 }

@@ -82,7 +82,11 @@ fn a_table_that_cannot_be_is_refused_with_the_reason() {
     refused("c=empty.csv", sql, &["table c: empty.csv is empty: its first line names the columns"]);
     refused("c=ragged.csv", sql, &["table c: ragged.csv: "]);
     refused("c=c.parquet", sql, &["table c: c.parquet: "]);
-    refused("c=c.txt", sql, &["'c.txt' is neither CSV nor Parquet nor PostgreSQL: write name=PATH.csv"]);
+    refused(
+        "c=c.txt",
+        sql,
+        &["'c.txt' is neither CSV nor Parquet nor Delta nor PostgreSQL: write name=PATH.csv"],
+    );
     refused("c.csv", sql, &["'c.csv' names no table"]);
     refused("c=postgres://u@h/d", sql, &["names no table: add ?table=name"]);
     refused(

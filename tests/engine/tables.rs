@@ -61,7 +61,7 @@ fn a_definition_says_what_is_wrong() {
     for (text, part) in [
         ("c", "names no table"),
         ("C=c.csv", "'C' is no name of a table"),
-        ("c=c.json", "neither CSV nor Parquet nor PostgreSQL"),
+        ("c=c.json", "neither CSV nor Parquet nor Delta nor PostgreSQL"),
     ] {
         let error = Definition::parse(text, Path::new("")).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");

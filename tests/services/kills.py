@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 db = duckdb.connect()
 db.sql("""CREATE TABLE records AS SELECT transaction_id AS id, user_id AS u, category_name AS k, quantity AS q, price,
-    CAST(transaction_timestamp AS TIMESTAMP) AS t FROM read_json('in.ndjson', format = 'newline_delimited')""")
+    CAST("timestamp" AS TIMESTAMP) AS t FROM read_json('in.ndjson', format = 'newline_delimited')""")
 raw = DeltaTable("raw").to_pyarrow_table()
 
 FOUND = {
@@ -47,7 +47,7 @@ for what, wanted in WANTED.items():
     db.sql(f"CREATE OR REPLACE TABLE wanted AS {wanted}")
     lost = db.sql("FROM wanted EXCEPT ALL FROM found").fetchall()
     more = db.sql("FROM found EXCEPT ALL FROM wanted").fetchall()
-    compared[what] = db.sql("SELECT count(*) FROM found").fetchone()[0]
+    compared[what] = db.sql("SELECT count(*) FROM found").fetchall()[0][0]
     if lost or more:
         wrong[what] = f"{len(lost)} rows are missing, as {lost[:1]}, and {len(more)} too many, as {more[:1]}"
 print("wrong: " + json.dumps(wrong) if wrong else "all right: " + json.dumps(compared))

@@ -26,14 +26,14 @@ struct Query {
 const RESULTS: &str = "analytics-results";
 
 const WINDOWS: &str = "SELECT window.start AS s, category_name AS k, count(*) AS n, count(DISTINCT user_id) AS u, \
-    sum(quantity) AS q FROM transactions GROUP BY window(transaction_timestamp, '20 seconds', '10 seconds'), category_name";
+    sum(quantity) AS q FROM transactions GROUP BY window(timestamp, '20 seconds', '10 seconds'), category_name";
 const RAW: &str = "SELECT transaction_id, user_id, price, _partition, _offset FROM transactions";
 const ONCE: &str = "SELECT DISTINCT ON (transaction_id) transaction_id, user_id FROM transactions";
 const SESSIONS: &str = "SELECT session_window.start AS s, session_window.end AS e, user_id AS u, count(*) AS n \
-    FROM transactions GROUP BY session_window(transaction_timestamp, '1 minute'), user_id";
+    FROM transactions GROUP BY session_window(timestamp, '1 minute'), user_id";
 const JOINED: &str = "SELECT a.transaction_id AS a, b.transaction_id AS b FROM transactions a JOIN transactions b \
-    ON a.user_id = b.user_id AND b.transaction_timestamp BETWEEN a.transaction_timestamp - INTERVAL 30 SECONDS \
-    AND a.transaction_timestamp WHERE a.transaction_id <> b.transaction_id";
+    ON a.user_id = b.user_id AND b.timestamp BETWEEN a.timestamp - INTERVAL 30 SECONDS \
+    AND a.timestamp WHERE a.transaction_id <> b.transaction_id";
 
 #[test]
 fn queries_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() {

@@ -71,7 +71,7 @@ enum Command {
         run: run::RunArgs,
     },
     /// Look after what queries go on from
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: ecap-consume checkpoint list")]
     Checkpoint(checkpoint::Verb),
     /// Check the queries of SQL files: exit 2, and the line and column, where one cannot run
     #[command(after_help = "Example: ecap-consume validate queries/*.sql")]

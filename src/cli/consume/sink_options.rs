@@ -62,9 +62,9 @@ impl std::str::FromStr for Setting {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| Error::usage("there is no '='").hint("--sink-option topic=alerts"))?;
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Error::usage("there is no '='").hint("--sink-option topic=alerts, file-size=128m")
+        })?;
         let (sink, key) = name.split_once('.').map_or((None, name), |(sink, key)| (Some(sink), key));
         let flag = format!("--sink-option {name}");
         Ok(Self { sink: sink.map(Into::into), key: key.into(), value: value.into(), flag })

@@ -13,9 +13,10 @@ const SHOWN: usize = 20;
 
 /// What a run did.
 pub fn totals(topics: &str, totals: Totals, trends: Trends) -> String {
-    let rates = match totals.batches {
-        0 => String::new(),
-        _ => format!(
+    // A run that found nothing new has no rates.
+    let rates = match trends == Trends::default() {
+        true => String::new(),
+        false => format!(
             "; on average {:.0}/s came and {:.0}/s were processed",
             trends.avg_input_rate, trends.avg_processing_rate
         ),
