@@ -9,8 +9,8 @@
 //!
 //! Dependencies point one way:
 //! `bin → cli → folder → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
-//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`partitioner`] and [`postgres`] are what every room may
-//! use.
+//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`lock`], [`host`], [`partitioner`] and [`postgres`] are
+//! what every room may use.
 
 pub mod broker;
 pub mod catalog;
@@ -21,7 +21,9 @@ pub mod engine;
 pub mod error;
 pub mod folder;
 pub mod generate;
+pub mod host;
 pub mod kafka;
+pub mod lock;
 pub mod new_file;
 pub mod partitioner;
 pub mod postgres;

@@ -6,13 +6,13 @@ mod pace;
 mod restart;
 mod transactions;
 
-use crate::support::{Cluster, Ended, PATIENCE, binary_command, wait_for};
+use crate::support::{self, Cluster, Ended, PATIENCE, binary_command, reader, wait_for};
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::util::Timeout;
 use serde_json::Value;
@@ -44,13 +44,6 @@ fn client(cluster: &Cluster) -> ClientConfig {
     reader(&cluster.address)
 }
 
-/// A client that commits nothing: a commit's answer would end a wait for records.
-fn reader(address: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address).set("group.id", "test").set("enable.auto.commit", "false");
-    config
-}
-
 /// A record as another client reads it.
 struct Read {
     key: String,
@@ -66,26 +59,13 @@ fn read(cluster: &Cluster) -> Vec<Read> {
 
 /// The records of a topic so far.
 fn read_topic(cluster: &Cluster, topic: &str, count: i32) -> Vec<Read> {
-    let consumer: BaseConsumer = client(cluster).create().expect("a client");
-    let (name, patience) = (cluster.name(topic), Duration::from_secs(10));
-    let mut partitions = TopicPartitionList::new();
-    let mut expected = 0;
-    for partition in 0..count {
-        let (low, high) = consumer.fetch_watermarks(&name, partition, patience).expect("offsets");
-        expected += high - low;
-        partitions.add_partition_offset(&name, partition, Offset::Offset(low)).expect("an offset");
-    }
-    consumer.assign(&partitions).expect("assigned");
-    let next = |_| {
-        let message = consumer.poll(Timeout::After(patience)).expect("a record").expect("no error");
-        Read {
-            key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
-            value: serde_json::from_slice(message.payload().unwrap_or_default()).expect("JSON"),
-            time: message.timestamp().to_millis().expect("a timestamp"),
-            partition: message.partition(),
-        }
+    let read = |message: &OwnedMessage| Read {
+        key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
+        value: serde_json::from_slice(message.payload().unwrap_or_default()).expect("JSON"),
+        time: message.timestamp().to_millis().expect("a timestamp"),
+        partition: message.partition(),
     };
-    (0..expected).map(next).collect()
+    support::records(cluster, topic, count).iter().map(read).collect()
 }
 
 /// The values of the topic's committed records, partition after partition.

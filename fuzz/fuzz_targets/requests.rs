@@ -10,6 +10,8 @@ pub mod broker;
 pub mod clock;
 #[path = "../../src/error.rs"]
 pub mod error;
+#[path = "../../src/lock.rs"]
+mod lock;
 #[path = "../../tests/broker/requests.rs"]
 mod requests;
 

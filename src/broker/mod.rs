@@ -29,12 +29,13 @@ mod unpack;
 mod wire;
 
 use crate::clock::{Clock, Micros, Stop, SystemClock};
+use crate::lock::Lock;
 use crate::{Error, Result};
 use groups::Groups;
 use metrics::Metrics;
 pub use probe::Probe;
 pub use status::Status;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -278,14 +279,12 @@ fn bind(listen: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr)> {
 fn lock(folder: &Path) -> Result<File> {
     let at = |error: std::io::Error| Error::from(error).at(folder.display());
     std::fs::create_dir_all(folder).map_err(at)?;
-    let file = File::create(folder.join(".lock")).map_err(at)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
+    match Lock::take(&folder.join(".lock")).map_err(at)? {
+        Lock::Ours(file) => Ok(file),
+        Lock::Theirs(_) => {
             Err(Error::failed(format!("the folder {} belongs to a broker that is running", folder.display()))
                 .hint("stop that one, or choose another folder with --data-dir"))
         }
-        Err(TryLockError::Error(error)) => Err(at(error)),
     }
 }
 

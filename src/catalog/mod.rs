@@ -239,11 +239,7 @@ impl Catalog {
     pub fn topic(&self, name: &str) -> Result<&Topic> {
         self.topics.iter().find(|topic| topic.name == name).ok_or_else(|| {
             let names = self.topics.iter().map(|topic| topic.name.as_str());
-            let error = Error::usage(format!("topic '{name}' is not in the catalog"));
-            match nearest(name, names) {
-                Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-                None => error,
-            }
+            suggest(Error::usage(format!("topic '{name}' is not in the catalog")), name, names)
         })
     }
 }
@@ -290,6 +286,14 @@ impl Record {
 pub fn is_topic_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty() && name.len() <= 249 && name != "." && name != ".." && name.chars().all(legal)
+}
+
+/// The error, with what a person most likely meant by `name` as its hint, if a candidate is near enough.
+pub fn suggest<'a>(error: Error, name: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
+    match nearest(name, candidates) {
+        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
+        None => error,
+    }
 }
 
 /// The candidate that a person most likely meant by `name`, if one is near enough.

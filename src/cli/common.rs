@@ -6,6 +6,7 @@ use crate::catalog::{self, Catalog, Topic};
 use crate::kafka::config::Connection;
 use crate::kafka::context::TokenSource;
 use crate::kafka::properties;
+use crate::record::schema::Schema;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,15 +116,22 @@ impl Settings {
     /// # Errors
     /// A usage error with the nearest name, without the prefix.
     pub fn topic(&self, name: &str) -> Result<&Topic> {
-        let full = format!("{}{}", self.prefix, self.bare(name));
-        self.catalog.topic(&full).map_err(|_| {
+        self.catalog.topic(&self.full(name)).map_err(|_| {
             let error = Error::usage(format!("topic '{name}' is not in the catalog"));
-            let names: Vec<_> = self.catalog.topics().iter().map(|topic| self.bare(&topic.name)).collect();
-            match catalog::nearest(self.bare(name), names.iter().copied()) {
-                Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-                None => error,
-            }
+            let names = self.catalog.topics().iter().map(|topic| self.bare(&topic.name));
+            catalog::suggest(error, self.bare(name), names)
         })
+    }
+
+    /// The same; of a topic that the catalog does not have only the name is known, and it takes any bytes.
+    pub fn any_topic(&self, name: &str) -> Topic {
+        let undeclared = |_| Topic::undeclared(&self.full(name), Schema::default());
+        self.topic(name).cloned().unwrap_or_else(undeclared)
+    }
+
+    /// A topic's name with the prefix of the environment.
+    pub fn full(&self, name: &str) -> String {
+        format!("{}{}", self.prefix, self.bare(name))
     }
 
     /// A topic's name without the prefix of the environment.

@@ -60,11 +60,8 @@ pub fn load(folder: &Path, name: Option<&str>) -> Result<Profile> {
     let wanted = name.unwrap_or("default");
     let Some(mut settings) = file.profile.remove(wanted) else {
         return name.map_or(Ok(Profile::default()), |name| {
-            let error = wrong(format!("there is no profile '{name}'"));
-            Err(match catalog::nearest(name, file.profile.keys().map(String::as_str)) {
-                Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-                None => error.hint(format!("add [profile.{name}]")),
-            })
+            let error = wrong(format!("there is no profile '{name}'")).hint(format!("add [profile.{name}]"));
+            Err(catalog::suggest(error, name, file.profile.keys().map(String::as_str)))
         });
     };
     let folder = path.parent().unwrap_or(folder);

@@ -100,21 +100,6 @@ pub fn parted(rows: RecordBatch, by: &[String]) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 
-/// A usage error where a flag names a column that is not there.
-///
-/// # Errors
-/// As said.
-pub fn named(flag: &str, names: &[String], columns: &Schema) -> Result<()> {
-    match names.iter().find(|name| columns.field_with_name(name).is_err()) {
-        Some(absent) => {
-            let all: Vec<_> = columns.fields().iter().map(|field| field.name().as_str()).collect();
-            let error = Error::usage(format!("{flag} {absent}: the result has no such column"));
-            Err(error.hint(format!("it has {}", all.join(", "))))
-        }
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,12 +6,13 @@ use super::read::{self, Opened};
 use super::table::Table;
 use super::write::{Files, added};
 use crate::Result;
-use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use crate::record::last::last_of_each;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
-use arrow::row::{OwnedRow, Row, RowConverter, SortField};
+use arrow::row::{RowConverter, SortField};
 use deltalake::kernel::{Action, Add};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// What has to be committed for `rows`, which are in the columns `columns`, to take their places. Of rows with the same
 /// keys the last one counts.
@@ -42,21 +43,19 @@ struct Merging<'a> {
     rows: RecordBatch,
     converter: RowConverter,
     /// The keys, as bytes that are the same for the same keys.
-    keys: HashSet<OwnedRow>,
+    keys: HashSet<Box<[u8]>>,
 }
 
 impl<'a> Merging<'a> {
     fn new(table: &'a Table, columns: &'a SchemaRef, keys: &[String], rows: &[RecordBatch]) -> Result<Self> {
         let key = read::some(columns, keys)?;
-        let all = concat_batches(columns, rows)?;
+        let places = keys.iter().map(|name| columns.index_of(name));
+        let places = places.collect::<std::result::Result<Vec<_>, _>>()?;
+        let rows = concat_batches(columns, &last_of_each(rows, &places)?)?;
         let fields = key.fields().iter().map(|field| SortField::new(field.data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
-        let found = converter.convert_columns(read::project(&all, &key)?.columns())?;
-        let last: HashMap<_, _> = found.iter().zip(0u32..).collect();
-        let mut places: Vec<_> = last.values().copied().collect();
-        places.sort_unstable();
-        let rows = take_record_batch(&all, &UInt32Array::from(places))?;
-        let keys = last.keys().map(Row::owned).collect();
+        let found = converter.convert_columns(read::project(&rows, &key)?.columns())?;
+        let keys = found.iter().map(|row| row.data().into()).collect();
         Ok(Self { table, columns, key, rows, converter, keys })
     }
 
@@ -93,6 +92,6 @@ impl<'a> Merging<'a> {
     /// Which rows have other keys.
     fn others(&self, keys: &RecordBatch) -> Result<BooleanArray> {
         let rows = self.converter.convert_columns(keys.columns())?;
-        Ok(rows.iter().map(|row| Some(!self.keys.contains(&row.owned()))).collect())
+        Ok(rows.iter().map(|row| Some(!self.keys.contains(row.data()))).collect())
     }
 }

@@ -99,6 +99,12 @@ pub fn is_url(text: &str) -> bool {
     text.contains("://")
 }
 
+/// Whether an option is for the store that a table is in.
+pub fn is_of_a_store(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.starts_with("aws_") || name.starts_with("google_")
+}
+
 fn parse(text: &str) -> Result<Url> {
     if !is_url(text) {
         let path = std::path::absolute(text)?;
@@ -114,8 +120,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?.to_lowercase(), value.into_string().ok()?))
     };
-    let of_a_store = |(name, _): &(String, String)| name.starts_with("aws_") || name.starts_with("google_");
-    std::env::vars_os().filter_map(text).filter(of_a_store)
+    std::env::vars_os().filter_map(text).filter(|(name, _)| is_of_a_store(name))
 }
 
 fn is_option(url: &Url, name: &str) -> bool {

@@ -16,6 +16,7 @@ use arrow::json::ReaderBuilder;
 use arrow::row::{RowConverter, SortField};
 use deltalake::kernel::Add;
 use serde_json::{Value, json};
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -28,12 +29,14 @@ const CUT_OFF: i64 = 1_000;
 /// When a key is not among the columns of the rows.
 pub fn candidates<'a>(table: &'a Table, keys: &Schema, rows: &RecordBatch) -> Result<Vec<&'a Add>> {
     let files: Vec<_> = table.files.values().collect();
+    // Read once, and only where a key is no partition.
+    let stats = LazyCell::new(|| files.iter().map(|add| stats_of(add)).collect::<Vec<_>>());
     let mut may = BooleanArray::from(vec![true; files.len()]);
     let keys = project(rows, keys)?;
     for (key, column) in keys.schema().fields().iter().map(|field| field.name()).zip(keys.columns()) {
         let near = match table.partition_columns().contains(key) {
             true => same_partition(&files, key, column)?,
-            false => overlapping(&files, key, column)?,
+            false => overlapping(&stats, key, column)?,
         };
         may = and(&may, &near)?;
     }
@@ -52,14 +55,19 @@ fn same_partition(files: &[&Add], key: &str, column: &ArrayRef) -> Result<Boolea
     Ok(theirs.iter().map(|value| Some(own.contains(&value))).collect())
 }
 
+/// What the log says of a file's values, if it can be read.
+fn stats_of(file: &Add) -> Option<Value> {
+    serde_json::from_str(file.stats.as_ref()?).ok()
+}
+
 /// Files whose values reach into those of the column. A file of which the log does not say it may.
-fn overlapping(files: &[&Add], key: &str, column: &ArrayRef) -> Result<BooleanArray> {
-    let all = BooleanArray::from(vec![true; files.len()]);
+fn overlapping(stats: &[Option<Value>], key: &str, column: &ArrayRef) -> Result<BooleanArray> {
+    let all = BooleanArray::from(vec![true; stats.len()]);
     if column.null_count() > 0 || column.is_empty() || !has_order(column.data_type()) {
         return Ok(all);
     }
     let (Some(least), Some(greatest)) =
-        (bounds(files, key, "minValues", column), bounds(files, key, "maxValues", column))
+        (bounds(stats, key, "minValues", column), bounds(stats, key, "maxValues", column))
     else {
         return Ok(all);
     };
@@ -77,15 +85,14 @@ fn overlapping(files: &[&Add], key: &str, column: &ArrayRef) -> Result<BooleanAr
 }
 
 /// The least or greatest values of a column, one for each file; none where what the log says cannot be read.
-fn bounds(files: &[&Add], key: &str, which: &str, column: &ArrayRef) -> Option<ArrayRef> {
-    let bound = |file: &&Add| {
-        let stats: Option<Value> = file.stats.as_ref().and_then(|stats| serde_json::from_str(stats).ok());
-        let bound = stats.and_then(|stats| stats.get(which)?.get(key).cloned());
-        json!({ "bound": bound.unwrap_or(Value::Null) }).to_string() + "\n"
+fn bounds(stats: &[Option<Value>], key: &str, which: &str, column: &ArrayRef) -> Option<ArrayRef> {
+    let bound = |stats: &Option<Value>| {
+        let bound = stats.as_ref().and_then(|stats| stats.get(which)?.get(key));
+        json!({ "bound": bound }).to_string() + "\n"
     };
-    let lines: String = files.iter().map(bound).collect();
+    let lines: String = stats.iter().map(bound).collect();
     let schema = Schema::new(vec![Field::new("bound", column.data_type().clone(), true)]);
-    let builder = ReaderBuilder::new(Arc::new(schema)).with_batch_size(files.len().max(1));
+    let builder = ReaderBuilder::new(Arc::new(schema)).with_batch_size(stats.len().max(1));
     let bounds = builder.build(lines.as_bytes()).ok()?.next()?.ok()?;
-    (bounds.num_rows() == files.len()).then(|| bounds.column(0).clone())
+    (bounds.num_rows() == stats.len()).then(|| bounds.column(0).clone())
 }

@@ -60,23 +60,24 @@ impl<'a> Files<'a> {
     }
 
     async fn add(&mut self, folder: &str, part: &Part, rows: &RecordBatch) -> Result<()> {
-        if !self.open.contains_key(folder) {
-            let zstd = Compression::ZSTD(ZstdLevel::default());
-            let how = WriterProperties::builder().set_compression(zstd).build();
-            let packer = ArrowWriter::try_new(Vec::new(), self.columns.clone(), Some(how)).map_err(wrong)?;
-            self.open.insert(folder.into(), Open { values: part.values.clone(), packer });
-        }
-        let Some(open) = self.open.get_mut(folder) else { return Ok(()) };
+        let mut open = match self.open.remove(folder) {
+            Some(open) => open,
+            None => self.begin(part)?,
+        };
         open.packer.write(rows).map_err(wrong)?;
         let length = open.packer.bytes_written() + open.packer.in_progress_size();
-        match self.open.remove_entry(folder) {
-            Some((folder, open)) if length as u64 >= self.size => self.put(&folder, open).await,
-            Some((folder, open)) => {
-                self.open.insert(folder, open);
-                Ok(())
-            }
-            None => Ok(()),
+        if length as u64 >= self.size {
+            return self.put(folder, open).await;
         }
+        self.open.insert(folder.into(), open);
+        Ok(())
+    }
+
+    fn begin(&self, part: &Part) -> Result<Open> {
+        let zstd = Compression::ZSTD(ZstdLevel::default());
+        let how = WriterProperties::builder().set_compression(zstd).build();
+        let packer = ArrowWriter::try_new(Vec::new(), self.columns.clone(), Some(how)).map_err(wrong)?;
+        Ok(Open { values: part.values.clone(), packer })
     }
 
     /// Writes the files out.

@@ -5,7 +5,9 @@ use super::{Engine, Running};
 use crate::Result;
 use crate::clock::{Micros, Stop};
 use crate::engine::options::OutputMode;
+use crate::tables::Table;
 use arrow::array::RecordBatch;
+use std::sync::Arc;
 
 impl Engine<'_> {
     /// Goes on from the checkpoint, or begins it. Batches that began and were not done run again.
@@ -19,7 +21,7 @@ impl Engine<'_> {
             Some((commit, state)) => {
                 self.totals = commit.totals;
                 self.watermark.restore(commit.watermark, self.clock.now());
-                self.topics.go_to(&commit.sources, None)?;
+                self.topics.go_to(&commit.sources)?;
                 if !state.is_empty() {
                     self.graph.restore(vec![state])?;
                 }
@@ -42,7 +44,7 @@ impl Engine<'_> {
     /// Runs a batch that was cut off: the same records, at the same time.
     fn run_again(&mut self, entry: &Entry, stop: &Stop) -> Result<()> {
         tracing::info!("batch {} was cut off, and runs again", entry.batch);
-        self.topics.go_to(&entry.start, Some(&entry.end))?;
+        self.topics.stop_at(&entry.end)?;
         let fresh = self.swap_tables(&entry.tables)?;
         self.graph.watch.begin();
         self.graph.plan().begin(entry.clock);
@@ -63,13 +65,13 @@ impl Engine<'_> {
         for (table, rows) in self.graph.plan().tables().iter().zip(fresh) {
             table.swap(rows);
         }
-        self.topics.go_to(&entry.end, None)
+        self.topics.go_to(&entry.end)
     }
 
     /// Gives tables the rows that they had; gives those that they have now.
     fn swap_tables(&self, held: &[HeldTable]) -> Result<Vec<Vec<RecordBatch>>> {
         let Some(checkpoint) = &self.checkpoint else { return Ok(vec![]) };
-        let swap = |table: &std::sync::Arc<crate::tables::Table>| {
+        let swap = |table: &Arc<Table>| {
             let had = held.iter().find(|held| held.name == table.name());
             Ok(table.swap(had.map_or_else(|| Ok(table.rows()), |held| checkpoint.table(held))?))
         };
@@ -86,7 +88,6 @@ impl Engine<'_> {
         checkpoint.prepare(&Entry {
             batch,
             clock: running.began,
-            start: running.start.clone(),
             end: self.topics.marks(),
             watermark: self.watermark.save(),
             closes: running.closes,

@@ -61,22 +61,44 @@ impl<'a> Topics<'a> {
         self.each[topic].0.positions()
     }
 
+    /// The next record to read, by topic and partition.
+    pub fn next_offsets(&self) -> Vec<BTreeMap<i32, i64>> {
+        let next = |source: &dyn Source| {
+            source.positions().iter().map(|(partition, at)| (*partition, at.next)).collect()
+        };
+        self.each.iter().map(|(source, _)| next(source.as_ref())).collect()
+    }
+
     /// Where each topic stands.
     pub fn marks(&self) -> Vec<Mark> {
         self.each.iter().map(|(source, _)| source.mark()).collect()
     }
 
-    /// Goes on from these marks, one for each topic, and with `until` no further than there.
+    /// Goes on from these marks, one for each topic.
     ///
     /// # Errors
     /// As [`Source::go_to`]; when they are of another number of topics.
-    pub fn go_to(&mut self, marks: &[Mark], until: Option<&[Mark]>) -> Result<()> {
-        if marks.len() != self.each.len() || until.is_some_and(|until| until.len() != marks.len()) {
+    pub fn go_to(&mut self, marks: &[Mark]) -> Result<()> {
+        self.each_at(marks)?.try_for_each(|(source, mark)| source.go_to(mark))
+    }
+
+    /// Reads no further than these marks, one for each topic, until it is told where to go on.
+    ///
+    /// # Errors
+    /// When they are of another number of topics.
+    pub fn stop_at(&mut self, marks: &[Mark]) -> Result<()> {
+        self.each_at(marks)?.for_each(|(source, mark)| source.stop_at(mark));
+        Ok(())
+    }
+
+    fn each_at<'m>(
+        &'m mut self,
+        marks: &'m [Mark],
+    ) -> Result<impl Iterator<Item = (&'m mut Box<dyn Source + 'a>, &'m Mark)>> {
+        if marks.len() != self.each.len() {
             return Err(Error::failed("the checkpoint is of a query that reads other topics"));
         }
-        let mut sources = self.each.iter_mut().zip(marks).enumerate();
-        sources
-            .try_for_each(|(topic, ((source, _), mark))| source.go_to(mark, until.map(|until| &until[topic])))
+        Ok(self.each.iter_mut().map(|(source, _)| source).zip(marks))
     }
 
     /// Asks where all partitions end now.

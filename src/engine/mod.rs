@@ -38,7 +38,7 @@ use options::{Options, OutputMode, Trigger};
 use progress::Progress;
 use quality::Quality;
 use serde::{Deserialize, Serialize};
-use source::{Mark, Source};
+use source::Source;
 use span::Span;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,8 +113,8 @@ struct Running {
     late: BTreeMap<watermark::Lane, u64>,
     /// Rows that were given out before the batch was done.
     given: u64,
-    /// Where each topic stood when it began.
-    start: Vec<Mark>,
+    /// The first record of each partition that is in it, by topic.
+    start: Vec<BTreeMap<i32, i64>>,
     /// Whether it closes what is open, as the last one of a bounded run.
     closes: bool,
     /// Whether it began before, and was cut off.
@@ -196,7 +196,7 @@ impl<'a> Engine<'a> {
     /// A batch that begins.
     fn running(&self, began: Micros) -> Running {
         let counts = vec![intake::Counts::default(); self.topics.len()];
-        Running { began, counts, start: self.topics.marks(), ..Running::default() }
+        Running { began, counts, start: self.topics.next_offsets(), ..Running::default() }
     }
 
     fn is_continuous(&self) -> bool {

@@ -93,7 +93,7 @@ impl Engine<'_> {
         let own = running.late.iter().filter(|((of, _), _)| *of == topic);
         SourceProgress {
             description: self.graph.plan().scans[topic].topic.name.clone(),
-            start_offset: running.start.get(topic).map(|mark| mark.offsets.clone()).unwrap_or_default(),
+            start_offset: running.start.get(topic).cloned().unwrap_or_default(),
             end_offset: positions.iter().map(|(partition, at)| (*partition, at.next)).collect(),
             latest_offset: positions.iter().map(|(partition, at)| (*partition, at.end)).collect(),
             num_input_rows: running.counts[topic].read,

@@ -101,12 +101,15 @@ pub trait Source {
         }
     }
 
-    /// Goes on from a mark, and with `until` no further than there: what is between two marks is handed over as it was
-    /// the first time, in the same order by partition. What was allowed or let wait before is forgotten.
+    /// Goes on from a mark. Up to where it reads, what it may hand over and what waits is forgotten.
     ///
     /// # Errors
     /// When the mark is not of this source any more, or it does not answer.
-    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> Result<()>;
+    fn go_to(&mut self, mark: &Mark) -> Result<()>;
+
+    /// From now on, and until [`Self::go_to`], nothing behind a mark is handed over: up to there what was handed over
+    /// between here and the mark before, in the same order by partition.
+    fn stop_at(&mut self, mark: &Mark);
 
     /// Asks where the partitions end now; [`Self::positions`] shows it afterwards.
     ///

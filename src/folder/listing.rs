@@ -139,6 +139,11 @@ impl Listing {
         false
     }
 
+    /// Whether a file was taken.
+    pub fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains_key(name)
+    }
+
     /// A file is read now.
     pub fn begin(&mut self, name: &str) {
         self.take(name, None);

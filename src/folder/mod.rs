@@ -133,15 +133,11 @@ impl Folder {
 
     /// Goes on in a file behind the rows that were handed over.
     fn reopen(&mut self, file: &FileMark, handed: u64) -> Result<()> {
-        let gone =
-            || Error::failed(format!("{} is read half, and gone", self.listing.path(&file.name).display()));
-        let kind =
-            FileKind::of(&file.name).filter(|_| self.listing.path(&file.name).exists()).ok_or_else(gone)?;
-        self.waiting = VecDeque::from([Entry { name: file.name.clone(), kind, modified: file.seen.1 }]);
-        self.budget = 1;
-        let number = self.listing.marks(None);
-        self.begin_next()?;
-        self.listing.go_to(&number);
+        let path = self.listing.path(&file.name);
+        let entry = entry(file).filter(|_| path.exists());
+        let entry =
+            entry.ok_or_else(|| Error::failed(format!("{} is read half, and gone", path.display())))?;
+        self.open_file(entry)?;
         let Some(open) = &mut self.open else { return Ok(()) };
         while open.handed < handed {
             open.rows.next(&mut self.row)?;
@@ -153,23 +149,31 @@ impl Folder {
     /// Opens the next file that can be opened; false when there is none.
     fn begin_next(&mut self) -> Result<bool> {
         while self.budget > 0
-            && let Some(Entry { name, kind, modified }) = self.waiting.pop_front()
+            && let Some(entry) = self.waiting.pop_front()
         {
             self.budget -= 1;
-            self.listing.begin(&name);
-            let path = self.listing.path(&name);
-            let wants_keys = self.options.wants_keys;
-            let checker = |record: &Record| Checker::unchecked(record, wants_keys);
-            match kind.open(&path, &self.topic, Header::Part, checker) {
-                Ok(rows) => {
-                    let at = InFile { file: path.display().to_string().into(), line: 0, flaw: None };
-                    self.open = Some(Open { name, rows, modified, at, handed: 0 });
-                    return Ok(true);
-                }
-                Err(error) => self.broken(&name, false, &error)?,
+            self.listing.begin(&entry.name);
+            self.open_file(entry)?;
+            if self.open.is_some() {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Opens a file, unless it cannot be opened, which is said.
+    fn open_file(&mut self, Entry { name, kind, modified }: Entry) -> Result<()> {
+        let path = self.listing.path(&name);
+        let wants_keys = self.options.wants_keys;
+        let checker = |record: &Record| Checker::unchecked(record, wants_keys);
+        match kind.open(&path, &self.topic, Header::Part, checker) {
+            Ok(rows) => {
+                let at = InFile { file: path.display().to_string().into(), line: 0, flaw: None };
+                self.open = Some(Open { name, rows, modified, at, handed: 0 });
+                Ok(())
+            }
+            Err(error) => self.broken(&name, false, &error),
+        }
     }
 
     /// Says that a file cannot be read, or not any further.
@@ -220,6 +224,12 @@ impl Folder {
     }
 }
 
+/// A file that was begun, to be read once more.
+fn entry(file: &FileMark) -> Option<Entry> {
+    let kind = FileKind::of(&file.name)?;
+    Some(Entry { name: file.name.clone(), kind, modified: file.seen.1 })
+}
+
 fn flaw(problem: crate::produce::Problem) -> Reject {
     let reason = match problem.column {
         Some(column) => format!("column {column}: {}", problem.reason),
@@ -239,7 +249,7 @@ impl Source for Folder {
         Mark { offsets, files: self.listing.marks(open) }
     }
 
-    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> Result<()> {
+    fn go_to(&mut self, mark: &Mark) -> Result<()> {
         self.listing.go_to(&mark.files);
         (self.open, self.until, self.allowance) = (None, None, Allowance::default());
         let next = mark.offsets.get(&PARTITION).copied().unwrap_or_default();
@@ -248,21 +258,18 @@ impl Source for Folder {
             self.reopen(file, handed)?;
         }
         // What was read to its end and not cleaned up yet.
-        self.read =
-            mark.files.iter().filter(|file| file.rows.is_none()).map(|file| file.name.clone()).collect();
-        if let Some(until) = until {
-            let again =
-                until.files.iter().filter(|file| !mark.files.iter().any(|known| known.name == file.name));
-            let entry = |file: &FileMark| {
-                let kind = FileKind::of(&file.name)?;
-                Some(Entry { name: file.name.clone(), kind, modified: file.seen.1 })
-            };
-            self.waiting = again.filter_map(entry).collect();
-            self.until = until.offsets.get(&PARTITION).copied();
-            self.budget = usize::MAX;
-        }
+        let ended = mark.files.iter().filter(|file| file.rows.is_none());
+        self.read = ended.map(|file| file.name.clone()).collect();
+        self.waiting.clear();
         self.tell_position(0);
         Ok(())
+    }
+
+    fn stop_at(&mut self, mark: &Mark) {
+        let again = mark.files.iter().filter(|file| !self.listing.is_taken(&file.name));
+        self.waiting = again.filter_map(entry).collect();
+        self.until = mark.offsets.get(&PARTITION).copied();
+        self.tell_position(0);
     }
 
     fn look_ahead(&mut self) -> Result<()> {

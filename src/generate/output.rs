@@ -81,7 +81,7 @@ pub fn write(
 }
 
 /// Gives the rows in batches until there are no more, or nobody wants more.
-fn each_batch(
+pub fn each_batch(
     timeline: &Timeline,
     extent: &Extent,
     mut each: impl FnMut(&[Item]) -> io::Result<bool>,

@@ -1,7 +1,7 @@
 //! What is true about generated records: what was done to which of them, and what a correct consumer must find.
 
 use super::faults::Fault;
-use super::output::Extent;
+use super::output::{self, Extent};
 use super::products::CATEGORIES;
 use super::records::Item;
 use super::text::{Padded, Rfc3339, Text};
@@ -9,7 +9,7 @@ use super::transactions::Transaction;
 use super::user_events::UserEvent;
 use super::window::Window;
 use super::write::{Fields, Json};
-use super::{Generator, Kind, customer_transactions, sessions};
+use super::{Generator, Kind, Timeline, customer_transactions, sessions};
 use crate::clock::Micros;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -86,21 +86,16 @@ pub fn write(
     let mut truth = Truth { generator, windows, counts, open, text };
     let rows = &extent.rows;
     truth.head(rows.start);
-    let mut records = generator.records(rows.start, extent.until);
-    let (mut row, mut items) = (rows.start, Vec::new());
-    while row < rows.end {
-        items.clear();
-        records.next((rows.end - row).min(1_024) as usize, &mut items);
-        if items.is_empty() {
-            break;
-        }
-        for item in &items {
+    let mut row = rows.start;
+    output::each_batch(&Timeline::from(generator.clone()), extent, |items| {
+        for item in items {
             truth.row(item, row);
             row += 1;
         }
         out.write_all(&truth.text)?;
         truth.text.clear();
-    }
+        Ok(true)
+    })?;
     truth.close(Micros::MAX);
     truth.foot();
     out.write_all(&truth.text)

@@ -9,11 +9,17 @@ pub trait Fields {
     /// A text.
     fn text(&mut self, name: &str, value: impl Text);
     /// A number.
-    fn number(&mut self, name: &str, value: impl Text);
-    /// A yes or no.
-    fn flag(&mut self, name: &str, value: bool);
+    fn number(&mut self, name: &str, value: impl Text) {
+        self.text(name, value);
+    }
+    /// A yes or no, by itself in Python's words.
+    fn flag(&mut self, name: &str, value: bool) {
+        self.text(name, if value { "True" } else { "False" });
+    }
     /// Nothing.
-    fn null(&mut self, name: &str);
+    fn null(&mut self, name: &str) {
+        self.text(name, "");
+    }
 }
 
 /// A row as CSV, with Python's `True` and `False`; a null is an empty cell.
@@ -42,18 +48,6 @@ impl Fields for Csv<'_> {
             _ => value.put(self.out),
         }
     }
-
-    fn number(&mut self, name: &str, value: impl Text) {
-        self.text(name, value);
-    }
-
-    fn flag(&mut self, name: &str, value: bool) {
-        self.text(name, if value { "True" } else { "False" });
-    }
-
-    fn null(&mut self, name: &str) {
-        self.text(name, "");
-    }
 }
 
 /// A row's names: the header line of a CSV.
@@ -72,18 +66,6 @@ impl Fields for Header<'_> {
     fn text(&mut self, name: &str, _value: impl Text) {
         self.0.text(name, name);
     }
-
-    fn number(&mut self, name: &str, _value: impl Text) {
-        self.0.text(name, name);
-    }
-
-    fn flag(&mut self, name: &str, _value: bool) {
-        self.0.text(name, name);
-    }
-
-    fn null(&mut self, name: &str) {
-        self.0.text(name, name);
-    }
 }
 
 /// A row of nulls, whatever its fields are.
@@ -91,18 +73,6 @@ pub struct Nulls<'a, F>(pub &'a mut F);
 
 impl<F: Fields> Fields for Nulls<'_, F> {
     fn text(&mut self, name: &str, _value: impl Text) {
-        self.0.null(name);
-    }
-
-    fn number(&mut self, name: &str, _value: impl Text) {
-        self.0.null(name);
-    }
-
-    fn flag(&mut self, name: &str, _value: bool) {
-        self.0.null(name);
-    }
-
-    fn null(&mut self, name: &str) {
         self.0.null(name);
     }
 }

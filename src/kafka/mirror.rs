@@ -2,6 +2,7 @@
 //! from there.
 
 use super::context::Context;
+use crate::host;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -59,6 +60,5 @@ impl Mirror {
 
 /// Who mirrors: for people who look at the group.
 fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("ecap-consume on {}, process {}", host.trim(), std::process::id())
+    format!("ecap-consume on {}, process {}", host::name(), std::process::id())
 }

@@ -271,7 +271,7 @@ impl Source for Reader {
         &self.positions
     }
 
-    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> Result<()> {
+    fn go_to(&mut self, mark: &Mark) -> Result<()> {
         let stands = self.mark() == *mark
             && !self.stops_at_ends
             && self.positions.values().all(|at| at.start == at.next);
@@ -282,14 +282,16 @@ impl Source for Reader {
             there.pause = self.pause;
             *self = there;
         }
-        let Some(until) = until else { return Ok(()) };
+        Ok(())
+    }
+
+    fn stop_at(&mut self, mark: &Mark) {
         self.stops_at_ends = true;
         for (partition, position) in &mut self.positions {
             // A partition that is not in the mark was not known then.
-            position.end = until.offsets.get(partition).copied().unwrap_or(position.next);
+            position.end = mark.offsets.get(partition).copied().unwrap_or(position.next);
             position.caught_up = position.next >= position.end;
         }
-        Ok(())
     }
 
     fn look_ahead(&mut self) -> Result<()> {

@@ -88,12 +88,7 @@ impl Fan<Producer> {
         let (mut sum, mut acknowledged) = (Receipts::default(), Vec::new());
         for receipts in self.0.iter().map(Producer::receipts) {
             acknowledged.push(receipts.acknowledged);
-            sum.acknowledged += receipts.acknowledged;
-            sum.bytes += receipts.bytes;
-            sum.failed += receipts.failed;
-            sum.latencies.merge(&receipts.latencies);
-            sum.retries += receipts.retries;
-            sum.disconnects += receipts.disconnects;
+            sum.add(&receipts);
         }
         (sum, acknowledged)
     }

@@ -21,6 +21,8 @@ pub enum Header {
 pub struct Column {
     /// Its name in the header.
     pub name: String,
+    /// How it stands in JSON, the colon with it.
+    label: Vec<u8>,
     kind: Type,
 }
 
@@ -52,7 +54,10 @@ pub fn columns(header: Vec<String>, record: &Record, must: Header) -> Result<Vec
             return Err(Error::usage(format!("column '{name}' is nested, which CSV has no form for"))
                 .hint("use a file of JSON lines"));
         }
-        columns.push(Column { name, kind });
+        let mut label = Vec::new();
+        write_text(&name, &mut label);
+        label.push(b':');
+        columns.push(Column { name, label, kind });
     }
     Ok(columns)
 }
@@ -73,8 +78,7 @@ impl Column {
     /// # Errors
     /// Where the text is no value of the column's type.
     pub fn write(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
-        write_text(&self.name, out);
-        out.push(b':');
+        out.extend_from_slice(&self.label);
         write_value(&self.kind, text, out).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
             Problem::column(&self.name, Code::TypeMismatch, format!("'{shown}' is not {}", self.kind))

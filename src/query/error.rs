@@ -2,7 +2,7 @@
 
 use super::functions::{self, SESSION_WINDOW, WINDOW};
 use crate::Error;
-use crate::catalog::nearest;
+use crate::catalog::{nearest, suggest};
 use crate::error::Place;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -89,10 +89,7 @@ fn of_message(message: &str) -> Error {
 fn unknown_function(name: &str) -> Error {
     let unknown = Error::usage(format!("unknown function '{name}'")).about(format!("{name}("));
     let names = functions::names();
-    match nearest(name, names.iter().map(String::as_str)) {
-        Some(nearest) => unknown.hint(format!("did you mean '{nearest}'?")),
-        None => unknown.hint("docs/sql.md lists the functions"),
-    }
+    suggest(unknown.hint("docs/sql.md lists the functions"), name, names.iter().map(String::as_str))
 }
 
 /// A sentence with types by Spark's names.
@@ -134,13 +131,8 @@ fn of_names(error: &SchemaError) -> Error {
     }
     let unknown = Error::usage(format!("unknown column '{}'", field.name())).about(field.name());
     let names = valid_fields.iter().map(|column| column.name());
-    match nearest(field.name(), names.clone()) {
-        Some(nearest) => unknown.hint(format!("did you mean '{nearest}'?")),
-        None => {
-            let known: Vec<_> = names.filter(|name| !name.starts_with('_')).collect();
-            unknown.hint(format!("there are {}", known.join(", ")))
-        }
-    }
+    let known: Vec<_> = names.clone().filter(|name| !name.starts_with('_')).collect();
+    suggest(unknown.hint(format!("there are {}", known.join(", "))), field.name(), names)
 }
 
 /// The error of running a query on data.

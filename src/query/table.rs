@@ -5,7 +5,7 @@ use super::functions::time_type;
 use super::parse;
 use super::slot::SourceTable;
 use super::still::StillTable;
-use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Record, Topic, nearest};
+use crate::catalog::{ARRIVAL_TIME, Catalog, RECORD_TIME, Record, Topic, suggest};
 use crate::record::schema::Type;
 use crate::tables::Table;
 use crate::{Error, Result};
@@ -63,10 +63,8 @@ pub fn topics(
 fn unknown(name: &str, tables: &[Arc<Table>], catalog: &Catalog, prefix: &str) -> Error {
     let topics = catalog.topics().iter().map(|topic| topic.name.strip_prefix(prefix).unwrap_or(&topic.name));
     let error = Error::usage(format!("topic '{name}' is not in the catalog")).about(name);
-    match nearest(name, topics.chain(tables.iter().map(|table| table.name()))) {
-        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-        None => error.hint("--schema says what its records are, and --table what a table is"),
-    }
+    let error = error.hint("--schema says what its records are, and --table what a table is");
+    suggest(error, name, topics.chain(tables.iter().map(|table| table.name())))
 }
 
 /// The names of all columns and of the fields inside them.
@@ -129,10 +127,7 @@ pub fn check_time(topic: &Topic, time: &str) -> Result<()> {
         None => {
             let unknown = Error::usage(format!("there is no time column '{time}' in topic '{}'", topic.name));
             let names = columns.fields.iter().map(|field| field.name.as_str()).chain([RECORD_TIME]);
-            Err(match nearest(time, names) {
-                Some(nearest) => unknown.hint(format!("did you mean '{nearest}'?")),
-                None => unknown,
-            })
+            Err(suggest(unknown, time, names))
         }
     }
 }

@@ -11,6 +11,7 @@ mod formula;
 pub mod infer;
 pub mod json;
 mod keys;
+pub mod last;
 pub mod observed;
 pub mod partition;
 pub mod reject;

@@ -61,16 +61,27 @@ pub fn slices(rows: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
     starts.map(|start| rows.slice(start, SLICE.min(rows.num_rows() - start)))
 }
 
+/// A usage error where a flag names a column that is not there.
+///
+/// # Errors
+/// As said.
+pub fn named(flag: &str, names: &[String], columns: &Schema) -> Result<()> {
+    match names.iter().find(|name| columns.field_with_name(name).is_err()) {
+        Some(absent) => {
+            let all: Vec<_> = columns.fields().iter().map(|field| field.name().as_str()).collect();
+            let error = Error::usage(format!("{flag} {absent}: the result has no such column"));
+            Err(error.hint(format!("it has {}", all.join(", "))))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The columns of files in partitions by these columns.
 ///
 /// # Errors
 /// A usage error when a column is not there, or none would be left.
 pub fn rest(columns: &SchemaRef, by: &[String]) -> Result<Schema> {
-    let names: Vec<_> = columns.fields().iter().map(|field| field.name().as_str()).collect();
-    if let Some(absent) = by.iter().find(|name| !names.contains(&name.as_str())) {
-        let error = Error::usage(format!("--partition-by {absent}: the result has no such column"));
-        return Err(error.hint(format!("it has {}", names.join(", "))));
-    }
+    named("--partition-by", by, columns)?;
     match others(columns, by) {
         others if others.is_empty() => {
             let error = Error::usage("--partition-by: all columns are partitions, and files would have none");

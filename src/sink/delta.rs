@@ -3,12 +3,13 @@
 
 use super::{Batch, Sink, Writer};
 use crate::clock::Clock;
-use crate::delta::columns::{evolved, fit, named, parted, taking};
+use crate::delta::columns::{evolved, fit, parted, taking};
 use crate::delta::merge::merge;
 use crate::delta::place::Place;
 use crate::delta::table::{Interest, Outcome, Table};
 use crate::delta::write::{Files, added, write};
 use crate::delta::{ATTEMPTS, gave_up, runtime};
+use crate::record::partition::named;
 use crate::record::storable;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
@@ -100,7 +101,7 @@ async fn open(
 
 impl Sink for DeltaSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        if batch.rows.iter().all(|rows| rows.num_rows() == 0) {
+        if batch.is_empty() {
             return Ok(());
         }
         let Self { runtime, table, options, writer, columns } = self;

@@ -87,7 +87,7 @@ impl Exec {
 
 impl Sink for Exec {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        if batch.rows.iter().all(|rows| rows.num_rows() == 0) {
+        if batch.is_empty() {
             return Ok(());
         }
         let input = self.input(batch).map_err(|error| error.at("cannot keep the batch for the command"))?;

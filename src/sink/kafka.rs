@@ -7,7 +7,7 @@
 mod commits;
 mod records;
 
-use super::{Batch, Sink, Writer};
+use super::{Batch, Sink, Writer, at_start};
 use crate::catalog::Topic;
 use crate::clock::Clock;
 use crate::error::Fault;
@@ -86,9 +86,8 @@ impl KafkaSink {
     }
 
     fn commit(&self, producer: &mut Producer, batch: &Batch<'_>) -> Result<()> {
-        let rows = batch.rows.iter().map(|rows| rows.num_rows() as u64).sum();
         producer.begin()?;
-        self.commits.add(producer, batch.id, rows, self.destination.clock.now())?;
+        self.commits.add(producer, batch.id, batch.count(), self.destination.clock.now())?;
         self.records.send(batch, producer)?;
         producer.commit(None)
     }
@@ -108,7 +107,7 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        if batch.rows.iter().all(|rows| rows.num_rows() == 0) {
+        if batch.is_empty() {
             return Ok(());
         }
         let mut open = self.open.take().map_or_else(|| self.begin(), Ok)?;
@@ -125,11 +124,6 @@ impl Sink for KafkaSink {
         self.open = Some(open);
         Ok(())
     }
-}
-
-/// What does not go at the start is how it is asked for.
-fn at_start(error: Error) -> Error {
-    if error.fault() == Fault::Failed { error.blaming(Fault::Usage) } else { error }
 }
 
 /// Writes rows as they come, without batches: at least once.

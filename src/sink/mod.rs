@@ -13,7 +13,8 @@ pub mod retry;
 pub mod several;
 pub mod steps;
 
-use crate::Result;
+use crate::error::Fault;
+use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
@@ -30,6 +31,18 @@ pub struct Batch<'a> {
     pub records: u64,
     /// Records that were read since the query began.
     pub total_records: u64,
+}
+
+impl Batch<'_> {
+    /// How many rows it has.
+    pub fn count(&self) -> u64 {
+        self.rows.iter().map(|rows| rows.num_rows() as u64).sum()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
 }
 
 /// Who writes to a sink. What keeps results keeps with them which batch of whom it has last, in one step with the
@@ -51,4 +64,9 @@ pub trait Sink {
     /// When it cannot tell that the batch is kept. The same batch may be written again afterwards: the sink then looks
     /// first whether it has it, as an answer may have been lost.
     fn write(&mut self, batch: &Batch<'_>) -> Result<()>;
+}
+
+/// What does not go at the start is how it is asked for.
+fn at_start(error: Error) -> Error {
+    if error.fault() == Fault::Failed { error.blaming(Fault::Usage) } else { error }
 }

@@ -6,14 +6,14 @@
 //! more once a newer one has begun.
 
 mod columns;
-mod keys;
 mod session;
 mod sql;
 
-use super::{Batch, Sink, Writer};
-use crate::catalog::nearest;
+use super::{Batch, Sink, Writer, at_start};
+use crate::catalog::suggest;
 use crate::error::Fault;
 use crate::postgres::{Server, may_pass, reason};
+use crate::record::last::last_of_each;
 use crate::{Error, Result};
 use arrow::datatypes::SchemaRef;
 use columns::Kind;
@@ -51,11 +51,7 @@ impl Target {
             let fields = columns.fields().iter();
             let Some(field) = fields.clone().find(|field| field.name() == name) else {
                 let error = Error::usage(format!("the result has no column '{name}' to merge on"));
-                let near = nearest(name, fields.map(|field| field.name().as_str()));
-                return Err(match near {
-                    Some(near) => error.hint(format!("did you mean '{near}'?")),
-                    None => error,
-                });
+                return Err(suggest(error, name, fields.map(|field| field.name().as_str())));
             };
             if Kind::of(field.data_type()) == Kind::Json {
                 let message = format!("column '{name}' has parts, and rows cannot be merged on it");
@@ -99,9 +95,7 @@ impl PostgresSink {
         let statements = Statements::new(&target, &columns);
         let claim = Claim { writer, owner: uuid::Uuid::new_v4().to_string() };
         let mut sink = Self { target, columns, statements, claim, open: None };
-        let blame =
-            |error: Error| if error.fault() == Fault::Failed { error.blaming(Fault::Usage) } else { error };
-        sink.open = Some(sink.begin(true).map_err(blame)?);
+        sink.open = Some(sink.begin(true).map_err(at_start)?);
         Ok(sink)
     }
 
@@ -130,7 +124,7 @@ impl PostgresSink {
             key => {
                 let key: Vec<_> =
                     key.iter().map(|name| batch.columns.index_of(name)).collect::<Result<_, _>>()?;
-                keys::last_of_each(batch.rows, &key)?
+                last_of_each(batch.rows, &key)?
             }
         };
         let kept = open.session.keep(&self.statements, &self.claim, batch.id, &rows);
@@ -172,7 +166,7 @@ impl PostgresSink {
 
 impl Sink for PostgresSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        if batch.rows.iter().all(|rows| rows.num_rows() == 0) {
+        if batch.is_empty() {
             return Ok(());
         }
         match self.attempt(batch) {

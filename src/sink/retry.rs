@@ -87,7 +87,7 @@ impl<'a> Retrying<'a> {
 }
 
 fn held_back(batch: &Batch<'_>) -> String {
-    let rows = batch.rows.iter().map(|rows| rows.num_rows() as u64).sum();
+    let rows = batch.count();
     let s = if rows == 1 { "" } else { "s" };
     format!("batch {} with {} row{s}", batch.id, format_count(rows))
 }

@@ -55,7 +55,7 @@ fn an_acknowledged_record_survives_kill() {
 
 /// How often a broker is killed: 10 times, or as often as a long run says.
 fn kills() -> usize {
-    std::env::var("ECAP_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10)
+    crate::support::number("ECAP_TEST_KILLS", 10)
 }
 
 /// What a producer of transactions heard of them, by their numbers.

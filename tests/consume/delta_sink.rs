@@ -2,21 +2,11 @@
 
 use super::bad_input::{USAGE, refused};
 use super::folder::Place;
-use super::{integer, json_lines, sales};
+use super::{integer, json_lines};
 use serde_json::Value;
 use std::fs;
 
 const RUN: [&str; 5] = ["--source", "in", "--trigger", "available-now", "--flush-at-end"];
-
-/// A place with sales in several files.
-fn filled() -> Place {
-    let place = Place::new();
-    for (number, sales) in sales(90, 60_000).chunks(30).enumerate() {
-        let lines: String = sales.iter().map(|sale| sale.json() + "\n").collect();
-        place.put(&format!("in/{number}.ndjson"), 10_800 - 3_600 * number as u64, lines.as_bytes());
-    }
-    place
-}
 
 fn run(place: &Place, args: &[&str]) -> String {
     place.run(&[&RUN[..], &["--max-files-per-trigger", "1"], args].concat()).ok()
@@ -57,7 +47,7 @@ fn versions(place: &Place) -> Vec<Vec<Value>> {
 
 #[test]
 fn changing_rows_take_their_places_and_a_query_joins_them() {
-    let place = filled();
+    let place = Place::of_sales(90);
     let args =
         by_category(&["--merge-on", "window_start,product_category", "--partition-by", "product_category"]);
     run(&place, &args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -69,7 +59,7 @@ fn changing_rows_take_their_places_and_a_query_joins_them() {
 
 #[test]
 fn records_are_kept_as_they_came() {
-    let place = filled();
+    let place = Place::of_sales(90);
     let columns = ["--topic", "customer-transactions", "--sink", "delta", "--path", "table"];
     run(&place, &[&columns[..], &["--sink-option", "delta.checkpointInterval=2"]].concat());
     let adds: Vec<_> =
@@ -84,7 +74,7 @@ fn records_are_kept_as_they_came() {
 
 #[test]
 fn a_table_is_looked_after() {
-    let place = filled();
+    let place = Place::of_sales(90);
     run(&place, &["--topic", "customer-transactions", "--sink", "delta", "--path", "table"]);
     let files = |place: &Place| {
         let names = fs::read_dir(place.path("table")).unwrap();
@@ -106,7 +96,7 @@ fn a_table_is_looked_after() {
 
 #[test]
 fn a_wrong_table_is_refused() {
-    let place = filled();
+    let place = Place::of_sales(90);
     let wrong = |args: &[&str], parts: &[&str]| {
         let args = by_category(args);
         let args: Vec<_> = RUN.iter().copied().chain(args.iter().map(String::as_str)).collect();

@@ -2,7 +2,7 @@
 
 use super::bad_input::{USAGE, refused};
 use super::folder::Place;
-use super::{json_lines, sales};
+use super::json_lines;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -10,34 +10,18 @@ use std::fs::{self, File};
 
 const RUN: [&str; 6] = ["--source", "in", "--trigger", "available-now", "--flush-at-end", "--window"];
 
-/// A place with three files of sales, an hour between them.
-fn filled() -> Place {
-    let place = Place::new();
-    for (number, sales) in sales(30, 60_000).chunks(10).enumerate() {
-        let lines: String = sales.iter().map(|sale| sale.json() + "\n").collect();
-        place.put(&format!("in/{number}.ndjson"), 10_800 - 3_600 * number as u64, lines.as_bytes());
-    }
-    place
-}
-
 fn run(place: &Place, args: &[&str]) -> String {
     let ended = place.run(&[&RUN[..], &["10s", "--max-files-per-trigger", "1"], args].concat());
     ended.ok()
 }
 
 fn names(place: &Place, folder: &str) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(place.path(folder))
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.starts_with('_'))
-        .collect();
-    names.sort();
-    names
+    place.files(folder).into_iter().filter(|name| !name.starts_with('_')).collect()
 }
 
 #[test]
 fn lines_in_a_file_are_those_of_the_console() {
-    let place = filled();
+    let place = Place::of_sales(30);
     for form in ["ndjson", "csv"] {
         let format = if form == "csv" { "csv" } else { "json" };
         let console = run(&place, &["--format", format, "--output-mode", "append"]);
@@ -57,7 +41,7 @@ fn lines_in_a_file_are_those_of_the_console() {
 
 #[test]
 fn each_batch_with_rows_is_a_file_in_a_folder() {
-    let place = filled();
+    let place = Place::of_sales(30);
     run(&place, &["--sink", "ndjson", "--path", "out"]);
     // The first file closes no window; the second and the third close one each, the end the last.
     let names = names(&place, "out");
@@ -75,7 +59,7 @@ fn each_batch_with_rows_is_a_file_in_a_folder() {
 
 #[test]
 fn parquet_holds_the_rows_with_instants_in_utc() {
-    let place = filled();
+    let place = Place::of_sales(30);
     let args =
         ["--agg", "count(*) AS n", "--agg", "array_agg(quantity) AS all", "--group-by", "product_category"];
     run(&place, &[&args[..], &["--sink", "parquet", "--path", "out/"]].concat());
@@ -98,7 +82,7 @@ fn parquet_holds_the_rows_with_instants_in_utc() {
 
 #[test]
 fn rows_are_parted_by_columns_and_small_files_merged() {
-    let place = filled();
+    let place = Place::of_sales(30);
     let parted = ["--group-by", "product_category", "--sink", "csv", "--path", "out", "--partition-by"];
     run(&place, &[&parted[..], &["product_category"]].concat());
     let folders = ["product_category=Books", "product_category=Games", "product_category=Shoes"];
@@ -121,14 +105,14 @@ fn rows_are_parted_by_columns_and_small_files_merged() {
 
 #[test]
 fn a_full_disk_is_said() {
-    let place = filled();
+    let place = Place::of_sales(30);
     let ended = place.run(&[&RUN[..], &["10s", "--sink", "ndjson", "--path", "/dev/full"][..]].concat());
     refused(ended, 1, &["cannot write batch", "/dev/full", "No space left"]);
 }
 
 #[test]
 fn a_wrong_place_is_refused() {
-    let place = filled();
+    let place = Place::of_sales(30);
     fs::write(place.path("file"), "").unwrap();
     let wrong = |args: &[&str], parts: &[&str]| {
         refused(place.run(&[&RUN[..], &["10s"], args].concat()), USAGE, parts);

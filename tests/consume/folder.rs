@@ -77,7 +77,17 @@ impl Place {
         Running::start(command.args(self.query(sql, &args)))
     }
 
-    fn files(&self, folder: &str) -> Vec<String> {
+    /// A place with three files of sales, an hour between them.
+    pub(super) fn of_sales(count: i64) -> Self {
+        let place = Self::new();
+        for (number, sales) in sales(count, 60_000).chunks(count as usize / 3).enumerate() {
+            let age = 10_800 - 3_600 * number as u64;
+            place.put(&format!("in/{number}.ndjson"), age, ndjson(sales).as_bytes());
+        }
+        place
+    }
+
+    pub(super) fn files(&self, folder: &str) -> Vec<String> {
         let names = fs::read_dir(self.path(folder)).unwrap();
         let mut names: Vec<_> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();

@@ -5,8 +5,9 @@ use crate::support::listed::{Listed, Stored};
 use ecap::Error;
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
-use ecap::engine::checkpoint::{Asked, Checkpoint, Options as CheckpointOptions, inspect};
+use ecap::engine::checkpoint::{Asked, Checkpoint, Folder, Options as CheckpointOptions, Store, inspect};
 use ecap::engine::options::{Options, OutputMode, Trigger};
+use ecap::engine::source::{Allowance, Source};
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
 use ecap::tables::Table;
@@ -276,4 +277,84 @@ fn a_query_can_go_back_and_is_another_one_for_its_sinks() {
     inspect::remove(&life.kept, "a test").expect("is removed");
     assert_eq!(life.kept.files(), Vec::<String>::new());
     inspect::query_of(&life.kept).expect_err("is gone");
+}
+
+#[test]
+fn what_a_killed_query_left_is_removed_at_its_next_start() {
+    let life = Life::of(TUMBLING, OutputMode::Append);
+    life.run().expect("runs");
+    let before = life.kept.files();
+    for name in ["000000000099.state", "table-words-1-00000000.arrow"] {
+        life.kept.write(name, b"of a batch that was cut off").expect("written");
+    }
+    life.run().expect("goes on");
+    assert_eq!(life.kept.files(), before);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Folder::open(folder.path()).expect("is there");
+    std::fs::write(folder.path().join(".000000000003.entry.4711"), "half").expect("written");
+    let _owned = place.own("a test").expect("is free");
+    assert_eq!(place.names().expect("can be read"), ["owner"]);
+}
+
+#[test]
+fn a_folder_goes_on_in_a_file_and_reads_again_what_was_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows =
+        |from: u32| (from..from + 6).map(|n| format!("{{\"customer_id\":\"c{n}\"}}\n")).collect::<String>();
+    for (name, from) in [("a.ndjson", 0), ("b.ndjson", 6)] {
+        std::fs::write(folder.path().join(name), rows(from)).expect("written");
+    }
+    let catalog = Catalog::built_in().expect("valid");
+    let topic = catalog.topic("customer-transactions").expect("declared");
+    let open = || {
+        let options = ecap::folder::Options {
+            max_files: 10,
+            latest_first: false,
+            clean: ecap::folder::Clean::Off,
+            fail_fast: false,
+            wants_keys: false,
+        };
+        // Far ahead, so that no file may still be written.
+        let clock = Arc::new(ManualClock::at(i64::MAX / 2));
+        ecap::folder::Folder::new(folder.path(), topic, options, clock).expect("opens")
+    };
+    let read = |source: &mut ecap::folder::Folder, most: Option<u64>| {
+        let mut seen = Vec::new();
+        source.allow(Allowance { records: most, ..Allowance::default() }).expect("allows");
+        source
+            .read(usize::MAX, Duration::ZERO, &mut |record| {
+                seen.push((
+                    record.offset,
+                    String::from_utf8_lossy(record.value.expect("has one")).into_owned(),
+                ));
+            })
+            .expect("reads");
+        seen
+    };
+    let mut first = open();
+    first.look_ahead().expect("lists");
+    let (begin, all) = (first.mark(), read(&mut open_listed(open()), None));
+    assert_eq!(all.len(), 12);
+    assert_eq!(read(&mut first, Some(8)), all[..8]);
+    let half = first.mark();
+
+    let mut next = open();
+    next.go_to(&half).expect("goes on");
+    next.look_ahead().expect("lists");
+    assert_eq!(read(&mut next, None), all[8..], "each record once");
+
+    let mut again = open();
+    again.go_to(&begin).expect("goes back");
+    again.stop_at(&half);
+    assert_eq!(read(&mut again, None), all[..8]);
+    assert!(again.positions().values().all(|at| at.caught_up));
+    again.go_to(&half).expect("goes on");
+    again.look_ahead().expect("lists");
+    assert_eq!(read(&mut again, None), all[8..]);
+}
+
+fn open_listed(mut folder: ecap::folder::Folder) -> ecap::folder::Folder {
+    folder.look_ahead().expect("lists");
+    folder
 }

@@ -1,11 +1,8 @@
 //! A world as one stream: in a file, and in Kafka.
 
 use super::{ecap_gen, read};
-use crate::support::{Cluster, Ended, PATIENCE, binary_command};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use crate::support::{self, Cluster, Ended, binary_command};
 use rdkafka::message::Message;
-use rdkafka::util::Timeout;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -119,21 +116,9 @@ type Part = Option<Vec<u8>>;
 
 /// A topic's records, each with its key and value, partition after partition.
 fn records(cluster: &Cluster, topic: &str, partitions: i32) -> Vec<(Part, Part)> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &cluster.address).set("group.id", "test");
-    let consumer: BaseConsumer = config.create().expect("a client");
-    let (name, mut assigned, mut expected) = (cluster.name(topic), TopicPartitionList::new(), 0);
-    for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(&name, partition, PATIENCE).expect("offsets");
-        expected += high - low;
-        assigned.add_partition_offset(&name, partition, Offset::Beginning).expect("an offset");
-    }
-    consumer.assign(&assigned).expect("assigned");
-    let next = |_| {
-        let message = consumer.poll(Timeout::After(PATIENCE)).expect("a record").expect("no error");
-        (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec))
-    };
-    (0..expected).map(next).collect()
+    let part = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+    let records = support::records(cluster, topic, partitions);
+    records.iter().map(|record| (part(record.key()), part(record.payload()))).collect()
 }
 
 /// The lines of one topic in a stream, without the topic, sorted.

@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 
 /// How large the file is: 50 MB, or as large as a long run says.
 fn megabytes() -> u64 {
-    std::env::var("ECAP_TEST_CSV_MB").ok().and_then(|size| size.parse().ok()).unwrap_or(50)
+    crate::support::number("ECAP_TEST_CSV_MB", 50)
 }
 
 /// What is done to a row, and what the reject file must say of it: code, column, and part of the reason.

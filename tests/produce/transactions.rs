@@ -8,7 +8,7 @@ use std::process::Child;
 
 /// How often a producer is killed: 5 times, or as often as a long run says.
 fn kills() -> u64 {
-    std::env::var("ECAP_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(5)
+    crate::support::number("ECAP_TEST_KILLS", 5)
 }
 
 /// Writes small rows, numbered from 1.

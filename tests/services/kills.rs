@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How many kills in all; ECAP_TEST_KILLS for a long run.
 fn kills() -> u32 {
-    std::env::var("ECAP_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(30)
+    crate::support::number("ECAP_TEST_KILLS", 30)
 }
 
 /// A query, the file that it stands in, and where its rows go.

@@ -89,6 +89,10 @@ impl Store for Kept {
         Ok(self.files())
     }
 
+    fn size(&self) -> Result<u64> {
+        Ok(self.files.lock().expect("not poisoned").values().map(|bytes| bytes.len() as u64).sum())
+    }
+
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.files.lock().expect("not poisoned").get(name).cloned())
     }

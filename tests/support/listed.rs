@@ -57,32 +57,35 @@ impl Listed {
     }
 }
 
+fn next(mark: &Mark, partition: i32) -> i64 {
+    mark.offsets.get(&partition).copied().unwrap_or_default()
+}
+
 impl Source for Listed {
     fn positions(&self) -> &BTreeMap<i32, Position> {
         &self.positions
     }
 
-    /// Only to where it stands, or back from there: with all records of a topic, in the order in which they are stored.
-    fn go_to(&mut self, mark: &Mark, until: Option<&Mark>) -> ecap::Result<()> {
-        let next = |mark: &Mark, partition: i32| mark.offsets.get(&partition).copied().unwrap_or_default();
+    /// To any place: all records of the topic are there, in the order in which they are stored.
+    fn go_to(&mut self, mark: &Mark) -> ecap::Result<()> {
         let wanted = |record: &&Stored| record.offset >= next(mark, record.partition);
         self.records = self.all.iter().filter(wanted).cloned().collect();
-        if let Some(until) = until {
-            self.records.retain(|record| record.offset < next(until, record.partition));
-        }
         self.waiting.clear();
         for (partition, position) in &mut self.positions {
-            let ends = self
-                .all
-                .iter()
-                .filter(|record| record.partition == *partition)
-                .map(|record| record.offset + 1);
+            let own = self.all.iter().filter(|record| record.partition == *partition);
             position.next = next(mark, *partition);
-            position.end =
-                until.map_or_else(|| ends.max().unwrap_or_default(), |until| next(until, *partition));
+            position.end = own.map(|record| record.offset + 1).max().unwrap_or_default();
             position.caught_up = position.next == position.end;
         }
         Ok(())
+    }
+
+    fn stop_at(&mut self, mark: &Mark) {
+        self.records.retain(|record| record.offset < next(mark, record.partition));
+        for (partition, position) in &mut self.positions {
+            position.end = next(mark, *partition);
+            position.caught_up = position.next == position.end;
+        }
     }
 
     fn look_ahead(&mut self) -> ecap::Result<()> {

@@ -9,6 +9,11 @@ pub mod relay;
 use ecap::broker::{Broker, Config, Storage};
 use ecap::clock::Clock;
 use proptest::prelude::ProptestConfig;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::OwnedMessage;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::util::Timeout;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -24,15 +29,40 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Names a running Apache Kafka that tests use in place of an embedded broker.
 pub const REAL_KAFKA: &str = "ECAP_TEST_KAFKA";
 
+/// A number that a long run gives in the environment, or this one.
+pub fn number<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// A client that commits nothing: a commit's answer would end a wait for records.
+pub fn reader(address: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", address).set("group.id", "test").set("enable.auto.commit", "false");
+    config
+}
+
+/// The records of a topic so far, partition after partition.
+pub fn records(cluster: &Cluster, topic: &str, partitions: i32) -> Vec<OwnedMessage> {
+    let consumer: BaseConsumer = reader(&cluster.address).create().expect("a client");
+    let (name, mut assigned, mut expected) = (cluster.name(topic), TopicPartitionList::new(), 0);
+    for partition in 0..partitions {
+        let (low, high) = consumer.fetch_watermarks(&name, partition, PATIENCE).expect("offsets");
+        expected += high - low;
+        assigned.add_partition_offset(&name, partition, Offset::Offset(low)).expect("an offset");
+    }
+    consumer.assign(&assigned).expect("assigned");
+    let next = |_| consumer.poll(Timeout::After(PATIENCE)).expect("a record").expect("no error").detach();
+    (0..expected).map(next).collect()
+}
+
 /// How many cases a property is held against: 256, or ECAP_TEST_CASES for a long run.
 pub fn cases() -> ProptestConfig {
-    let cases = std::env::var("ECAP_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(cases.unwrap_or(256))
+    ProptestConfig::with_cases(number("ECAP_TEST_CASES", 256))
 }
 
 /// How many rows are many: 200,000, or ECAP_TEST_ROWS for a long run.
 pub fn many() -> u64 {
-    std::env::var("ECAP_TEST_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(200_000)
+    number("ECAP_TEST_ROWS", 200_000)
 }
 
 /// Runs a command to its end, and gives the most memory that it ever had, in megabytes.

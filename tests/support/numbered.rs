@@ -11,7 +11,7 @@ pub const ROWS: i64 = 50;
 
 /// How often a process is killed: 5 times, or as often as a long run says.
 pub fn kills() -> u64 {
-    std::env::var("ECAP_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(5)
+    crate::support::number("ECAP_TEST_KILLS", 5)
 }
 
 /// The rows of a batch: `id` is a number that no other row has.

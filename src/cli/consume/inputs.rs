@@ -104,12 +104,12 @@ fn named(text: &str) -> Option<(&str, &str)> {
 }
 
 fn add(settings: &mut Settings, name: &str, schema: Schema) {
-    let full = format!("{}{}", settings.prefix, settings.bare(name));
+    let full = settings.full(name);
     settings.catalog = settings.catalog.clone().with(Topic::undeclared(&full, schema));
 }
 
 fn infer(settings: &Settings, name: &str, most: u64) -> Result<Schema> {
-    let full = format!("{}{}", settings.prefix, settings.bare(name));
+    let full = settings.full(name);
     settings.connection.check()?;
     let group = format!("{}ecap-infer", settings.prefix);
     let mut reader = Reader::new(&settings.connection, &full, &group, &From::Earliest, READ_AHEAD)?;

@@ -1,12 +1,10 @@
 //! The flags that say what becomes of records which cannot be used.
 
-use crate::catalog::Topic;
 use crate::cli::common::Settings;
 use crate::clock::SystemClock;
 use crate::engine::letters::DeadLetters;
 use crate::error::Fault;
 use crate::query::plan::StreamPlan;
-use crate::record::schema::Schema;
 use crate::sink::letters::{LateApart, ToFile, ToTopics};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -65,18 +63,15 @@ impl Late {
     /// Opens the topic of late records, if they have one of their own.
     fn open(&self, read: &[&str], consumer: &str, settings: &Settings) -> Result<Option<ToTopics>> {
         let Self::Topic(name) = self else { return Ok(None) };
-        let full = format!("{}{}", settings.prefix, settings.bare(name));
-        if read.contains(&full.as_str()) {
+        let topic = settings.any_topic(name);
+        if read.contains(&topic.name.as_str()) {
             let message =
                 format!("--late {name}: the query reads this topic, and late records would come again");
             return Err(Error::usage(message).hint("name another topic"));
         }
-        // A topic need not be in the catalog: it takes any bytes.
-        let declared = settings.topic(name).ok().cloned();
-        let topic = declared.clone().unwrap_or_else(|| Topic::undeclared(&full, Schema::default()));
         let topics = read.iter().map(|from| (*from, &topic));
         match ToTopics::new(&settings.connection, topics, consumer) {
-            Err(error) if declared.is_none() && error.fault() == Fault::Failed => {
+            Err(error) if error.fault() == Fault::Failed && settings.topic(name).is_err() => {
                 let error = Error::usage(format!("--late {name}: the cluster has no such topic"));
                 Err(error.hint("drop, dead-letter, or a topic that is there"))
             }

@@ -3,7 +3,7 @@
 use super::sink::Around;
 use super::sink_options::Chosen;
 use crate::clock::SystemClock;
-use crate::delta::place::{Place, is_url};
+use crate::delta::place::{Place, is_of_a_store, is_url};
 use crate::engine::options::OutputMode;
 use crate::sink::Sink;
 use crate::sink::delta::{DeltaSink, Options};
@@ -61,10 +61,6 @@ pub fn delta(chosen: &Chosen, around: &Around<'_>) -> Result<Box<dyn Sink>> {
     let columns = around.plan.result_columns();
     let sink = DeltaSink::open(place, options, &columns, around.writer(chosen), Arc::new(SystemClock))?;
     Ok(Box::new(sink))
-}
-
-fn is_of_a_store(name: &str) -> bool {
-    ["aws_", "google_"].iter().any(|prefix| name.to_lowercase().starts_with(prefix))
 }
 
 fn place(chosen: &Chosen) -> Result<&str> {

@@ -207,7 +207,7 @@ impl RunArgs {
 
     /// A number that is another one where the rows go elsewhere.
     pub fn place_of_results(&self) -> u32 {
-        crc32c::crc32c(format!("{:?}", self.results).as_bytes())
+        self.results.place()
     }
 
     /// The column of event time, if it was given.

@@ -2,11 +2,9 @@
 
 use super::sink::Around;
 use super::sink_options::Chosen;
-use crate::catalog::Topic;
 use crate::cli::output;
 use crate::clock::SystemClock;
 use crate::postgres::Server;
-use crate::record::schema::Schema;
 use crate::sink::Sink;
 use crate::sink::exec::{Exec, Form};
 use crate::sink::kafka::{Destination, Direct, KafkaSink};
@@ -27,13 +25,11 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub fn kafka(chosen: &Chosen, around: &Around<'_>) -> Result<Box<dyn Sink>> {
     let (settings, columns) = (around.settings, around.plan.result_columns());
     let name = chosen.needed("topic", "--sink-option topic=alerts")?;
-    let full = format!("{}{}", settings.prefix, settings.bare(name));
-    if around.plan.scans.iter().any(|scan| scan.topic.name == full) {
+    let topic = settings.any_topic(name);
+    if around.plan.scans.iter().any(|scan| scan.topic.name == topic.name) {
         let message = format!("the query reads topic '{name}', and would read its own results");
         return Err(Error::usage(message).hint("name another topic"));
     }
-    let topic = settings.topic(name).cloned();
-    let topic = topic.unwrap_or_else(|_| Topic::undeclared(&full, Schema::default()));
     let own = || topic.record.iter().map(|record| record.key.clone());
     let own = || own().filter(|key| columns.field_with_name(key).is_ok()).collect();
     let destination = Destination {

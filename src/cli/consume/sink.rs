@@ -6,6 +6,7 @@ use super::{places, services};
 use crate::Result;
 use crate::cli::common::Settings;
 use crate::clock::{Stop, SystemClock};
+use crate::delta::place::is_of_a_store;
 use crate::engine::options::OutputMode;
 use crate::query::plan::StreamPlan;
 use crate::sink::file::Form;
@@ -94,8 +95,7 @@ impl Kind {
 
     /// Whether it takes an option; with its own name before it, a table also takes what its store and its log are told.
     pub fn takes(self, key: &str, is_named: bool) -> bool {
-        let of_a_store = || ["aws_", "google_"].iter().any(|prefix| key.to_lowercase().starts_with(prefix));
-        self.options().contains(&key) || self == Self::Delta && (is_named || of_a_store())
+        self.options().contains(&key) || self == Self::Delta && (is_named || is_of_a_store(key))
     }
 }
 
@@ -146,6 +146,13 @@ impl SinkArgs {
     /// Whether somebody keeps what it gets.
     pub fn keeps(&self) -> bool {
         self.sinks.iter().any(|sink| sink.kind() != Kind::Console)
+    }
+
+    /// A number that is another one where the rows go elsewhere.
+    pub fn place(&self) -> u32 {
+        let Self { sinks, options, path, partition_by, merge_on, command, sink_retries: _ } = self;
+        let place = format!("{sinks:?} {options:?} {path:?} {partition_by:?} {merge_on:?} {command:?}");
+        crc32c::crc32c(place.as_bytes())
     }
 
     fn chosen(&self) -> Result<Vec<Chosen>> {

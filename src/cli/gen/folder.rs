@@ -3,10 +3,8 @@
 use super::amount::{DEFAULT_ROWS, ThreadArgs};
 use super::truth::TruthArgs;
 use super::{WorldArgs, tell_seed, write_file};
-use crate::cli::output;
 use crate::generate::{Extent, Format, Generator, Kind, MOST_ROWS, Timeline, World};
-use crate::new_file::NewFile;
-use crate::units::{format_count, parse_count, parse_duration};
+use crate::units::{parse_count, parse_duration};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -80,7 +78,8 @@ impl FolderArgs {
         for (generator, until) in timeline.parts(extent.until) {
             let name = format!("{}.{}", generator.kind().topic(), generator.format().ending());
             let (extent, path) = (Extent { until, ..extent.clone() }, self.output.join(name));
-            write_file(generator, &extent, self.threads.count(), &path, self.force)?;
+            let (whose, threads) = (format!("for {}", generator.kind().topic()), self.threads.count());
+            write_file(&path, self.force, &whose, |file| generator.write(&extent, threads, file))?;
         }
         Ok(timeline)
     }
@@ -93,15 +92,7 @@ impl FolderArgs {
             timeline.write(extent, threads, &mut std::io::stdout())?;
             return Ok(timeline);
         }
-        let mut file = NewFile::create(&self.output, self.force)?;
-        let written = timeline.write(extent, threads, &mut file);
-        let records = written.map_err(|error| error.at(self.output.display()))?;
-        file.finish()?;
-        output::note(&format!(
-            "{} records of all topics in {}",
-            format_count(records),
-            self.output.display()
-        ));
+        write_file(&self.output, self.force, "of all topics", |file| timeline.write(extent, threads, file))?;
         Ok(timeline)
     }
 }

@@ -12,7 +12,7 @@ pub use world::WorldArgs;
 
 use super::common::CommonArgs;
 use super::{Cli, output};
-use crate::generate::{Extent, Format, Generator, Kind, Locale, Shape, Timeline};
+use crate::generate::{Format, Generator, Kind, Locale, Shape, Timeline};
 use crate::new_file::NewFile;
 use crate::units::format_count;
 use crate::{Error, Result};
@@ -203,7 +203,10 @@ fn make(args: &MakeArgs) -> Result<()> {
     let threads = args.threads.count();
     let rows = match to_stdout {
         true => generator.write(&extent, threads, &mut std::io::stdout())?,
-        false => write_file(&generator, &extent, threads, &path, args.force)?,
+        false => {
+            let whose = format!("for {}", args.kind.topic());
+            write_file(&path, args.force, &whose, |file| generator.write(&extent, threads, file))?
+        }
     };
     extent.rows.end = extent.rows.start + rows;
     args.truth.end(truth, &Timeline::from(generator), &extent)?;
@@ -226,19 +229,16 @@ fn default_path(args: &MakeArgs) -> PathBuf {
     }
 }
 
-/// Writes a file whole or not at all, and says how many records it has.
+/// Writes a file whole or not at all, and says how many records it has, and whose.
 fn write_file(
-    generator: &Generator,
-    extent: &Extent,
-    threads: usize,
     path: &Path,
     overwrite: bool,
+    whose: &str,
+    write: impl FnOnce(&mut NewFile) -> Result<u64>,
 ) -> Result<u64> {
     let mut file = NewFile::create(path, overwrite)?;
-    let written = generator.write(extent, threads, &mut file);
-    let rows = written.map_err(|error| error.at(path.display()))?;
+    let records = write(&mut file).map_err(|error| error.at(path.display()))?;
     file.finish()?;
-    let topic = generator.kind().topic();
-    output::note(&format!("{} records for {topic} in {}", format_count(rows), path.display()));
-    Ok(rows)
+    output::note(&format!("{} records {whose} in {}", format_count(records), path.display()));
+    Ok(records)
 }

@@ -33,11 +33,12 @@ pub struct ProduceCli {
 }
 
 /// Options that a file has no use for.
-const OF_THE_WORLD: [&str; 10] = [
+const OF_THE_WORLD: [&str; 11] = [
     "seed",
     "start",
     "event_rate",
     "traffic",
+    "locale",
     "customers",
     "products",
     "skew",

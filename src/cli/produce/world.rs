@@ -57,7 +57,7 @@ impl Synthetic {
         }
     }
 
-    /// The kind whose options it has, and how many `transactions` there are when all of it comes at a rate.
+    /// How many `transactions` there are when all of it comes at a rate.
     fn rate(self, rate: f64) -> f64 {
         match self {
             Self::One(kind) => kind.rate_of_transactions(rate),

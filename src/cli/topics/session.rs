@@ -50,10 +50,7 @@ impl Session {
     pub fn suggest<'a>(&self, error: Error, name: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
         let bare = |name: &'a str| name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
         let name = name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
-        match catalog::nearest(name, candidates.map(bare)) {
-            Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-            None => error,
-        }
+        catalog::suggest(error, name, candidates.map(bare))
     }
 
     /// The catalog's topics that are meant by `names` (all without a name), with another replication

@@ -46,9 +46,8 @@ pub struct Entry {
     pub batch: u64,
     /// Its time, in microseconds since the epoch.
     pub clock: Micros,
-    /// The first record of each partition that is in it, by topic.
-    pub start: Vec<Mark>,
-    /// The first record of each partition that is not, by topic.
+    /// Where it ends, by topic: the first record of each partition that is not in it. It begins where the commit before
+    /// it says.
     pub end: Vec<Mark>,
     /// How far event time was at its end.
     pub watermark: watermark::Saved,

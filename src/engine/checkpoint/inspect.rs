@@ -43,15 +43,6 @@ pub fn cut_off(store: &dyn Store, known: &[Known]) -> Result<Option<Entry>> {
     Ok(store.read(&entry_file(last.batches))?.and_then(|bytes| sealed::open(&bytes)))
 }
 
-/// How many bytes all its files take.
-///
-/// # Errors
-/// When the store fails.
-pub fn size(store: &dyn Store) -> Result<usize> {
-    let bytes = |name: &String| Ok(store.read(name)?.map_or(0, |bytes| bytes.len()));
-    store.names()?.iter().map(bytes).sum()
-}
-
 /// What is wrong with it, in a line for each batch that could not be gone on from; nothing where all is well.
 ///
 /// # Errors

@@ -16,12 +16,14 @@
 //! an entry and no commit runs again from that entry: the same records, the same clock, the same watermark, and so
 //! the same rows. Sinks that have its number pass over it.
 
+mod compare;
 mod document;
 pub mod inspect;
 mod sealed;
 mod state;
 mod store;
 
+pub use compare::Asked;
 pub use document::{Commit, Entry, HeldTable, PartRef, Query, State, Versions};
 pub use store::{Folder, Owned, Store};
 
@@ -32,33 +34,19 @@ use crate::clock::Micros;
 use crate::tables::Table;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
+use compare::{compared, query, ways_out};
 use state::StateFiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The form of the files that this program reads and writes.
-const FORMAT: u32 = 1;
-
 /// The file that says which query a checkpoint is of.
 const QUERY: &str = "query.json";
 
+/// How the names of files with tables begin.
+const TABLE: &str = "table-";
+
 /// So many batches can be gone back by, where nobody says.
 const RETAINED: u64 = 10;
-
-/// What a checkpoint is asked to be of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// What people call the query.
-    pub name: String,
-    /// Its text.
-    pub sql: String,
-    /// Where its rows go, in a few words.
-    pub sink: String,
-    /// The topics that it reads.
-    pub topics: Vec<String>,
-    /// As [`Query::state`].
-    pub state: String,
-}
 
 /// How a checkpoint is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,26 +97,9 @@ impl Checkpoint {
     ) -> Result<Self> {
         let owned = store.own(owner)?;
         let query = match query(store.as_ref())? {
-            Some(query) if options.anew => Query {
-                state: asked.state,
-                topics: asked.topics,
-                sql: asked.sql,
-                sink: asked.sink,
-                versions: versions(),
-                ..query
-            },
+            None => asked.begun(now),
+            Some(query) if options.anew => asked.anew(query),
             Some(query) => compared(query, asked).map_err(|error| ways_out(error, store.as_ref()))?,
-            None => Query {
-                format: FORMAT,
-                id: uuid::Uuid::new_v4().to_string(),
-                name: asked.name,
-                created: now,
-                sql: asked.sql,
-                sink: asked.sink,
-                topics: asked.topics,
-                state: asked.state,
-                versions: versions(),
-            },
         };
         store.write(QUERY, &seal(&query)?)?;
         let (state, commits, tables) = (StateFiles::default(), BTreeMap::new(), BTreeMap::new());
@@ -251,7 +222,7 @@ impl Checkpoint {
         state::encode(&table.rows(), &mut bytes)?;
         let (name, crc) = (table.name(), crc32c::crc32c(&bytes));
         let held =
-            HeldTable { name: name.into(), file: format!("table-{name}-{:x}-{crc:08x}.arrow", bytes.len()) };
+            HeldTable { name: name.into(), file: format!("{TABLE}{name}-{:x}-{crc:08x}.arrow", bytes.len()) };
         self.store.write(&held.file, &bytes)?;
         self.held.insert(name.into(), (version, held.clone()));
         Ok(held)
@@ -273,9 +244,9 @@ impl Checkpoint {
 
     /// Goes to the last commit that is whole with its state.
     fn find_commits(&mut self) -> Result<()> {
-        let mut numbers = numbers(&self.store.names()?, ".commit");
-        let any = !numbers.is_empty();
-        while let Some(number) = numbers.pop() {
+        let mut left = numbers(&self.store.names()?, ".commit");
+        let any = !left.is_empty();
+        while let Some(number) = left.pop() {
             match load(self.store.as_ref(), number) {
                 Ok((commit, state, snapshots)) => {
                     self.state = state;
@@ -294,22 +265,30 @@ impl Checkpoint {
             let message = format!("checkpoint {}: no commit in it is whole", self.store.place());
             return Err(ways_out(Error::usage(message), self.store.as_ref()));
         }
-        for number in numbers {
+        for number in left {
             // Only its files matter: one that is not whole needs none.
             let commit =
                 self.store.read(&commit_file(number))?.and_then(|bytes| sealed::open::<Commit>(&bytes));
             self.commits.insert(number, commit.map(|commit| commit.files().collect()).unwrap_or_default());
         }
-        self.find_tables()
-    }
-
-    fn find_tables(&mut self) -> Result<()> {
-        for batch in numbers(&self.store.names()?, ".entry") {
+        let names = self.store.names()?;
+        for batch in numbers(&names, ".entry") {
             if let Some(entry) = self.cut_off(batch)? {
                 self.tables.insert(batch, entry.tables);
             }
         }
-        Ok(())
+        self.sweep(&names)
+    }
+
+    /// Removes what nothing needs: of a batch that was cut off, or whose removal was.
+    fn sweep(&self, names: &[String]) -> Result<()> {
+        let needed: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
+        for file in numbers(names, ".state").into_iter().filter(|file| !needed.contains(file)) {
+            self.store.remove(&state_file(file))?;
+        }
+        let named = |name: &String| self.tables.values().flatten().any(|table| table.file == *name);
+        let tables = names.iter().filter(|name| name.starts_with(TABLE) && !named(name));
+        tables.into_iter().try_for_each(|table| self.store.remove(table))
     }
 
     /// Removes what is older than the last batches, and what nothing needs that is left.
@@ -360,57 +339,6 @@ fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles, Vec<Snaps
 
 fn read_state(store: &dyn Store, file: u64) -> Result<Vec<u8>> {
     store.read(&state_file(file))?.ok_or_else(|| Error::failed(format!("{} is gone", state_file(file))))
-}
-
-/// The query that a store has a checkpoint of, if it has one.
-fn query(store: &dyn Store) -> Result<Option<Query>> {
-    let Some(bytes) = store.read(QUERY)? else { return Ok(None) };
-    let broken = || Error::usage(format!("checkpoint {}: {QUERY} is not as it was written", store.place()));
-    sealed::open(&bytes).ok_or_else(|| ways_out(broken(), store)).map(Some)
-}
-
-/// The query of a checkpoint as it goes on: with the new text, where its state is made by the same.
-fn compared(kept: Query, asked: Asked) -> Result<Query> {
-    let differs = |what: &str| Error::usage(format!("the checkpoint is of another query: {what}"));
-    if kept.format != FORMAT {
-        return Err(differs(&format!("its form is {}, this program writes {FORMAT}", kept.format)));
-    }
-    if kept.topics != asked.topics {
-        let (was, is) = (kept.topics.join(", "), asked.topics.join(", "));
-        return Err(differs(&format!("it reads {was}, and this one reads {is}")));
-    }
-    if kept.state != asked.state {
-        let mut lines = kept.state.lines().zip(asked.state.lines()).filter(|(was, is)| was != is);
-        let (was, is) = lines.next().unwrap_or(("keeps other state", "more or less"));
-        return Err(differs(&format!("its state was made by `{}`, and now by `{}`", was.trim(), is.trim())));
-    }
-    let own = versions();
-    if !kept.state.is_empty() && kept.versions.datafusion != own.datafusion {
-        let (was, is) = (&kept.versions.datafusion, &own.datafusion);
-        return Err(differs(&format!("its state was laid out by DataFusion {was}, this program has {is}")));
-    }
-    if kept.sql != asked.sql {
-        tracing::warn!(
-            "the query changed since its checkpoint was made; its state is made by the same and goes on"
-        );
-    }
-    if kept.sink != asked.sink {
-        let (was, is) = (&kept.sink, &asked.sink);
-        tracing::warn!(
-            "rows went to {was}, and go to {is} from here on; --restart-from gives all of them again"
-        );
-    }
-    Ok(Query { sql: asked.sql, sink: asked.sink, name: asked.name, versions: own, ..kept })
-}
-
-fn versions() -> Versions {
-    Versions { ecap: env!("CARGO_PKG_VERSION").into(), datafusion: datafusion::DATAFUSION_VERSION.into() }
-}
-
-/// What to do where a checkpoint cannot be gone on from.
-fn ways_out(error: Error, store: &dyn Store) -> Error {
-    let place = store.place();
-    error.hint(format!("name another --checkpoint than {place}, or give --restart-from to begin anew in it"))
 }
 
 fn seal(document: &impl serde::Serialize) -> Result<Vec<u8>> {

@@ -1,8 +1,9 @@
 //! Where the files of a checkpoint are kept: a folder, or anything else that keeps files whole.
 
+use crate::lock::Lock;
 use crate::new_file::NewFile;
 use crate::{Error, Result};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,12 @@ pub trait Store: Send {
     /// # Errors
     /// When the place cannot be read.
     fn names(&self) -> Result<Vec<String>>;
+
+    /// How many bytes all files take.
+    ///
+    /// # Errors
+    /// When the place cannot be read.
+    fn size(&self) -> Result<u64>;
 
     /// What a file holds; `None` where there is none of this name.
     ///
@@ -99,6 +106,12 @@ impl Store for Folder {
         names.collect::<std::io::Result<_>>().map_err(|error| self.failed("", error))
     }
 
+    fn size(&self) -> Result<u64> {
+        let entries = fs::read_dir(&self.0).map_err(|error| self.failed("", error))?;
+        let sizes = entries.map(|entry| Ok(entry?.metadata()?.len()));
+        sizes.sum::<std::io::Result<_>>().map_err(|error| self.failed("", error))
+    }
+
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         match fs::read(self.0.join(name)) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -123,21 +136,21 @@ impl Store for Folder {
 
     fn own(&self, owner: &str) -> Result<Owned> {
         let failed = |error| self.failed(OWNER, error);
-        let path = self.0.join(OWNER);
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let mut file = file.map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
+        let mut file = match Lock::take(&self.0.join(OWNER)).map_err(failed)? {
+            Lock::Ours(file) => file,
+            Lock::Theirs(mut file) => {
                 let mut other = String::new();
                 file.read_to_string(&mut other).map_err(failed)?;
                 let message = format!("the checkpoint {} is in use by {}", self.place(), other.trim());
                 return Err(Error::usage(message).hint("stop it, or name another --checkpoint"));
             }
-            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        };
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{owner}"));
         written.map_err(failed)?;
+        // What an owner left that was killed.
+        for name in self.names()?.iter().filter(|name| name.starts_with('.')) {
+            self.remove(name)?;
+        }
         Ok(Owned(Some(file)))
     }
 }

@@ -91,6 +91,19 @@ pub struct Receipts {
     pub disconnects: u64,
 }
 
+impl Receipts {
+    /// Adds what others say.
+    pub fn add(&mut self, other: &Self) {
+        let Self { acknowledged, bytes, failed, latencies, retries, disconnects } = other;
+        self.acknowledged += acknowledged;
+        self.bytes += bytes;
+        self.failed += failed;
+        self.latencies.merge(latencies);
+        self.retries += retries;
+        self.disconnects += disconnects;
+    }
+}
+
 /// Where the answers are counted.
 pub struct Ledger {
     context: Context,
@@ -139,14 +152,7 @@ impl Ledger {
 
     /// Adds what became of the records so far.
     pub fn add_receipts(&self, sum: &mut Receipts) {
-        let book = self.book();
-        let Receipts { acknowledged, bytes, failed, latencies, retries, disconnects } = &book.receipts;
-        sum.acknowledged += acknowledged;
-        sum.bytes += bytes;
-        sum.failed += failed;
-        sum.latencies.merge(latencies);
-        sum.retries += retries;
-        sum.disconnects += disconnects;
+        sum.add(&self.book().receipts);
     }
 
     /// The records that failed since this was asked last.

@@ -6,6 +6,7 @@ use super::folder::manifest;
 use super::manifest::{Entry, Kept, fold};
 use super::tidy::{self, MERGED};
 use crate::clock::Micros;
+use crate::lock::Lock;
 use crate::new_file::NewFile;
 use crate::sink::steps::Steps;
 use crate::{Error, Result};
@@ -71,13 +72,13 @@ pub fn compact(folder: &Path, targets: &Targets, now: Micros, steps: &mut Steps)
 
 /// Sees to it that nobody else merges.
 fn alone(folder: &Path) -> Result<File> {
-    let path = folder.join("_compact.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-    file.try_lock().map_err(|_| {
-        let message = format!("the files of {} are being merged already", folder.display());
-        Error::failed(message).hint("wait until that is done")
-    })?;
-    Ok(file)
+    match Lock::take(&folder.join("_compact.lock"))? {
+        Lock::Ours(file) => Ok(file),
+        Lock::Theirs(_) => {
+            let message = format!("the files of {} are being merged already", folder.display());
+            Err(Error::failed(message).hint("wait until that is done"))
+        }
+    }
 }
 
 /// Which files become one.
@@ -90,10 +91,12 @@ fn groups(folder: &Path, entries: Vec<Entry>, targets: &Targets, now: Micros) ->
     }
     let mut groups = Vec::new();
     for files in alike.into_values() {
-        let mut group = Group::new();
+        let (mut group, mut bytes) = (Group::new(), 0);
         for file in files {
+            bytes += file.bytes;
             group.push(file);
-            if group.iter().map(|file| file.bytes).sum::<u64>() >= targets.file_size {
+            if bytes >= targets.file_size {
+                bytes = 0;
                 groups.push(std::mem::take(&mut group));
             }
         }

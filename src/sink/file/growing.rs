@@ -66,8 +66,7 @@ impl Growing {
         self.steps.reach("rows")?;
         append(file, committed, &text)?;
         self.steps.reach("manifest")?;
-        let rows = batch.rows.iter().map(|rows| rows.num_rows() as u64).sum();
-        let kept = self.kept(rows, committed + text.len() as u64);
+        let kept = self.kept(batch.count(), committed + text.len() as u64);
         locked.append(&Entry::batch(&self.writer, batch.id, vec![kept]))?;
         self.steps.reach("committed")
     }

@@ -138,7 +138,7 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        if batch.rows.iter().all(|rows| rows.num_rows() == 0) {
+        if batch.is_empty() {
             return Ok(());
         }
         let written = match &mut self.place {

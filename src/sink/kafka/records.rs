@@ -1,17 +1,15 @@
 //! Rows as records of a topic: a JSON object each, under the key that is chosen.
 
-use crate::catalog::nearest;
+use crate::catalog::suggest;
 use crate::clock::Clock;
 use crate::kafka::producer::{Cause, Outgoing, Producer};
+use crate::record::partition::slices;
 use crate::sink::{Batch, lines};
 use crate::{Error, Result};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use std::slice;
 use std::sync::Arc;
-
-/// So many rows are text at a time.
-const ROWS: usize = 8_192;
 
 /// How rows become records.
 pub struct Records {
@@ -36,10 +34,7 @@ impl Key {
         let place = |name: &String| {
             columns.index_of(name).map_err(|_| {
                 let error = Error::usage(format!("the result has no column '{name}' for the key"));
-                match nearest(name, columns.fields().iter().map(|field| field.name().as_str())) {
-                    Some(near) => error.hint(format!("did you mean '{near}'?")),
-                    None => error,
-                }
+                suggest(error, name, columns.fields().iter().map(|field| field.name().as_str()))
             })
         };
         let places = names.iter().map(place).collect::<Result<Vec<_>>>()?;
@@ -92,18 +87,15 @@ impl Records {
         let id = batch.id.to_string();
         let headers = [("ecap.query", self.query.as_bytes()), ("ecap.batch", id.as_bytes())];
         let mut line = 0;
-        for rows in batch.rows {
-            for start in (0..rows.num_rows()).step_by(ROWS) {
-                let rows = rows.slice(start, ROWS.min(rows.num_rows() - start));
-                let (text, time) = (lines::ndjson(slice::from_ref(&rows))?, self.clock.now());
-                for (key, value) in self.key.read(&rows)?.iter().zip(lines::split(&text)) {
-                    line += 1;
-                    let (key, value) = (key.as_deref(), Some(value));
-                    producer.send(Outgoing { key, value, headers: &headers, time, line })?;
-                }
-                // A broker that takes nothing is not waited for once more with each queue of rows.
-                lost(producer, &self.topic)?;
+        for rows in batch.rows.iter().flat_map(slices) {
+            let (text, time) = (lines::ndjson(slice::from_ref(&rows))?, self.clock.now());
+            for (key, value) in self.key.read(&rows)?.iter().zip(lines::split(&text)) {
+                line += 1;
+                let (key, value) = (key.as_deref(), Some(value));
+                producer.send(Outgoing { key, value, headers: &headers, time, line })?;
             }
+            // A broker that takes nothing is not waited for once more with each queue of rows.
+            lost(producer, &self.topic)?;
         }
         delivered(producer, &self.topic)
     }

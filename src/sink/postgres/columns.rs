@@ -124,7 +124,6 @@ impl Kind {
 /// The rows of a batch, to be written one after the other.
 pub struct Rows {
     columns: Vec<Values>,
-    count: usize,
 }
 
 impl Rows {
@@ -136,12 +135,7 @@ impl Rows {
         let schema = rows.schema();
         let values = schema.fields().iter().zip(rows.columns());
         let values = values.map(|(field, column)| Values::of(Kind::of(field.data_type()), column));
-        Ok(Self { columns: values.collect::<Result<_>>()?, count: rows.num_rows() })
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.count
+        Ok(Self { columns: values.collect::<Result<_>>()? })
     }
 
     /// Writes one.

@@ -5,6 +5,7 @@ use super::sql::Statements;
 use super::{Claim, Target};
 use crate::Error;
 use crate::postgres::{identifier, quoted};
+use crate::record::partition::slices;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::{BufMut, BytesMut};
@@ -17,8 +18,7 @@ use tokio_postgres::{Client, Transaction};
 /// What every binary COPY begins with: the signature, no flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// So many rows are taken apart at a time, and so many bytes are sent at a time.
-const ROWS: usize = 8_192;
+/// So many bytes are sent at a time.
 const BYTES: usize = 64 << 10;
 
 /// Whoever holds a lock gets so long; then the batch is tried again later. And a server keeps the locks of a client whose
@@ -146,14 +146,12 @@ async fn last(
 async fn copy(transaction: &Transaction<'_>, sql: &str, rows: &[RecordBatch]) -> Result<(), Failure> {
     let mut sink = pin!(transaction.copy_in(sql).await?);
     let mut out = BytesMut::from(HEADER);
-    for rows in rows {
-        for start in (0..rows.num_rows()).step_by(ROWS) {
-            let some = Rows::of(&rows.slice(start, ROWS.min(rows.num_rows() - start)))?;
-            for row in 0..some.count() {
-                some.put(row, &mut out);
-                if out.len() >= BYTES {
-                    sink.send(out.split().freeze()).await?;
-                }
+    for rows in rows.iter().flat_map(slices) {
+        let some = Rows::of(&rows)?;
+        for row in 0..rows.num_rows() {
+            some.put(row, &mut out);
+            if out.len() >= BYTES {
+                sink.send(out.split().freeze()).await?;
             }
         }
     }

@@ -7,6 +7,7 @@ pub use verbs::{Verb, run};
 use crate::cli::common;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::checkpoint::{self, Asked, Checkpoint, Folder, inspect};
+use crate::host;
 use crate::kafka::start::From;
 use crate::query::plan::StreamPlan;
 use crate::units::format_rfc3339;
@@ -152,7 +153,6 @@ fn remove(folder: &Path) -> Result<()> {
 
 /// Who has a checkpoint, for whoever wants it too.
 fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let since = format_rfc3339(SystemClock.now());
-    format!("process {} on {}, since {since}", std::process::id(), host.trim())
+    format!("process {} on {}, since {since}", std::process::id(), host::name())
 }

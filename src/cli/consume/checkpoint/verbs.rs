@@ -108,7 +108,7 @@ struct Listed {
     batches: u64,
     records: u64,
     last: Option<String>,
-    bytes: usize,
+    bytes: u64,
 }
 
 fn list(folder: Option<&Path>, common: &CommonArgs) -> Result<()> {
@@ -140,7 +140,7 @@ fn listed(folder: &Path) -> Result<Listed> {
         batches: last.map_or(0, |commit| commit.totals.batches),
         records: last.map_or(0, |commit| commit.totals.read),
         last: last.map(|commit| format_rfc3339(commit.time)),
-        bytes: inspect::size(&store)?,
+        bytes: store.size()?,
     })
 }
 
@@ -156,7 +156,7 @@ impl Show for Listing {
                 format_count(listed.batches),
                 format_count(listed.records),
                 listed.last.clone().unwrap_or_default(),
-                format_size(listed.bytes as u64),
+                format_size(listed.bytes),
             ];
             row.extend(wide.then(|| listed.folder.display().to_string()));
             table.row(row);

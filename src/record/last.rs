@@ -1,4 +1,4 @@
-//! Rows that a later one with the same key replaces: one INSERT may change a row once only.
+//! Rows that a later one with the same key replaces: what merges a batch into a table changes each row once only.
 
 use crate::Result;
 use arrow::array::{BooleanArray, RecordBatch};
