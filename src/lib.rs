@@ -28,6 +28,7 @@ pub mod new_file;
 pub mod partitioner;
 pub mod postgres;
 pub mod produce;
+pub mod program;
 pub mod query;
 pub mod record;
 pub mod sink;

@@ -15,7 +15,7 @@ mod shipped;
 mod triggers;
 mod windows;
 
-use crate::support::{Cluster, Ended, PATIENCE, wait_for};
+use crate::support::{Cluster, Ended, PATIENCE, project, wait_for};
 use ecap::clock::{Clock, SystemClock};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -195,6 +195,11 @@ impl Stage {
 }
 
 #[track_caller]
+/// A query that is shipped.
+fn shipped(name: &str) -> String {
+    project(&format!("queries/{name}.sql")).display().to_string()
+}
+
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

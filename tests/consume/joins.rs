@@ -43,8 +43,7 @@ fn query(stage: &Stage, sql: &str) -> Vec<Value> {
 }
 
 fn shipped(stage: &Stage, name: &str) -> Vec<Value> {
-    let path = format!("{}/queries/{name}.sql", env!("CARGO_MANIFEST_DIR"));
-    query(stage, &std::fs::read_to_string(path).unwrap())
+    query(stage, &std::fs::read_to_string(super::shipped(name)).unwrap())
 }
 
 /// Two columns of each row; a null is empty. A row that comes twice is a fault.
@@ -101,10 +100,9 @@ fn a_purchase_without_a_view_comes_out_when_no_view_can_come() {
     buy(&stage, "end", "ann", "s4", 60 * MINUTE);
     act(&stage, "v6", Some("ann"), "s4", "view", 60 * MINUTE);
     stage.flush();
-    let path = format!("{}/queries/purchases-without-view.sql", env!("CARGO_MANIFEST_DIR"));
     let ended = stage.consume(&[
         "query",
-        &path,
+        &super::shipped("purchases-without-view"),
         "--from",
         "earliest",
         "--trigger",

@@ -1,6 +1,6 @@
 //! How much is read, from where, and what is told when something is gone.
 
-use super::{ALL, SALES, Stage, at, integer, json_lines, sales};
+use super::{ALL, SALES, Stage, at, integer, json_lines, sales, shipped};
 use crate::support::wait_for;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
@@ -222,8 +222,7 @@ fn windows_of_processing_time_close_by_the_clock() {
     }
     let rows = json_lines(&query.interrupt().ok());
     assert_eq!(rows.iter().map(|row| integer(row, "record_count")).sum::<i64>(), 2, "{rows:?}");
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/queries/revenue-by-category.sql");
-    let refused = stage.consume(&["query", path, "--time", "processing"]);
+    let refused = stage.consume(&["query", &shipped("revenue-by-category"), "--time", "processing"]);
     refused.fails(2, &["the windows are of 'timestamp'", "window(_arrival"]);
 }
 

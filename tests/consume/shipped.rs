@@ -1,17 +1,12 @@
 //! The queries in `queries/`, each on records that show what it is for; and what is said of queries before
 //! they run.
 
-use super::{ALL, Stage, integer, json_lines};
-use crate::support::{Ended, binary_command};
+use super::{ALL, Stage, integer, json_lines, shipped};
+use crate::support::{Ended, binary_command, project};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/queries");
 const MINUTE: i64 = 60_000;
-
-fn file(name: &str) -> String {
-    format!("{FOLDER}/{name}.sql")
-}
 
 /// A sale: milliseconds, user, category, amount.
 type Sale<'a> = (i64, &'a str, &'a str, f64);
@@ -42,7 +37,7 @@ impl Stage {
 
     #[track_caller]
     fn shipped(&self, name: &str, more: &[&str]) -> Vec<Value> {
-        let path = file(name);
+        let path = shipped(name);
         let args = [&["query", &path][..], &ALL, &["--format", "json"], more].concat();
         json_lines(&self.consume(&args).ok())
     }
@@ -82,7 +77,7 @@ fn alerts_of_both_kinds_with_their_severity() {
 #[test]
 fn a_behavioural_alert_comes_once_when_its_score_first_crosses() {
     let stage = Stage::new(&["transactions"]);
-    let path = file("fraud-alerts");
+    let path = shipped("fraud-alerts");
     let mut query = stage.start(&["query", &path, "--trigger", "0s", "--format", "json"]);
     // Ten sales of 9,000 by one user within a minute: the score passes 20 with the sixth, and goes on to grow.
     for number in 0..10 {
@@ -169,7 +164,7 @@ fn alone(args: &[&str]) -> Ended {
 
 #[test]
 fn every_shipped_query_is_valid() {
-    let files: Vec<_> = std::fs::read_dir(FOLDER)
+    let files: Vec<_> = std::fs::read_dir(project("queries"))
         .unwrap()
         .map(|entry| entry.unwrap().path().to_str().unwrap().to_string())
         .filter(|path| path.ends_with(".sql"))
@@ -186,14 +181,14 @@ fn a_wrong_query_is_found_with_its_file_and_place() {
     let path = folder.path().join("wrong.sql");
     std::fs::write(&path, "SELECT user_id,\n       pric\nFROM transactions\n").unwrap();
     let path = path.to_str().unwrap();
-    let ended = alone(&["validate", &file("revenue-by-category"), path]);
+    let ended = alone(&["validate", &shipped("revenue-by-category"), path]);
     assert!(ended.out.contains("revenue-by-category.sql: valid"), "{ended:?}");
     ended.fails(2, &[path, "line 2", "'pric'", "'price'"]);
 }
 
 #[test]
 fn explain_says_what_is_read_and_what_is_kept() {
-    let out = alone(&["explain", &file("fraud-alerts")]).ok();
+    let out = alone(&["explain", &shipped("fraud-alerts")]).ok();
     for part in [
         "transactions: event time timestamp, watermark 10m",
         "windows: tumbling 1m",
@@ -206,7 +201,7 @@ fn explain_says_what_is_read_and_what_is_kept() {
         assert!(out.contains(part), "'{part}' is missing in:\n{out}");
     }
     let json: Value =
-        serde_json::from_str(&alone(&["explain", &file("correlated-events"), "--format", "json"]).ok())
+        serde_json::from_str(&alone(&["explain", &shipped("correlated-events"), "--format", "json"]).ok())
             .unwrap();
     assert_eq!(json["reads"].as_array().map(Vec::len), Some(2));
     assert!(json["keeps"][0]["until"].as_str().unwrap().contains("-2m to 2m"), "{json}");

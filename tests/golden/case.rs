@@ -1,5 +1,6 @@
 //! A case: a folder with case.toml, query.sql, and batch.sql or expected.csv.
 
+use crate::support::project;
 use ecap::catalog::Catalog;
 use ecap::engine::options::OutputMode;
 use ecap::query::header::Header;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the cases are.
 pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/queries")
+    project("tests/queries")
 }
 
 /// One case.

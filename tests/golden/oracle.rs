@@ -3,6 +3,7 @@
 use super::case::{Case, catalog};
 use super::records::{self, Topical};
 use super::rows::Table;
+use crate::support::project;
 use ecap::catalog::ARRIVAL_TIME;
 use ecap::tables::{Definition, Origin};
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ fn write_batches(case: &Case, topical: &Topical, folder: &Path) -> Vec<String> {
 
 /// Gives all tasks to one run of a Python program, and takes its answers by case.
 pub fn ask(python: &Path, script: &str, tasks: &[Task]) -> BTreeMap<String, Answer> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
+    let script = project("tests").join(script);
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     let (told, answers) = (folder.path().join("tasks.json"), folder.path().join("answers.json"));
     std::fs::write(&told, serde_json::to_vec(tasks).expect("JSON")).expect("writable");

@@ -3,10 +3,10 @@
 //! `ECAP_TEST_BLESS=1 make test-kafka` writes down anew what it answers.
 
 use super::{python, run};
-use crate::support::{Cluster, REAL_KAFKA};
+use crate::support::{Cluster, REAL_KAFKA, project};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Answers by case, request, version and step; a step may come again.
 type Answers = BTreeMap<(String, String, i64, String, usize), Value>;
@@ -29,7 +29,7 @@ fn answers(transcript: &str) -> Answers {
 }
 
 fn kept(area: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/conformance");
+    let folder = project("tests/services/conformance");
     folder.join(area).with_extension("jsonl")
 }
 

@@ -21,7 +21,7 @@ mod spark;
 mod tables;
 mod transactions;
 
-use crate::support::Cluster;
+use crate::support::{Cluster, project};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,7 +48,7 @@ fn python(script: &str) -> Command {
 
 /// A program of this folder.
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services").join(name)
+    project("tests/services").join(name)
 }
 
 fn installed(program: &Path) -> Command {

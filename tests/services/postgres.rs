@@ -1,6 +1,6 @@
 //! Tables of a PostgreSQL of its own: in a folder, on a free port, gone with the test.
 
-use crate::support::{Ended, binary_command};
+use crate::support::{Ended, binary_command, project};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, TimeUnit};
 use ecap::tables::{Definition, Table};
@@ -38,7 +38,7 @@ impl Postgres {
     }
 
     fn control(&self, what: &str, args: &[&str]) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres.sh");
+        let script = project("scripts/postgres.sh");
         super::run(Command::new(script).arg(what).arg("--data-dir").arg(self.folder.path()).args(args));
     }
 

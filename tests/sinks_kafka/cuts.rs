@@ -102,7 +102,8 @@ fn survives_a_cut_at(kind: i16, is_of_begin: bool) {
                 None => reopen().map(|_| ()),
             };
             assert_eq!(relay.cuts(), cuts + 1, "request {kind} was not there: {failed:?}");
-            assert_eq!(failed.unwrap_err().fault(), Fault::Unreachable);
+            let error = failed.unwrap_err();
+            assert_eq!(error.fault(), Fault::Unreachable, "{error}");
             if restarts {
                 sink = None;
             }

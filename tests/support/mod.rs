@@ -29,6 +29,12 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Names a running Apache Kafka that tests use in place of an embedded broker.
 pub const REAL_KAFKA: &str = "ECAP_TEST_KAFKA";
 
+/// A file or folder of the project, whose folder is the one that tests run in. It is not built in: another clone may have
+/// the same build.
+pub fn project(path: &str) -> PathBuf {
+    std::path::absolute(path).expect("a folder to run in")
+}
+
 /// A number that a long run gives in the environment, or this one.
 pub fn number<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -12,6 +12,7 @@ use crate::engine::watermark::Policy;
 use crate::engine::{Engine, Surroundings};
 use crate::kafka::reader::Reader;
 use crate::kafka::start::From;
+use crate::program;
 use crate::query::plan::StreamPlan;
 use crate::tables::Table;
 use crate::units::{format_count, parse_duration, parse_size};
@@ -349,6 +350,7 @@ pub fn run(
     let (listener, clock) = (shown.listener(), Arc::new(SystemClock));
     let around = Surroundings { sources, sink, letters, listener, checkpoint, clock };
     let mut engine = Engine::new(plan, options, around)?;
+    program::give_back_start();
     let totals = engine.run(&stop)?;
     shown.end();
     output::note(&told::totals(&topics.join(", "), totals, engine.history().trends()));
