@@ -93,10 +93,16 @@ impl Relay {
             return;
         }
         let Ok(server) = TcpStream::connect(self.0.server) else { return };
+        let mut open = self.0.open.lock().unwrap();
+        // Looked at again: it may have gone down while this one was made.
+        if self.0.is_down.load(Ordering::SeqCst) {
+            return;
+        }
         for stream in [&client, &server] {
             stream.set_nodelay(true).unwrap();
-            self.0.open.lock().unwrap().push(stream.try_clone().unwrap());
+            open.push(stream.try_clone().unwrap());
         }
+        drop(open);
         let awaited = Arc::new(Mutex::new(None));
         let (relay, from, to, awaits) =
             (self.clone(), client.try_clone().unwrap(), server.try_clone().unwrap(), awaited.clone());

@@ -150,11 +150,15 @@ impl Transactions {
     }
 
     fn failed(&self, doing: &str, error: &KafkaError) -> Error {
-        let reason = match error {
-            KafkaError::Transaction(error) => error.string(),
-            other => other.to_string(),
+        let (reason, is_passing) = match error {
+            KafkaError::Transaction(error) => (error.string(), error.is_retriable()),
+            other => (other.to_string(), false),
         };
-        self.wrong(doing, error.rdkafka_error_code(), &reason)
+        let code = error.rdkafka_error_code();
+        if is_passing && !code.is_some_and(is_silence) {
+            return Error::unreachable(format!("transactional id '{}' {doing} yet: {reason}", self.id));
+        }
+        self.wrong(doing, code, &reason)
     }
 
     /// What an error means for whoever runs the producer.
