@@ -4,6 +4,7 @@ mod aggregates;
 mod alignment;
 mod checkpoint;
 mod joins;
+mod letters;
 mod sessions;
 mod state;
 mod tables;

@@ -1,8 +1,13 @@
 //! Dead letters: records that a query cannot use, as they stood in their topic, with the reason.
 
 use super::source::SourceRecord;
+use crate::clock::Micros;
+use crate::record::letter::Letter;
+use crate::record::letter::rows::{self, Rows};
 use crate::record::reject::{Code, Reject};
+use crate::sink::{Batch, Sink};
 use crate::{Error, Result};
+use arrow::array::RecordBatch;
 
 /// Where in a query a record was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,43 +57,59 @@ impl std::fmt::Display for DeadLetter<'_> {
     }
 }
 
-/// Takes dead letters.
-pub trait DeadLetters {
-    /// Takes one.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    fn put(&mut self, letter: &DeadLetter<'_>) -> Result<()>;
+/// So many bytes of letters end a batch: they are kept in memory until its rows are given out.
+const MOST: usize = 16 << 20;
 
-    /// Waits until all that were taken are safe; called before a batch counts as done.
-    ///
-    /// # Errors
-    /// When they cannot be kept.
-    fn settle(&mut self) -> Result<()>;
+/// What a letter takes at least, in bytes: places, numbers and times.
+const LEAST: usize = 200;
+
+/// So many bytes of letters become rows at once.
+const SLICE: usize = 1 << 20;
+
+/// What keeps the dead letters of a query: they are rows of a batch as its results are, and go to a sink of their own.
+pub struct Keeper<'a> {
+    /// Takes them, in the columns of [`rows::columns`].
+    pub sink: Box<dyn Sink + 'a>,
+    /// The consumer that refuses them.
+    pub consumer: String,
+    /// The identity of the query.
+    pub query: String,
 }
 
 /// Where the records of a query go that it cannot use, or could not use any more.
 pub struct Refused<'a> {
     /// What keeps them; without it they are told of only.
-    keeper: Option<Box<dyn DeadLetters + 'a>>,
+    keeper: Option<Keeper<'a>>,
     fail_fast: bool,
+    /// The batch that runs, and when it began.
+    batch: (u64, Micros),
     /// Whether one of this batch was told of.
     told: bool,
+    rows: Rows,
+    /// So many bytes are in `rows`, and in the batch.
+    bytes: (usize, usize),
+    full: Vec<RecordBatch>,
 }
 
 impl<'a> Refused<'a> {
     /// With `fail_fast` the first record that cannot be used is an error.
-    pub fn new(keeper: Option<Box<dyn DeadLetters + 'a>>, fail_fast: bool) -> Self {
-        Self { keeper, fail_fast, told: false }
+    pub fn new(keeper: Option<Keeper<'a>>, fail_fast: bool) -> Self {
+        let (rows, full) = (Rows::default(), vec![]);
+        Self { keeper, fail_fast, batch: (0, 0), told: false, rows, bytes: (0, 0), full }
     }
 
-    /// Keeps a record, and tells of the first of a batch. A late one is no fault of anybody, and is kept
-    /// without a word.
+    /// A batch of this number begins, at this time.
+    pub fn begin(&mut self, batch: u64, began: Micros) {
+        (self.batch, self.told) = ((batch, began), false);
+    }
+
+    /// Takes a record, and tells of the first of a batch. A late one is no fault of anybody, and is taken without a
+    /// word.
     ///
     /// # Errors
-    /// When it cannot be kept; a data error where the first one is to end the query.
+    /// A data error where the first one is to end the query.
     pub fn take(&mut self, letter: &DeadLetter<'_>) -> Result<()> {
-        self.keeper.as_mut().map_or(Ok(()), |keeper| keeper.put(letter))?;
+        self.keep(letter)?;
         if letter.reject.code == Code::Late {
             return Ok(());
         }
@@ -101,12 +122,59 @@ impl<'a> Refused<'a> {
         Ok(())
     }
 
-    /// A batch is done: all that were taken are safe.
+    fn keep(&mut self, DeadLetter { topic, record, stage, reject }: &DeadLetter<'_>) -> Result<()> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let (batch, began) = self.batch;
+        let letter = Letter {
+            topic,
+            partition: Some(record.partition),
+            offset: Some(record.offset),
+            timestamp: Some(record.timestamp),
+            key: record.key,
+            value: record.value,
+            file: record.in_file.map(|at| &*at.file),
+            line: record.in_file.and_then(|at| i64::try_from(at.line).ok()),
+            stage: stage.as_str(),
+            code: reject.code.as_str(),
+            column: reject.column.as_deref(),
+            reason: &reject.reason,
+            consumer: Some(&keeper.consumer),
+            query: Some(&keeper.query),
+            batch: i64::try_from(batch).ok(),
+            refused_at: Some(began),
+        };
+        self.rows.push(&letter);
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let bytes = LEAST + length(record.key) + length(record.value) + reject.reason.len();
+        self.bytes = (self.bytes.0 + bytes, self.bytes.1 + bytes);
+        if self.bytes.0 >= SLICE { self.slice() } else { Ok(()) }
+    }
+
+    fn slice(&mut self) -> Result<()> {
+        self.bytes.0 = 0;
+        self.full.push(self.rows.take()?);
+        Ok(())
+    }
+
+    /// Whether a batch that goes on would keep too much in memory.
+    pub fn is_full(&self) -> bool {
+        self.bytes.1 >= MOST
+    }
+
+    /// The results of the batch are given out, which had read so many records, and all so far so many: gives its letters
+    /// out, too.
     ///
     /// # Errors
-    /// As [`DeadLetters::settle`].
-    pub fn settle(&mut self) -> Result<()> {
-        self.told = false;
-        self.keeper.as_mut().map_or(Ok(()), |keeper| keeper.settle())
+    /// As [`Sink::write`].
+    pub fn give_out(&mut self, records: u64, total_records: u64) -> Result<()> {
+        if self.bytes.0 > 0 {
+            self.slice()?;
+        }
+        let Some(keeper) = self.keeper.as_mut().filter(|_| !self.full.is_empty()) else { return Ok(()) };
+        let (id, columns) = (self.batch.0, rows::columns());
+        keeper.sink.write(&Batch { id, columns, rows: &self.full, records, total_records })?;
+        self.bytes = (0, 0);
+        self.full.clear();
+        Ok(())
     }
 }

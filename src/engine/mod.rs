@@ -33,7 +33,7 @@ use graph::Graph;
 use history::History;
 use intake::Decoded;
 use lane::Topics;
-use letters::{DeadLetter, DeadLetters, Refused, Stage};
+use letters::{DeadLetter, Keeper, Refused, Stage};
 use options::{Options, OutputMode, Trigger};
 use progress::Progress;
 use quality::Quality;
@@ -59,7 +59,7 @@ pub struct Surroundings<'a> {
     /// What takes the results.
     pub sink: Box<dyn Sink + 'a>,
     /// What keeps the records that cannot be used; without it they are counted only.
-    pub letters: Option<Box<dyn DeadLetters + 'a>>,
+    pub letters: Option<Keeper<'a>>,
     /// Who hears of each batch.
     pub listener: Listener<'a>,
     /// What a restart goes on from; without it a query begins anew.
@@ -186,7 +186,7 @@ impl<'a> Engine<'a> {
             if self.is_continuous() {
                 self.give_at_once(&mut running)?;
             }
-            if stop.requested() || !more(&self.topics) {
+            if stop.requested() || self.refused.is_full() || !more(&self.topics) {
                 break;
             }
         }
@@ -194,7 +194,8 @@ impl<'a> Engine<'a> {
     }
 
     /// A batch that begins.
-    fn running(&self, began: Micros) -> Running {
+    fn running(&mut self, began: Micros) -> Running {
+        self.refused.begin(self.totals.batches, began);
         let counts = vec![intake::Counts::default(); self.topics.len()];
         Running { began, counts, start: self.topics.next_offsets(), ..Running::default() }
     }
@@ -298,7 +299,7 @@ impl<'a> Engine<'a> {
                 total_records: self.totals.read,
             })?;
         }
-        self.refused.settle()?;
+        self.refused.give_out(records, self.totals.read)?;
         self.graph.watch.enter(Phase::Checkpoint);
         self.commit()?;
         self.graph.watch.enter(Phase::Other);

@@ -46,7 +46,8 @@ impl Engine<'_> {
     pub(super) fn run_once(&mut self, stop: &Stop) -> Result<()> {
         self.topics.look_ahead()?;
         self.topics.stop_at_ends()?;
-        if !self.topics.reached_ends() {
+        // Dead letters may end a batch before that.
+        while !self.topics.reached_ends() && !stop.requested() {
             self.batch(stop, |topics| !topics.reached_ends())?;
         }
         self.end(stop)

@@ -12,6 +12,7 @@ pub mod infer;
 pub mod json;
 mod keys;
 pub mod last;
+pub mod letter;
 pub mod observed;
 pub mod partition;
 pub mod reject;

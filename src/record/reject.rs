@@ -34,6 +34,23 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::MalformedJson,
+        Self::MissingField,
+        Self::TypeMismatch,
+        Self::NullAmount,
+        Self::InvalidAmount,
+        Self::NullCustomer,
+        Self::InvalidValue,
+        Self::TransformFailed,
+        Self::Stale,
+        Self::Late,
+        Self::TooLarge,
+        Self::MalformedRow,
+        Self::NotDelivered,
+    ];
+
     /// The code as it is written.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -17,7 +17,7 @@ use crate::units::format_duration;
 use crate::{Error, Result};
 use arrow::datatypes::SchemaRef;
 use commits::Commits;
-use records::{Records, delivered};
+use records::{Letters, Records, ToRecords, delivered};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub struct Destination {
 pub struct KafkaSink {
     destination: Destination,
     id: String,
-    records: Records,
+    form: Box<dyn ToRecords>,
     commits: Commits,
     open: Option<Open>,
 }
@@ -65,13 +65,30 @@ impl KafkaSink {
     /// An unreachable error when the cluster does not answer; a usage error when a topic or a column is not there, or
     /// the cluster allows no such transactions.
     pub fn new(destination: Destination, columns: &SchemaRef, writer: &Writer) -> Result<Self> {
-        let Destination { connection, prefix, topic, key, patience, clock, .. } = &destination;
+        let Destination { topic, key, clock, .. } = &destination;
         let records = Records::new(&topic.name, &writer.query, columns, key, clock.clone())?;
+        Self::closed(destination, Box::new(records), writer)?.opened().map_err(at_start)
+    }
+
+    /// The same for rows of dead letters, each of which becomes the record that it was, with the rest in headers.
+    ///
+    /// # Errors
+    /// As with rows; a topic that is not there is no usage error.
+    pub fn of_letters(destination: Destination, writer: &Writer) -> Result<Self> {
+        let topic = destination.topic.name.clone();
+        Self::closed(destination, Box::new(Letters { topic }), writer)?.opened()
+    }
+
+    fn closed(destination: Destination, form: Box<dyn ToRecords>, writer: &Writer) -> Result<Self> {
+        let Destination { connection, prefix, patience, .. } = &destination;
         let commits = Commits::new(connection, format!("{prefix}{}", commits::TOPIC), writer, *patience)?;
         let id = format!("{prefix}ecap-{}.{}", writer.query, writer.sink);
-        let mut sink = Self { destination, id, records, commits, open: None };
-        sink.open = Some(sink.begin().map_err(at_start)?);
-        Ok(sink)
+        Ok(Self { destination, id, form, commits, open: None })
+    }
+
+    fn opened(mut self) -> Result<Self> {
+        self.open = Some(self.begin()?);
+        Ok(self)
     }
 
     fn begin(&mut self) -> Result<Open> {
@@ -88,7 +105,7 @@ impl KafkaSink {
     fn commit(&self, producer: &mut Producer, batch: &Batch<'_>) -> Result<()> {
         producer.begin()?;
         self.commits.add(producer, batch.id, batch.count(), self.destination.clock.now())?;
-        self.records.send(batch, producer)?;
+        self.form.send(batch, producer)?;
         producer.commit(None)
     }
 
@@ -129,7 +146,7 @@ impl Sink for KafkaSink {
 /// Writes rows as they come, without batches: at least once.
 pub struct Direct {
     producer: Producer,
-    records: Records,
+    form: Box<dyn ToRecords>,
 }
 
 impl Direct {
@@ -138,10 +155,23 @@ impl Direct {
     /// # Errors
     /// When the cluster does not answer; a usage error when the topic or a column is not there.
     pub fn new(destination: &Destination, columns: &SchemaRef, query: &str) -> Result<Self> {
-        let Destination { connection, topic, key, patience, clock, .. } = destination;
+        let Destination { topic, key, clock, .. } = destination;
         let records = Records::new(&topic.name, query, columns, key, clock.clone())?;
-        let producer = Producer::new(connection, topic, Duration::ZERO, *patience).map_err(at_start)?;
-        Ok(Self { producer, records })
+        Self::open(destination, Box::new(records), Duration::ZERO).map_err(at_start)
+    }
+
+    /// The same for rows of dead letters.
+    ///
+    /// # Errors
+    /// When the cluster does not answer, or has no such topic.
+    pub fn of_letters(destination: &Destination) -> Result<Self> {
+        let topic = destination.topic.name.clone();
+        Self::open(destination, Box::new(Letters { topic }), LINGER)
+    }
+
+    fn open(destination: &Destination, form: Box<dyn ToRecords>, linger: Duration) -> Result<Self> {
+        let Destination { connection, topic, patience, .. } = destination;
+        Ok(Self { producer: Producer::new(connection, topic, linger, *patience)?, form })
     }
 }
 
@@ -150,6 +180,6 @@ impl Sink for Direct {
         // What failed of an earlier attempt is no failure of this one.
         self.producer.settle();
         drop(self.producer.take_undelivered());
-        self.records.send(batch, &mut self.producer)
+        self.form.send(batch, &mut self.producer)
     }
 }

@@ -1,5 +1,6 @@
 //! Rows as lines for machines.
 
+use crate::record::letter::text::NULLS;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
@@ -11,12 +12,15 @@ const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 
 const OPTIONS: FormatOptions<'_> = FormatOptions::new().with_timestamp_format(Some(RFC_3339));
 
-/// One JSON object a row; nulls are written.
+/// One JSON object a row; nulls are written, unless the columns say [`NULLS`].
 ///
 /// # Errors
 /// When a value has no form in JSON.
 pub fn ndjson(rows: &[RecordBatch]) -> Result<Vec<u8>> {
-    let builder = WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(RFC_3339.into());
+    let says =
+        |rows: &RecordBatch| rows.schema_ref().metadata().get(NULLS.0).is_some_and(|how| how == NULLS.1);
+    let nulls = !rows.iter().any(says);
+    let builder = WriterBuilder::new().with_explicit_nulls(nulls).with_timestamp_format(RFC_3339.into());
     let mut writer = builder.build::<_, LineDelimited>(Vec::new());
     for rows in rows {
         writer.write(rows)?;

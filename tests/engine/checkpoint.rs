@@ -6,6 +6,7 @@ use ecap::Error;
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::checkpoint::{Asked, Checkpoint, Folder, Options as CheckpointOptions, Store, inspect};
+use ecap::engine::letters::Keeper;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Allowance, Source};
 use ecap::engine::{Engine, Surroundings, Totals};
@@ -15,41 +16,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A query whose checkpoint and results outlive it.
-struct Life {
-    sql: &'static str,
-    mode: OutputMode,
-    flush: bool,
-    per_read: usize,
+pub struct Life {
+    pub sql: &'static str,
+    pub mode: OutputMode,
+    pub trigger: Trigger,
+    pub flush: bool,
+    pub per_read: usize,
     /// So many records are there.
-    records: usize,
-    options: CheckpointOptions,
-    kept: Kept,
-    results: Results,
-    fuse: Fuse,
-    tables: Vec<Arc<Table>>,
+    pub records: usize,
+    /// Each of them.
+    pub record: fn(usize) -> Stored,
+    pub options: CheckpointOptions,
+    pub kept: Kept,
+    pub results: Results,
+    /// The records that it could not use, late ones among them.
+    pub letters: Results,
+    pub fuse: Fuse,
+    pub stop: Stop,
+    pub tables: Vec<Arc<Table>>,
 }
 
 impl Life {
-    fn of(sql: &'static str, mode: OutputMode) -> Self {
+    pub fn of(sql: &'static str, mode: OutputMode) -> Self {
         let fuse = Fuse::none();
         let options = CheckpointOptions::default();
-        let (kept, results) = (Kept::new(fuse.clone()), Results::new(fuse.clone()));
+        let kept = Kept::new(fuse.clone());
+        let (results, letters) = (Results::new(fuse.clone()), Results::new(fuse.clone()));
         Self {
             sql,
             mode,
+            trigger: Trigger::AvailableNow,
             flush: true,
             per_read: 40,
             records: 200,
+            record: sale,
             options,
             kept,
             results,
+            letters,
             fuse,
+            stop: Stop::default(),
             tables: vec![],
         }
     }
 
     /// Runs over all that is there, and to the end, or until it is killed.
-    fn run(&self) -> Result<Totals, Error> {
+    pub fn run(&self) -> Result<Totals, Error> {
         let catalog = Catalog::built_in().expect("valid");
         let plan = StreamPlan::with_tables(self.sql, &catalog, "", None, self.tables.clone()).expect("plans");
         let asked = Asked {
@@ -60,28 +72,33 @@ impl Life {
             state: plan.state(),
         };
         let checkpoint = Checkpoint::open(Box::new(self.kept.clone()), "a test", asked, &self.options, 0)?;
-        let source = || Box::new(Listed::all((0..self.records).map(sale), self.per_read));
+        let source = || Box::new(Listed::all((0..self.records).map(self.record), self.per_read));
         let around = Surroundings {
             sources: plan.scans.iter().map(|_| source() as _).collect(),
             sink: Box::new(self.results.clone()),
-            letters: None,
+            letters: Some(Keeper {
+                sink: Box::new(self.letters.clone()),
+                consumer: "a test".into(),
+                query: "a test".into(),
+            }),
             checkpoint: Some(checkpoint),
             listener: Box::new(|_| Ok(())),
             clock: Arc::new(ManualClock::at(0)),
         };
         let options = Options {
-            trigger: Trigger::AvailableNow,
+            trigger: self.trigger,
             mode: self.mode,
             delay: Some(Duration::from_secs(5)),
             idle_timeout: None,
             flush_at_end: self.flush,
+            keep_late: true,
             ..Options::default()
         };
-        Engine::new(plan, options, around)?.run(&Stop::default())
+        Engine::new(plan, options, around)?.run(&self.stop)
     }
 
     /// Runs, killed after so many steps, and on to the end.
-    fn killed_after(&self, steps: u64) -> Totals {
+    pub fn killed_after(&self, steps: u64) -> Totals {
         self.fuse.set(steps);
         match self.run() {
             Err(error) if error.message() == KILLED => {}
@@ -93,7 +110,7 @@ impl Life {
 }
 
 /// Sales of two minutes on three partitions; times go up and down by seconds.
-fn sale(number: usize) -> Stored {
+pub fn sale(number: usize) -> Stored {
     let (n, seconds) = (number as i64, number as i64 * 600 / 1_000);
     let time = (seconds + [0, 2, -3, 1][number % 4]) * 1_000_000;
     let value = format!(
@@ -119,7 +136,7 @@ const JOINED: &str = "SELECT a.customer_id, a.quantity AS q, b.quantity AS r FRO
     AND b._timestamp BETWEEN a._timestamp - INTERVAL 9 SECONDS AND a._timestamp";
 const RAW: &str = "SELECT customer_id, quantity, _partition, _offset FROM `customer-transactions`";
 
-const QUERIES: [(&str, OutputMode); 8] = [
+pub const QUERIES: [(&str, OutputMode); 8] = [
     (TUMBLING, OutputMode::Append),
     (TUMBLING, OutputMode::Update),
     (SLIDING, OutputMode::Append),

@@ -92,7 +92,8 @@ pub struct RunArgs {
     /// How old a record may be before it is refused; off is however old
     #[arg(long, default_value = "off", value_name = "DURATION", allow_hyphen_values = true)]
     max_age: Limit,
-    /// Where records that cannot be used go: off (they are counted), topic (each topic's own .dlq), or a file
+    /// Where records that cannot be used go: off (they are counted), topic (each topic's own .dlq), a file of lines of
+    /// JSON, parquet:FOLDER or delta:TABLE
     #[arg(long, default_value = "off", value_name = "WHERE")]
     dead_letters: letters::Where,
     /// What becomes of late records: drop (they are counted), dead-letter (they go where those go), or the topic
@@ -346,7 +347,16 @@ pub fn run(
     })?;
     let starts = args.checkpoint.starts(checkpoint.as_ref(), topics.len(), &args.from);
     let sources = args.sources(&plan, settings, &starts)?;
-    let letters = args.dead_letters.open(&args.late, &plan, settings)?;
+    let letters = args.dead_letters.open(
+        &args.late,
+        &letters::Around {
+            settings,
+            plan: &plan,
+            folders: args.folders.folders().collect(),
+            query: checkpoint.as_ref().filter(|_| !is_continuous).map(|kept| kept.query().id.as_str()),
+            patience: &|| args.results.patience(&shown, &stop),
+        },
+    )?;
     let (listener, clock) = (shown.listener(), Arc::new(SystemClock));
     let around = Surroundings { sources, sink, letters, listener, checkpoint, clock };
     let mut engine = Engine::new(plan, options, around)?;

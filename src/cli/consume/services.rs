@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a cluster may take to acknowledge a row.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a transaction may last: a batch takes seconds, and what a killed run left open hides what follows it from
 /// readers of committed records until then.
-const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: Duration = Duration::from_secs(300);
 
 /// Rows into a topic.
 pub fn kafka(chosen: &Chosen, around: &Around<'_>) -> Result<Box<dyn Sink>> {

@@ -177,19 +177,21 @@ impl SinkArgs {
             let sink = open(&chosen, around)?;
             sinks.push(match chosen.kind {
                 Kind::Console => sink,
-                _ => Box::new(Retrying::new(&chosen.name, sink, self.patience(around))) as Box<dyn Sink>,
+                _ => Box::new(Retrying::new(&chosen.name, sink, self.patience(around.shown, around.stop)))
+                    as Box<dyn Sink>,
             });
         }
         Ok(if sinks.len() == 1 { sinks.remove(0) } else { Box::new(Several::new(sinks)) })
     }
 
-    fn patience(&self, around: &Around<'_>) -> Patience {
+    /// What a sink is waited for with, until the end is asked for.
+    pub fn patience(&self, shown: &Shown, stop: &Stop) -> Patience {
         Patience {
             retries: self.sink_retries,
             timer: Arc::new(SystemClock),
-            stop: around.stop.clone(),
+            stop: stop.clone(),
             dice: Box::new(rand::random),
-            tell: around.shown.teller(),
+            tell: shown.teller(),
         }
     }
 }

@@ -11,6 +11,15 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// The manifest of a file.
+///
+/// # Errors
+/// A usage error when the path is none of a file.
+pub fn manifest(path: &Path) -> Result<Manifest> {
+    let name = path.file_name().ok_or_else(|| Error::usage("it is no file"))?;
+    Ok(Manifest::new(path.with_file_name(format!(".{}.manifest", name.display()))))
+}
+
 /// A file that grows.
 #[derive(Debug)]
 pub struct Growing {
@@ -33,8 +42,7 @@ impl Growing {
         if !layout.partition_by.is_empty() {
             return Err(Error::usage("--partition-by needs a folder").hint("--path ./results"));
         }
-        let name = path.file_name().ok_or_else(|| Error::usage("it is no file"))?;
-        let manifest = Manifest::new(path.with_file_name(format!(".{}.manifest", name.display())));
+        let manifest = manifest(path)?;
         let opened = Self { form: layout.form, path: path.into(), steps: Steps::default(), writer, manifest };
         opened.file().and_then(|_| opened.take_over()).map_err(|error| Error::usage(error.message()))?;
         Ok(opened)

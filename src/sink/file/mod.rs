@@ -17,6 +17,7 @@ use arrow::datatypes::SchemaRef;
 use compact::Targets;
 use folder::Folder;
 use growing::{Growing, Pipe};
+use manifest::{Kept, fold};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,6 +157,48 @@ impl Sink for FileSink {
         }
         Ok(())
     }
+}
+
+/// A file with committed rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub form: Form,
+    /// How much of it is committed, in bytes.
+    pub bytes: u64,
+}
+
+/// The files at `path`, a file or a folder, as far as their manifest says that they are committed; a file without one
+/// is taken whole.
+///
+/// # Errors
+/// A usage error when nothing is there, or a folder has no manifest; when it cannot be read.
+pub fn committed(path: &Path) -> Result<Vec<Committed>> {
+    let there = std::fs::metadata(path).map_err(|error| Error::usage(error.to_string()))?;
+    let (manifest, folder) = match there.is_dir() {
+        true => (folder::manifest(path), path),
+        false => (growing::manifest(path)?, path.parent().unwrap_or(Path::new(""))),
+    };
+    if !manifest.exists() && there.is_dir() {
+        return Err(Error::usage("no manifest says which of its files are whole"));
+    }
+    if !manifest.exists() {
+        return Ok(vec![Committed { path: path.into(), form: form_of(path), bytes: there.len() }]);
+    }
+    let files = fold(manifest.lock()?.entries()?).into_iter().flat_map(|entry| entry.files);
+    let committed = |kept: Kept| {
+        let path = folder.join(&kept.path);
+        Committed { form: form_of(&path), bytes: kept.bytes, path }
+    };
+    Ok(files.map(committed).collect())
+}
+
+/// What a file holds, by its name: lines of JSON, where that says nothing.
+pub fn form_of(path: &Path) -> Form {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    Form::ALL.into_iter().find(|form| Some(form.ending()) == ending).unwrap_or(Form::Ndjson)
 }
 
 /// Whether results at `path` are files in `folder`.

@@ -2,14 +2,13 @@
 //! the transaction of the batch itself. A second record names the run that began last.
 
 use super::delivered;
-use crate::catalog::Topic;
 use crate::clock::Micros;
-use crate::kafka::admin::{Admin, PATIENCE, Setting, TopicState};
+use crate::kafka::admin::{Admin, PATIENCE, TopicState};
+use crate::kafka::compacted;
 use crate::kafka::config::Connection;
 use crate::kafka::offsets::Offsets;
 use crate::kafka::producer::{Outgoing, Producer};
 use crate::kafka::tail::{Record, Tail};
-use crate::record::schema::Schema;
 use crate::sink::Writer;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -18,10 +17,6 @@ use std::time::{Duration, Instant};
 
 /// The topic, behind the prefix of the environment.
 pub const TOPIC: &str = "ecap-commits";
-
-/// Its settings: the last record of each key stays, and few others have to be read.
-const SETTINGS: [(&str, &str); 3] =
-    [("cleanup.policy", "compact"), ("segment.ms", "3600000"), ("min.cleanable.dirty.ratio", "0.1")];
 
 /// Where all records are, however many partitions somebody gave the topic.
 const PARTITION: u32 = 0;
@@ -66,7 +61,7 @@ impl Commits {
     /// # Errors
     /// When the cluster does not answer or refuses; a usage error when the topic is there and not compacted.
     pub fn new(connection: &Connection, topic: String, writer: &Writer, patience: Duration) -> Result<Self> {
-        make(connection, &topic)?;
+        compacted::make(connection, &topic)?;
         let Writer { query, sink } = writer;
         let committed = BTreeMap::from([("isolation.level".into(), "read_committed".into())]);
         Ok(Self {
@@ -182,31 +177,6 @@ impl Commits {
 
 fn there(admin: &Admin, topic: &str) -> Result<Option<TopicState>> {
     Ok(admin.cluster(PATIENCE)?.topic(topic).cloned())
-}
-
-/// Makes the topic where it is not there, and sees to it that it is compacted.
-fn make(connection: &Connection, name: &str) -> Result<()> {
-    let admin = Admin::new(connection)?;
-    let cluster = admin.cluster(PATIENCE)?;
-    if cluster.topic(name).is_none() {
-        let config = SETTINGS.map(|(name, value)| (name.to_string(), value.to_string()));
-        let replication = cluster.brokers.len().clamp(1, 3) as i32;
-        let topic = Topic {
-            replication,
-            config: config.into_iter().collect(),
-            ..Topic::undeclared(name, Schema::default())
-        };
-        return admin.create(&[topic]);
-    }
-    // Who may not ask for settings has to know them.
-    let settings = admin.settings(&[name]).unwrap_or_default();
-    let is_policy = |setting: &&Setting| setting.name == "cleanup.policy";
-    let policy = settings.get(name).and_then(|settings| settings.iter().find(is_policy));
-    if policy.is_some_and(|policy| !policy.value.contains("compact")) {
-        let message = format!("topic '{name}' is not compacted, and would forget what is committed");
-        return Err(Error::usage(message).hint("set its cleanup.policy to compact"));
-    }
-    Ok(())
 }
 
 /// A key that no other query and sink has.

@@ -3,6 +3,7 @@
 use crate::catalog::suggest;
 use crate::clock::Clock;
 use crate::kafka::producer::{Cause, Outgoing, Producer};
+use crate::record::letter;
 use crate::record::partition::slices;
 use crate::sink::{Batch, lines};
 use crate::{Error, Result};
@@ -10,6 +11,15 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use std::slice;
 use std::sync::Arc;
+
+/// How the rows of a batch become records of a topic.
+pub trait ToRecords {
+    /// Hands all rows of a batch over, and waits until the topic has them.
+    ///
+    /// # Errors
+    /// When it does not take one.
+    fn send(&self, batch: &Batch<'_>, producer: &mut Producer) -> Result<()>;
+}
 
 /// How rows become records.
 pub struct Records {
@@ -78,12 +88,10 @@ impl Records {
     ) -> Result<Self> {
         Ok(Self { topic: topic.into(), query: query.into(), key: Key::of(columns, key)?, clock })
     }
+}
 
-    /// Hands all rows of a batch over, and waits until the topic has them.
-    ///
-    /// # Errors
-    /// When it does not take one.
-    pub fn send(&self, batch: &Batch<'_>, producer: &mut Producer) -> Result<()> {
+impl ToRecords for Records {
+    fn send(&self, batch: &Batch<'_>, producer: &mut Producer) -> Result<()> {
         let id = batch.id.to_string();
         let headers = [("ecap.query", self.query.as_bytes()), ("ecap.batch", id.as_bytes())];
         let mut line = 0;
@@ -95,6 +103,26 @@ impl Records {
                 producer.send(Outgoing { key, value, headers: &headers, time, line })?;
             }
             // A broker that takes nothing is not waited for once more with each queue of rows.
+            lost(producer, &self.topic)?;
+        }
+        delivered(producer, &self.topic)
+    }
+}
+
+/// Rows of dead letters as the records that they were.
+pub struct Letters {
+    /// The topic.
+    pub topic: String,
+}
+
+impl ToRecords for Letters {
+    fn send(&self, batch: &Batch<'_>, producer: &mut Producer) -> Result<()> {
+        let mut line = 0;
+        for rows in batch.rows {
+            for letter in letter::rows::Letters::of(rows)?.iter() {
+                line += 1;
+                crate::kafka::letter::send(producer, &letter, line)?;
+            }
             lost(producer, &self.topic)?;
         }
         delivered(producer, &self.topic)
