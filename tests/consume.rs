@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoint;
+mod dead_letters;
 mod delta_sink;
 mod file_sink;
 mod folder;

@@ -6,6 +6,7 @@ mod delta;
 mod evolution;
 mod fault;
 mod files;
+mod letters;
 mod merge;
 mod script;
 pub mod subjects;

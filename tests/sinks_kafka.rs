@@ -1,6 +1,7 @@
 //! Batches in a topic, exactly once whatever fails. They are read back as a reader of committed records sees them.
 
 mod cuts;
+mod letters;
 mod query;
 
 use crate::support::numbered::{ids, rows, write};
@@ -50,7 +51,7 @@ fn open(cluster: &Cluster, query: &str) -> KafkaSink {
 }
 
 /// The committed records of a topic, partition after partition.
-fn committed(cluster: &Cluster, topic: &str) -> Vec<OwnedMessage> {
+pub fn committed(cluster: &Cluster, topic: &str) -> Vec<OwnedMessage> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &cluster.address).set("group.id", "test");
     config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");

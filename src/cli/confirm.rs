@@ -7,7 +7,7 @@ use std::io::{BufRead, IsTerminal};
 /// How to say yes beforehand.
 #[derive(clap::Args, Debug)]
 pub struct ConfirmArgs {
-    /// Do not ask; without a terminal nothing is deleted without this
+    /// Do not ask; without a terminal nothing is done without this
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -26,6 +26,6 @@ pub fn confirm(args: &ConfirmArgs, loss: &str, word: &str) -> Result<()> {
     std::io::stdin().lock().read_line(&mut typed)?;
     match typed.trim() {
         typed if typed == word => Ok(()),
-        typed => Err(Error::failed(format!("'{typed}' is not '{word}', so nothing was deleted"))),
+        typed => Err(Error::failed(format!("'{typed}' is not '{word}', so nothing was done"))),
     }
 }

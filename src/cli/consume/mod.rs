@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod compact;
+mod dead_letters;
 mod delta;
 mod explain;
 mod flags;
@@ -82,6 +83,9 @@ enum Command {
         #[command(flatten)]
         run: run::RunArgs,
     },
+    /// Look at the records that queries could not use, and send them back
+    #[command(subcommand, after_help = "Example: ecap-consume dead-letters list")]
+    DeadLetters(dead_letters::Verb),
     /// Merge small files of results (--sink parquet, ndjson, csv) into large ones
     #[command(after_help = "Example: ecap-consume compact ./revenue --min-age 1h")]
     Compact(compact::CompactArgs),
@@ -120,6 +124,7 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             explain::show(&explained, &cli.common.output)
         }
         Some(Command::Validate { files, run }) => validate(files, run, &settings),
+        Some(Command::DeadLetters(verb)) => dead_letters::run(verb, &cli.common, &settings),
         Some(Command::Compact(args)) => compact::run(args),
         Some(Command::Delta(command)) => delta::run(command),
         None => {

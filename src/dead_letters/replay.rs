@@ -1,0 +1,210 @@
+//! Sending the records of dead letters back. They are sent in transactions, and the marks that they were are written
+//! in the same ones: a record is sent back once, whatever ends a run.
+
+use super::filter::Filter;
+use super::marks::Marks;
+use super::place::Place;
+use crate::catalog::Topic;
+use crate::clock::Clock;
+use crate::kafka::config::Connection;
+use crate::kafka::producer::{Outgoing, Producer};
+use crate::record::letter::Letter;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a record may wait for others to share its request.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// How long a transaction may last.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// So many records, or bytes of them, are in a transaction.
+const RECORDS: usize = 1_000;
+const BYTES: usize = 4 << 20;
+
+/// What is to be sent back, and where to.
+pub struct Replay<'a> {
+    /// How the cluster is reached.
+    pub connection: &'a Connection,
+    /// What stands before the names of topics and transactional ids.
+    pub prefix: &'a str,
+    /// Where the letters are.
+    pub places: &'a [Place],
+    /// Which of them.
+    pub filter: &'a Filter,
+    /// The topic that all go to, by its full name; without it, each goes to its own.
+    pub to: Option<&'a str>,
+    /// Whether those go that were sent back before.
+    pub again: bool,
+    /// The topic of a name, as far as it is known.
+    pub topic: &'a dyn Fn(&str) -> Topic,
+    /// How long the cluster may take to acknowledge a record, or to answer.
+    pub patience: Duration,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What a run sends back, or would.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Records by topic that they go to and code.
+    pub sent: BTreeMap<(String, String), u64>,
+    /// Letters whose record was sent back before, or with another letter of it.
+    pub before: u64,
+    /// Letters of a file's rows, which are no records of a topic and go where they are told to only.
+    pub of_files: u64,
+}
+
+impl Count {
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.sent.values().sum()
+    }
+
+    /// The topics that they go to.
+    pub fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<_> = self.sent.keys().map(|(topic, _)| topic.clone()).collect();
+        topics.dedup();
+        topics
+    }
+}
+
+impl Replay<'_> {
+    /// Counts what a run would send back now.
+    ///
+    /// # Errors
+    /// When letters or marks cannot be read.
+    pub fn plan(&self) -> Result<Count> {
+        let (mut marks, mut count) = (self.marks()?, Count::default());
+        self.each(&mut |letter| {
+            self.judge(letter, &mut marks, &mut count);
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Sends them back.
+    ///
+    /// # Errors
+    /// When letters or marks cannot be read, a topic does not take a record, or another run has begun; what was
+    /// committed stays, and is not sent again.
+    pub fn run(&self, planned: &Count) -> Result<Count> {
+        let mut total = Count { before: planned.before, of_files: planned.of_files, ..Count::default() };
+        Marks::make(self.connection, self.prefix)?;
+        for topic in planned.topics() {
+            let sent = self.send_to(&topic)?;
+            total.sent.extend(sent.sent);
+        }
+        Ok(total)
+    }
+
+    /// Sends those back that go to one topic.
+    fn send_to(&self, name: &str) -> Result<Count> {
+        let id = format!("{}ecap-replay", self.prefix);
+        let topic = (self.topic)(name);
+        let producer = Producer::unmarked(self.connection, &topic, (LINGER, self.patience), &id, LONGEST)?;
+        // Behind the producer, which has the id by now: nobody else can add a mark.
+        let marks = self.marks()?;
+        let mut sending =
+            Sending { producer, marks, topic: name, clock: self.clock, records: 0, bytes: 0, number: 0 };
+        let mut count = Count::default();
+        self.each(&mut |letter| {
+            if self.target(letter) == Some(name) && self.judge(letter, &mut sending.marks, &mut count) {
+                sending.send(letter)?;
+            }
+            Ok(())
+        })?;
+        sending.commit()?;
+        Ok(count)
+    }
+
+    fn marks(&self) -> Result<Marks> {
+        Marks::read(self.connection, self.prefix)
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&Letter<'_>) -> Result<()>) -> Result<()> {
+        let mut own = |letter: &Letter<'_>| if self.filter.takes(letter) { visit(letter) } else { Ok(()) };
+        self.places.iter().try_for_each(|place| place.read(self.connection, &mut own))
+    }
+
+    /// The topic that the record of a letter goes to.
+    fn target<'l>(&'l self, letter: &Letter<'l>) -> Option<&'l str> {
+        self.to.or_else(|| letter.file.is_none().then_some(letter.topic))
+    }
+
+    /// Whether the record of a letter is to be sent; counts what becomes of it.
+    fn judge(&self, letter: &Letter<'_>, marks: &mut Marks, count: &mut Count) -> bool {
+        let Some(topic) = self.target(letter) else {
+            count.of_files += 1;
+            return false;
+        };
+        if marks.has(letter, !self.again) {
+            count.before += 1;
+            return false;
+        }
+        marks.add(letter);
+        *count.sent.entry((topic.into(), letter.code.into())).or_default() += 1;
+        true
+    }
+}
+
+/// Records on their way into a topic.
+struct Sending<'a> {
+    producer: Producer,
+    marks: Marks,
+    topic: &'a str,
+    clock: &'a dyn Clock,
+    /// What is in the transaction.
+    records: usize,
+    bytes: usize,
+    /// Records so far.
+    number: u64,
+}
+
+impl Sending<'_> {
+    fn send(&mut self, letter: &Letter<'_>) -> Result<()> {
+        if self.records == 0 {
+            self.producer.begin()?;
+        }
+        self.number += 1;
+        self.records += 1;
+        self.bytes += letter.value.map_or(0, <[u8]>::len);
+        let origin = origin(letter);
+        let headers = [("ecap.replayed", origin.as_bytes())];
+        let time = letter.timestamp.unwrap_or_else(|| self.clock.now());
+        let (key, value) = (letter.key, letter.value);
+        self.producer.send(Outgoing { key, value, headers: &headers, time, line: self.number })?;
+        if self.records >= RECORDS || self.bytes >= BYTES { self.commit() } else { Ok(()) }
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.records == 0 {
+            return Ok(());
+        }
+        self.marks.write(&mut self.producer, self.clock.now())?;
+        self.producer.settle();
+        if let Some(lost) = self.producer.take_undelivered().first() {
+            let (topic, reason) = (self.topic, &lost.reason);
+            self.producer.abort();
+            let message = format!("topic '{topic}' does not take a record: {reason}");
+            return Err(Error::failed(message).hint("what was sent before stays, and is not sent again"));
+        }
+        self.producer.check()?;
+        self.producer.commit(None)?;
+        (self.records, self.bytes) = (0, 0);
+        Ok(())
+    }
+}
+
+/// Where the record of a letter stood, in the header of what is sent back.
+fn origin(letter: &Letter<'_>) -> String {
+    let number = |number: Option<i64>| number.map_or_else(|| "?".into(), |number| number.to_string());
+    match letter.file {
+        Some(file) => format!("{file}:{}", number(letter.line)),
+        None => {
+            let (partition, offset) = (number(letter.partition.map(i64::from)), number(letter.offset));
+            format!("{}/{partition}/{offset}", letter.topic)
+        }
+    }
+}
