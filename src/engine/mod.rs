@@ -166,6 +166,10 @@ impl<'a> Engine<'a> {
     /// When a topic cannot be read, the query fails on its data, or the sink gives up.
     pub fn run(&mut self, stop: &Stop) -> Result<Totals> {
         self.go_on(stop)?;
+        // A batch that was cut off, and is so once more, is not to be mixed with others.
+        if stop.requested() {
+            return Ok(self.totals);
+        }
         match self.options.trigger {
             Trigger::Interval(every) if every.is_zero() => self.run_always(stop)?,
             Trigger::Interval(every) => self.run_every(every, stop)?,

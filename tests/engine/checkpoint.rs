@@ -178,6 +178,28 @@ fn a_batch_that_sinks_have_already_is_passed_over() {
 }
 
 #[test]
+fn a_batch_that_was_cut_off_is_left_as_it_was_where_the_end_is_asked_for() {
+    let whole = Life::of(RAW, OutputMode::Append);
+    let totals = whole.run().expect("runs");
+    let life = Life::of(RAW, OutputMode::Append);
+    // As above: the sink has the first batch.
+    life.fuse.set(2 * 3 + 1);
+    life.run().expect_err("is killed");
+    life.fuse.set(u64::MAX);
+    let asked = Life {
+        stop: Stop::default(),
+        trigger: Trigger::Interval(Duration::from_secs(5)),
+        per_read: 7,
+        ..life
+    };
+    asked.stop.request();
+    assert_eq!(asked.run().expect("ends").batches, 0);
+    let life = Life { stop: Stop::default(), trigger: Trigger::AvailableNow, per_read: 40, ..asked };
+    assert_eq!(life.run().expect("goes on"), totals);
+    assert_eq!(life.results.lines(), whole.results.lines());
+}
+
+#[test]
 fn a_file_that_is_not_as_it_was_written_costs_a_batch_and_no_row() {
     for ending in [".commit", ".state"] {
         let (whole, life) = (Life::of(TUMBLING, OutputMode::Append), Life::of(TUMBLING, OutputMode::Append));
