@@ -35,7 +35,9 @@ pub fn start(args: &LogArgs) -> Result<()> {
             (BoxMakeWriter::new(Arc::new(file)), false)
         }
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
+    // It would tell of a line that cannot be written on standard error, and panic where that is what cannot be.
+    let lines = tracing_subscriber::fmt().log_internal_errors(false);
+    let lines = lines.with_env_filter(filter).with_writer(writer).with_ansi(colour);
     // Only a second start in one process fails, and then the first one stands.
     let _ = match args.log_format {
         LogFormat::Text => lines.try_init(),

@@ -51,6 +51,15 @@ fn an_error_is_one_line_however_quiet() {
     }
 }
 
+#[test]
+fn log_lines_that_nobody_reads_end_nothing() {
+    let (folder, (reader, writer)) = (TempDir::new().unwrap(), std::io::pipe().unwrap());
+    drop(reader);
+    let mut command = clean("ecap-consume", folder.path());
+    command.args(["--window", "10s", "-b", "127.0.0.1:1", "-vv"]).stderr(writer);
+    assert_eq!(Ended::of(&mut command).code, 4, "nobody answers; a panic would be 101");
+}
+
 /// Runs a command whose standard output nobody reads.
 fn unread(command: &mut Command) -> Ended {
     let (reader, writer) = std::io::pipe().unwrap();
