@@ -13,10 +13,27 @@ pub enum Fault {
     Check,
     /// A broker or another service does not answer.
     Unreachable,
+    /// A disk is full, or a quota is used up.
+    NoSpace,
     /// Stopped by bad data, because the user asked to stop there.
     Data,
     /// Nobody reads the output any more, as with `| head`. Not a failure.
     ClosedPipe,
+}
+
+impl Fault {
+    /// Whether the same may go well later, without anything of ours being changed.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NoSpace)
+    }
+
+    fn of(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => Self::Failed,
+        }
+    }
 }
 
 /// An error for people: one line that says what happened and where, and what to do next.
@@ -74,6 +91,13 @@ impl Error {
     /// An error of the given fault.
     pub fn new(fault: Fault, message: impl Into<String>) -> Self {
         Self { fault, message: message.into(), hint: None, place: None }
+    }
+
+    /// What a library says, with the fault of the system's error that is behind it, where there is one.
+    pub fn caused(error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let system = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).next();
+        Self::new(system.map_or(Fault::Failed, Fault::of), error.to_string())
     }
 
     /// Adds what to do next; it is printed after the message.
@@ -147,11 +171,7 @@ impl std::error::Error for Error {}
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        let fault = match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Fault::ClosedPipe,
-            _ => Fault::Failed,
-        };
-        Self::new(fault, error.to_string())
+        Self::new(Fault::of(&error), error.to_string())
     }
 }
 
@@ -168,6 +188,6 @@ impl From<toml::de::Error> for Error {
 
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Self {
-        Self::failed(error.to_string())
+        Self::caused(&error)
     }
 }

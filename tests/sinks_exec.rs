@@ -1,6 +1,6 @@
 //! A command that gets each batch: what it gets, and what becomes of one that fails.
 
-use crate::support::{Ended, Told, binary_command};
+use crate::support::{Cluster, Ended, Told, binary_command, wait_for};
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use arrow::ipc::reader::StreamReader;
@@ -141,4 +141,43 @@ fn several_sinks_get_each_batch() {
     Ended::of(&mut place.query(&[&sinks[..], &["--sink-option", "exec.command=cat >> two"]].concat())).ok();
     assert_eq!((place.read("two"), place.read("more")), (place.read("one"), place.read("one")));
     assert_eq!(place.read("out.csv").lines().count(), 7);
+}
+
+#[test]
+fn a_command_that_takes_its_time_is_told_of() {
+    let place = Place::new();
+    let slow = "until [ -e go ] || [ ! -d in ]; do sleep 0.01; done; cat > batch-$ECAP_BATCH";
+    let mut running = Told::start(&mut place.query(&["--sink", "exec", "--command", slow]));
+    running.says(&["sink exec: batch 0 with 2 rows is not taken after 10s, and is waited for"]);
+    fs::write(place.path("go"), "").unwrap();
+    running.says(&["sink exec: batch 0 with 2 rows was taken after"]);
+    assert_eq!(running.ended(), 0);
+    assert!(place.path("batch-2").exists());
+}
+
+#[test]
+fn memory_stays_as_it_is_while_a_sink_is_away() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions"]);
+    let sell = |count: &str| {
+        let records = ["--synthetic", "transactions", "--topic", "transactions", "--max-records", count];
+        cluster.run("ecap-produce", &[&records[..], &["--throughput", "-1"]].concat()).ok();
+    };
+    sell("10");
+    let mut query = cluster.command("ecap-consume");
+    query.args(["--topic", "transactions", "--from", "earliest", "--trigger", "0s", "--max-future", "off"]);
+    query.args(["--sink", "exec", "--command", "[ -e go ] || exit 75; wc -l >> out"]);
+    let query = Told::start(&mut query);
+    query.says(&["batch 0 with 10 rows is held back and given again"]);
+    let before = query.resident();
+    sell("100000");
+    let after = query.resident();
+    assert!(before > 0 && after < before + 24, "{before} MB, and {after} MB with 100,000 records behind");
+    let (go, out) = (cluster.folder.path().join("go"), cluster.folder.path().join("out"));
+    fs::write(go, "").unwrap();
+    query.says(&["batch 0 with 10 rows was taken after"]);
+    let count = |line: &str| line.trim().parse::<u64>().unwrap();
+    let rows = || fs::read_to_string(&out).unwrap_or_default().lines().map(count).sum::<u64>();
+    wait_for("all rows", || (rows() == 100_010).then_some(()));
+    query.end();
 }

@@ -26,7 +26,7 @@ pub const HELP: &str = "0 done · 1 failed · 2 wrong usage · 3 a check found d
 pub fn of(fault: Fault) -> ExitCode {
     ExitCode::from(match fault {
         Fault::ClosedPipe => DONE,
-        Fault::Failed => FAILED,
+        Fault::Failed | Fault::NoSpace => FAILED,
         Fault::Usage => USAGE,
         Fault::Check => CHECK,
         Fault::Unreachable => UNREACHABLE,

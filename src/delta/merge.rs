@@ -28,8 +28,8 @@ pub async fn merge(
 ) -> Result<Vec<Action>> {
     let merging = Merging::new(table, columns, keys, rows)?;
     let mut files = Files::new(table, columns, size);
-    let old = merging.rewrite(&mut files).await?;
-    let new = files.close().await?;
+    let rewritten = merging.rewrite(&mut files).await;
+    let (old, new) = files.close(rewritten).await?;
     Ok(old.into_iter().map(|add| table.remove(add, true)).chain(added(new)).collect())
 }
 

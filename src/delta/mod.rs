@@ -35,7 +35,7 @@ pub fn runtime() -> crate::Result<Runtime> {
 fn wrong(error: impl Into<DeltaTableError>) -> Error {
     match error.into() {
         DeltaTableError::ObjectStore { source } => of_store(&source),
-        other => Error::failed(other.to_string()),
+        other => Error::caused(&other),
     }
 }
 
@@ -45,7 +45,7 @@ fn of_store(error: &ObjectStoreError) -> Error {
             Error::failed(error.to_string()).hint("check the credentials and what they may do")
         }
         ObjectStoreError::Generic { store: "S3" | "GCS", .. } => Error::unreachable(error.to_string()),
-        _ => Error::failed(error.to_string()),
+        _ => Error::caused(error),
     }
 }
 

@@ -75,7 +75,7 @@ async fn replace(table: &mut Table, group: &[Add], target: u64, done: &mut Optim
         }
     }
     let unchanged = |add: Add| Add { data_change: false, ..add };
-    let adds: Vec<_> = files.close().await?.into_iter().map(unchanged).collect();
+    let adds: Vec<_> = files.close(Ok(())).await?.1.into_iter().map(unchanged).collect();
     let removes = group.iter().map(|add| table.remove(add, false));
     let actions: Vec<Action> = removes.chain(added(adds.clone())).collect();
     for _ in 0..ATTEMPTS {

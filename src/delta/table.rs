@@ -1,7 +1,7 @@
 //! A table as a writer knows it: what it is at one version, and how it comes to the next.
 
 use super::place::Place;
-use super::{protocol, wrong};
+use super::{of_store, protocol, wrong};
 use crate::clock::{Clock, Micros};
 use crate::{Error, Result};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,11 +11,12 @@ use deltalake::kernel::transaction::{CommitData, TransactionError};
 use deltalake::kernel::{
     Action, Add, LogicalFileView, Metadata, Protocol, Remove, Snapshot, StructType, Transaction, Version,
 };
+use deltalake::logstore::object_store::ObjectStoreExt;
 use deltalake::logstore::{CommitOrBytes, LogStoreRef, get_actions};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::DeltaOperation;
 use deltalake::table::config::TablePropertiesExt;
-use deltalake::{DeltaTableError, Path as StorePath};
+use deltalake::{DeltaTableError, ObjectStoreError, Path as StorePath};
 use futures::TryStreamExt;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -135,7 +136,7 @@ impl Table {
                 place.settle([log_path(table.version).as_ref()].into_iter())?;
                 Ok(table)
             }
-            (None, Err(error)) => Err(wrong(error)),
+            (None, Err(error)) => Err(wrong(error).at(place)),
             (None, Ok(_)) => Err(Error::failed(format!("{place} was created, and is gone"))),
         }
     }
@@ -163,7 +164,6 @@ impl Table {
     /// # Errors
     /// When it cannot be read.
     pub async fn get(&self, path: &StorePath) -> Result<bytes::Bytes> {
-        use deltalake::logstore::object_store::ObjectStoreExt;
         let got = self.log.object_store(None).get(path).await.map_err(wrong)?;
         got.bytes().await.map_err(wrong)
     }
@@ -191,10 +191,26 @@ impl Table {
     /// # Errors
     /// As [`Self::load`].
     pub async fn refresh(&mut self) -> Result<()> {
-        if self.clock.now() - self.looked >= STALE {
-            *self = Self::existing(self.place.clone(), self.interest.clone(), self.clock.clone()).await?;
-        }
+        if self.clock.now() - self.looked >= STALE { self.reload().await } else { Ok(()) }
+    }
+
+    async fn reload(&mut self) -> Result<()> {
+        let loaded = Self::load(self.place.clone(), self.interest.clone(), self.clock.clone()).await?;
+        *self = loaded.ok_or_else(|| {
+            let message = format!("the table {} is not there any more", self.place);
+            Error::failed(message).hint("start again: it is made anew")
+        })?;
         Ok(())
+    }
+
+    /// Whether the version that is known is in the log. It is not where somebody deleted the table, or made it anew: what
+    /// was committed behind it would be in no table.
+    async fn is_there(&self) -> Result<bool> {
+        match self.store().head(&log_path(self.version)).await {
+            Ok(_) => Ok(true),
+            Err(ObjectStoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(of_store(&error)),
+        }
     }
 
     /// Commits as the version behind the one that is known. Nobody else can have committed in between: then it is
@@ -203,6 +219,10 @@ impl Table {
     /// # Errors
     /// When it cannot be told what became of it.
     pub async fn commit(&mut self, actions: Vec<Action>, operation: DeltaOperation) -> Result<Outcome> {
+        if !self.is_there().await? {
+            self.reload().await?;
+            return Ok(Outcome::Overtaken);
+        }
         let data = CommitData::new(actions, operation, HashMap::new(), vec![]);
         let bytes = CommitOrBytes::LogBytes(data.get_bytes().map_err(wrong)?);
         let version = self.version + 1;

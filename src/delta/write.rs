@@ -80,16 +80,36 @@ impl<'a> Files<'a> {
         Ok(Open { values: part.values.clone(), packer })
     }
 
-    /// Writes the files out.
+    /// Writes the files out, if all rows came; `came` says that. Otherwise, and where that fails, those that are there are
+    /// deleted: on a disk that is full they would be in the way of the next attempt.
     ///
     /// # Errors
-    /// As [`Self::write`].
-    pub async fn close(mut self) -> Result<Vec<Add>> {
+    /// That of `came`; as [`Self::write`].
+    pub async fn close<T>(mut self, came: Result<T>) -> Result<(T, Vec<Add>)> {
+        let closed = match came {
+            Ok(value) => self.finish().await.map(|()| value),
+            Err(error) => Err(error),
+        };
+        if closed.is_err() {
+            self.delete().await;
+        }
+        closed.map(|value| (value, self.done))
+    }
+
+    async fn finish(&mut self) -> Result<()> {
         for (folder, open) in std::mem::take(&mut self.open) {
             self.put(&folder, open).await?;
         }
-        self.table.place.settle(self.done.iter().map(|add| add.path.as_str()))?;
-        Ok(self.done)
+        self.table.place.settle(self.done.iter().map(|add| add.path.as_str()))
+    }
+
+    async fn delete(&self) {
+        let store = self.table.store();
+        for add in &self.done {
+            if let Err(error) = store.delete(&super::place::in_store(&add.path)).await {
+                tracing::debug!("{} stays until a vacuum: {error}", add.path);
+            }
+        }
     }
 
     /// Gives a file to the store.
@@ -128,7 +148,7 @@ async fn upload(table: &Table, path: &str, bytes: Vec<u8>) -> Result<()> {
 }
 
 fn wrong(error: ParquetError) -> Error {
-    Error::failed(error.to_string())
+    Error::caused(&error)
 }
 
 /// Writes rows into files.
@@ -136,10 +156,14 @@ fn wrong(error: ParquetError) -> Error {
 /// # Errors
 /// As [`Files::write`].
 pub async fn write(mut files: Files<'_>, rows: &[RecordBatch]) -> Result<Vec<Add>> {
+    let mut came = Ok(());
     for rows in rows {
-        files.write(rows).await?;
+        came = files.write(rows).await;
+        if came.is_err() {
+            break;
+        }
     }
-    files.close().await
+    files.close(came).await.map(|((), adds)| adds)
 }
 
 /// Adds files to a table.

@@ -29,6 +29,9 @@ const QUEUE_RECORDS: u64 = 100_000;
 /// So many records without a key go to a partition before the next has its turn.
 const KEYLESS: u64 = 1_000;
 
+/// The client knows no smaller limit of a request; what is between them the broker refuses.
+const LEAST: usize = 1_000;
+
 const KEYLESS_REASON: &str = "a compacted topic takes no record without a key";
 
 /// How long the client may take to give up what it was told to give up.
@@ -138,8 +141,8 @@ impl Producer {
         let partitions = facts::partitions(connection, &topic.name)?;
         let settings = facts::settings(connection, &topic.name)?;
         let less = settings.get("max.message.bytes").and_then(|there| there.parse().ok());
-        if let Some(less) = less.filter(|less| *less < most) {
-            own = lanes(less)?;
+        if let Some(less) = less.filter(|less: &usize| *less < most) {
+            own = lanes(less.max(LEAST))?;
         }
         own.truncate(partitions as usize);
         Ok(Self {

@@ -42,10 +42,16 @@ pub struct DeltaSink {
     writer: Writer,
     /// The columns of the result.
     columns: SchemaRef,
+    written: Option<Written>,
 }
 
-/// Data files that were written for a batch, and the columns that they have.
-type Written = (SchemaRef, Vec<Add>);
+/// Data files of a batch that is not committed yet: they stay good when others commit, and when the batch is given again.
+struct Written {
+    batch: u64,
+    /// The columns that they have.
+    columns: SchemaRef,
+    files: Vec<Add>,
+}
 
 impl DeltaSink {
     /// Opens the table at `place` for rows of these columns, and creates it where there is none.
@@ -65,7 +71,7 @@ impl DeltaSink {
         let interest = Interest { app: Some(application(&writer)), files: !options.merge_on.is_empty() };
         let runtime = runtime()?;
         let table = runtime.block_on(open(place, &options, columns, interest, clock))?;
-        Ok(Self { runtime, table, options, writer, columns: columns.clone() })
+        Ok(Self { runtime, table, options, writer, columns: columns.clone(), written: None })
     }
 }
 
@@ -104,9 +110,9 @@ impl Sink for DeltaSink {
         if batch.is_empty() {
             return Ok(());
         }
-        let Self { runtime, table, options, writer, columns } = self;
+        let Self { runtime, table, options, writer, columns, written } = self;
         let batch_id = batch.id;
-        let kept = runtime.block_on(Keeping { table, options, writer, columns, batch }.keep());
+        let kept = runtime.block_on(Keeping { table, options, writer, columns, batch, written }.keep());
         kept.map_err(|error| error.at(format!("cannot write batch {batch_id} to {}", self.table.place)))
     }
 }
@@ -118,20 +124,21 @@ struct Keeping<'a> {
     writer: &'a Writer,
     columns: &'a SchemaRef,
     batch: &'a Batch<'a>,
+    written: &'a mut Option<Written>,
 }
 
 impl Keeping<'_> {
     /// Commits the batch, unless it is in the table: what was read of that is of the very version that is committed
     /// on, and is read again when somebody else came first, or the answer was lost.
-    async fn keep(self) -> Result<()> {
+    async fn keep(mut self) -> Result<()> {
         self.table.refresh().await?;
-        let mut written = None;
         for _ in 0..ATTEMPTS {
             if self.table.last.is_some_and(|last| self.number() <= last) {
                 return Ok(());
             }
-            let actions = self.actions(&mut written).await?;
+            let actions = self.actions().await?;
             if self.table.commit(actions, self.operation()).await? == Outcome::Committed {
+                *self.written = None;
                 self.table.tidy_up().await;
                 return Ok(());
             }
@@ -144,8 +151,8 @@ impl Keeping<'_> {
         i64::try_from(self.batch.id).unwrap_or(i64::MAX)
     }
 
-    /// What is to be committed on the table as it is known. Files that only add rows stay good when others commit.
-    async fn actions(&self, written: &mut Option<Written>) -> Result<Vec<Action>> {
+    /// What is to be committed on the table as it is known.
+    async fn actions(&mut self) -> Result<Vec<Action>> {
         let merges = !self.options.merge_on.is_empty();
         self.table.check(merges)?;
         let columns = taking(&self.table.columns, self.columns, self.options.merge_schema)?;
@@ -159,11 +166,12 @@ impl Keeping<'_> {
             actions.extend(merge(self.table, &columns, merge_on, &rows, *file_size).await?);
             return Ok(actions);
         }
-        if written.as_ref().is_none_or(|(of, _)| *of != columns) {
-            let files = Files::new(self.table, &columns, *file_size);
-            *written = Some((columns, write(files, &rows).await?));
+        let batch = self.batch.id;
+        if !self.written.as_ref().is_some_and(|it| it.batch == batch && it.columns == columns) {
+            let files = write(Files::new(self.table, &columns, *file_size), &rows).await?;
+            *self.written = Some(Written { batch, columns, files });
         }
-        actions.extend(written.iter().flat_map(|(_, adds)| added(adds.clone())));
+        actions.extend(self.written.iter().flat_map(|written| added(written.files.clone())));
         Ok(actions)
     }
 

@@ -102,6 +102,22 @@ impl KafkaSink {
         Ok(Open { producer, committed })
     }
 
+    fn attempt(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let mut open = self.open.take().map_or_else(|| self.begin(), Ok)?;
+        if open.committed.is_none_or(|last| last < batch.id) {
+            if let Err(error) = self.commit(&mut open.producer, batch) {
+                // Who does not answer cannot be told; the next producer with the id tells it first of all.
+                if error.fault() != Fault::Unreachable {
+                    open.producer.abort();
+                }
+                return Err(self.explained(error, &open.producer));
+            }
+            open.committed = Some(batch.id);
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
     fn commit(&self, producer: &mut Producer, batch: &Batch<'_>) -> Result<()> {
         producer.begin()?;
         self.commits.add(producer, batch.id, batch.count(), self.destination.clock.now())?;
@@ -127,19 +143,11 @@ impl Sink for KafkaSink {
         if batch.is_empty() {
             return Ok(());
         }
-        let mut open = self.open.take().map_or_else(|| self.begin(), Ok)?;
-        if open.committed.is_none_or(|last| last < batch.id) {
-            if let Err(error) = self.commit(&mut open.producer, batch) {
-                // Who does not answer cannot be told; the next producer with the id tells it first of all.
-                if error.fault() != Fault::Unreachable {
-                    open.producer.abort();
-                }
-                return Err(self.explained(error, &open.producer));
-            }
-            open.committed = Some(batch.id);
+        match self.attempt(batch) {
+            // The topic may be another one than at the start. Looked at again it takes the rows, or the reason is clearer.
+            Err(error) if error.fault() == Fault::Failed => self.attempt(batch),
+            other => other,
         }
-        self.open = Some(open);
-        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! A sink that is away is waited for: the batch that it did not take is given again until it takes it.
+//! A sink that is away is waited for: the batch that it did not take is given again until it takes it. One that takes
+//! its time is told of, so that nobody waits without a word.
 
 use super::{Batch, Sink};
 use crate::clock::{Stop, Timer};
@@ -6,6 +7,7 @@ use crate::error::Fault;
 use crate::units::{format_count, format_duration};
 use crate::{Error, Result};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 /// The first pause; each further one is twice as long.
@@ -18,14 +20,16 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub struct Patience {
     /// How often a batch is given again; without a number, until it is taken.
     pub retries: Option<u64>,
-    /// What pauses are waited by.
+    /// How long a sink may have a batch before that is told; without it, as long as it likes.
+    pub slow: Option<Duration>,
+    /// What is waited by.
     pub timer: Arc<dyn Timer>,
     /// What ends waiting.
     pub stop: Stop,
     /// A number from 0 up to 1, another one each time: who waits for the same sink does not come back all at once.
     pub dice: Box<dyn FnMut() -> f64>,
     /// Who is told that a batch is held back, and that it was taken.
-    pub tell: Box<dyn FnMut(&str)>,
+    pub tell: Box<dyn FnMut(&str) + Send>,
 }
 
 /// A sink with patience.
@@ -41,37 +45,58 @@ impl<'a> Retrying<'a> {
         Self { name: name.into(), sink, patience }
     }
 
-    /// Gives a batch that was not taken for the first time again.
-    fn insist(&mut self, batch: &Batch<'_>, mut error: Error) -> Result<()> {
-        let (began, mut tried) = (self.patience.timer.now(), 0);
-        let held_back = held_back(batch);
-        while error.fault() == Fault::Unreachable {
+    /// Gives a batch until it is taken, or no retry can help.
+    fn insist(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let (began, held_back) = (self.patience.timer.now(), held_back(batch));
+        let (mut tried, mut was_told) = (0, false);
+        while let Err(error) = self.give(batch, &held_back, &mut was_told) {
+            if !error.fault().may_pass() {
+                return Err(error);
+            }
             if self.patience.retries.is_some_and(|most| tried >= most) {
-                return Err(self.given_up(&error, &held_back, tried));
+                return Err(given_up(&error, &held_back, tried));
             }
             if tried == 0 {
-                let line = format!("sink {}: {error}: {held_back} is held back and given again", self.name);
-                (self.patience.tell)(&line);
+                self.tell(&format!("{error}: {held_back} is held back and given again"));
+                was_told = true;
             }
             let pause = self.pause(tried);
             if self.patience.timer.wait(pause, &self.patience.stop) {
-                return Err(self.given_up(&error, &held_back, tried));
+                return Err(given_up(&error, &held_back, tried));
             }
             tried += 1;
-            match self.sink.write(batch) {
-                Ok(()) => {
-                    let waited = self.patience.timer.now().saturating_sub(began);
-                    let waited = format_duration(Duration::from_millis(waited.unsigned_abs() / 1_000));
-                    (self.patience.tell)(&format!(
-                        "sink {}: {held_back} was taken after {waited}",
-                        self.name
-                    ));
-                    return Ok(());
-                }
-                Err(again) => error = again,
-            }
         }
-        Err(error)
+        if was_told {
+            let waited = self.patience.timer.now().saturating_sub(began);
+            let waited = format_duration(Duration::from_millis(waited.unsigned_abs() / 1_000));
+            self.tell(&format!("{held_back} was taken after {waited}"));
+        }
+        Ok(())
+    }
+
+    /// Gives a batch once. Where that takes long it is told, once.
+    fn give(&mut self, batch: &Batch<'_>, held_back: &str, was_told: &mut bool) -> Result<()> {
+        let Self { name, sink, patience: Patience { slow, timer, tell, .. } } = self;
+        let Some(slow) = slow.filter(|_| !*was_told) else { return sink.write(batch) };
+        let done = Stop::default();
+        thread::scope(|scope| {
+            let watch = || {
+                if !timer.wait(slow, &done) {
+                    let slow = format_duration(slow);
+                    tell(&format!("sink {name}: {held_back} is not taken after {slow}, and is waited for"));
+                    *was_told = true;
+                }
+            };
+            // A batch does not fail because nobody watches it.
+            drop(thread::Builder::new().name("watch".into()).spawn_scoped(scope, watch));
+            let written = sink.write(batch);
+            done.request();
+            written
+        })
+    }
+
+    fn tell(&mut self, what: &str) {
+        (self.patience.tell)(&format!("sink {}: {what}", self.name));
     }
 
     /// Exponential, and the second half of it at random.
@@ -79,11 +104,11 @@ impl<'a> Retrying<'a> {
         let doubled = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
         doubled.mul_f64(0.5 + (self.patience.dice)() / 2.0)
     }
+}
 
-    fn given_up(&self, error: &Error, held_back: &str, tried: u64) -> Error {
-        let message = format!("{error}: {held_back} was not taken, and was given again {tried} times");
-        Error::new(error.fault(), message).hint("it is given again when the query is started again")
-    }
+fn given_up(error: &Error, held_back: &str, tried: u64) -> Error {
+    let message = format!("{error}: {held_back} was not taken, and was given again {tried} times");
+    Error::new(error.fault(), message).hint("it is given again when the query is started again")
 }
 
 fn held_back(batch: &Batch<'_>) -> String {
@@ -94,9 +119,14 @@ fn held_back(batch: &Batch<'_>) -> String {
 
 impl Sink for Retrying<'_> {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        let taken = self.sink.write(batch).or_else(|error| self.insist(batch, error));
-        taken.map_err(|error| error.at(format!("sink {}", self.name)))
+        let taken = self.insist(batch);
+        taken.map_err(|error| in_the_middle(error).at(format!("sink {}", self.name)))
     }
+}
+
+/// What does not fit any more is no wrong usage: it was right at the start.
+fn in_the_middle(error: Error) -> Error {
+    if error.fault() == Fault::Usage { error.blaming(Fault::Failed) } else { error }
 }
 
 #[cfg(test)]
@@ -125,6 +155,7 @@ mod tests {
         let tell = told.clone();
         let patience = Patience {
             retries,
+            slow: None,
             timer: clock.clone(),
             stop: stop.clone(),
             dice: Box::new(|| 0.5),
@@ -174,5 +205,43 @@ mod tests {
         stop.request();
         let (written, ..) = write(vec![away(); 9], None, &stop);
         assert!(written.expect_err("stopped").to_string().contains("given again 0 times"));
+    }
+
+    /// Has a batch until somebody was told of it.
+    struct Slow(std::sync::mpsc::Receiver<()>);
+
+    impl Sink for Slow {
+        fn write(&mut self, _: &Batch<'_>) -> Result<()> {
+            self.0.recv().map_err(|error| Error::failed(error.to_string()))
+        }
+    }
+
+    #[test]
+    fn a_sink_that_takes_its_time_is_told_of_once() {
+        let (told, lines) = std::sync::mpsc::channel();
+        let (go, wait) = std::sync::mpsc::channel();
+        let patience = Patience {
+            retries: None,
+            slow: Some(Duration::from_secs(10)),
+            timer: Arc::new(ManualClock::at(0)),
+            stop: Stop::default(),
+            dice: Box::new(|| 0.5),
+            tell: Box::new(move |line| {
+                told.send(line.to_string()).expect("heard");
+                let _ = go.send(());
+            }),
+        };
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let rows = RecordBatch::try_from_iter([("n", column)]).expect("a column");
+        let batch = Batch { id: 3, columns: rows.schema(), rows: &[rows], records: 1, total_records: 1 };
+        assert_eq!(Retrying::new("pg", Box::new(Slow(wait)), patience).write(&batch), Ok(()));
+        let lines: Vec<_> = lines.iter().collect();
+        assert_eq!(
+            lines,
+            [
+                "sink pg: batch 3 with 1 row is not taken after 10s, and is waited for",
+                "sink pg: batch 3 with 1 row was taken after 10s"
+            ]
+        );
     }
 }

@@ -5,6 +5,8 @@ mod apache_clients;
 mod apache_tools;
 mod catalog;
 mod conformance;
+mod disk;
+mod disk_faults;
 mod duckdb;
 mod flink;
 mod generator;

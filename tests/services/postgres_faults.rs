@@ -1,46 +1,36 @@
 //! What becomes of a query whose table is away, refuses, or changes: it waits and goes on, or ends with one line.
 
+use super::disk::Disk;
 use super::postgres::Postgres;
-use crate::support::{Ended, Told, binary_command, wait_for};
+use crate::support::feed::Feed;
+use crate::support::{Ended, Told, wait_for};
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
 
 /// A query that adds the rows of a folder to table `results`, file by file.
 struct Running {
     postgres: Postgres,
-    folder: TempDir,
+    feed: Feed,
     query: Told,
 }
 
-/// So many rows as lines.
-fn lines(rows: u32) -> String {
-    (0..rows).map(|n| format!("{{\"n\":{n},\"note\":\"{}\"}}\n", "x".repeat(500))).collect()
-}
-
-fn query(url: &str, folder: &TempDir) -> Command {
-    let mut command = binary_command("ecap-consume", folder.path());
-    command.args(["--source", "in", "--topic", "t", "--schema", "t=n INT, note STRING", "--trigger", "0s"]);
-    command.args(["--sink", "postgres", "--sink-option", "table=results", "--sink-option"]);
-    command.arg(format!("url={url}"));
-    command
+fn query(url: &str, feed: &Feed) -> Command {
+    let url = format!("url={url}");
+    feed.query(&["--sink", "postgres", "--sink-option", "table=results", "--sink-option", &url])
 }
 
 impl Running {
     fn start(postgres: Postgres, user: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::create_dir(folder.path().join("in")).unwrap();
+        let feed = Feed::new();
+        feed.put("first", 0..2);
         let url = postgres.url().replace("ecap@", &format!("{user}@"));
-        let query = Told::start(&mut query(&url, &folder));
-        let running = Self { postgres, folder, query };
-        running.put("first", 2);
+        let query = Told::start(&mut query(&url, &feed));
+        let running = Self { postgres, feed, query };
         running.has(2);
         running
     }
 
     fn put(&self, name: &str, rows: u32) {
-        let path = self.folder.path().join("in").join(name);
-        std::fs::write(path.with_extension("tmp"), lines(rows)).unwrap();
-        std::fs::rename(path.with_extension("tmp"), path.with_extension("ndjson")).unwrap();
+        self.feed.put(name, 0..rows);
     }
 
     /// Waits until the table has so many rows.
@@ -76,9 +66,8 @@ fn a_server_that_was_stopped_is_waited_for() {
 
 #[test]
 fn a_server_that_is_not_there_at_the_start_ends_it() {
-    let folder = TempDir::new().unwrap();
-    std::fs::create_dir(folder.path().join("in")).unwrap();
-    let wrong = |url: &str, code: i32, parts: &[&str]| Ended::of(&mut query(url, &folder)).fails(code, parts);
+    let feed = Feed::new();
+    let wrong = |url: &str, code: i32, parts: &[&str]| Ended::of(&mut query(url, &feed)).fails(code, parts);
     wrong("postgres://ecap@127.0.0.1:1/postgres", 4, &["PostgreSQL does not answer"]);
     wrong("postgres://ecap:hunter2@127.0.0.1:1/postgres", 2, &["PGPASSWORD"]);
 }
@@ -142,8 +131,8 @@ fn a_lock_that_is_held_is_waited_for() {
 
 #[test]
 fn a_full_disk_is_waited_for() {
-    let (disk, postgres) = (Disk::of("6m"), Postgres::start());
-    let path = disk.0.path().display();
+    let (disk, postgres) = (Disk::of("size=6m,uid=postgres,mode=700"), Postgres::start());
+    let path = disk.path().display();
     postgres.run(&format!("CREATE TABLESPACE small LOCATION '{path}'"));
     postgres.run("CREATE TABLE filler (note text) TABLESPACE small");
     postgres.run("ALTER TABLE filler ALTER COLUMN note SET STORAGE PLAIN");
@@ -158,23 +147,47 @@ fn a_full_disk_is_waited_for() {
     running.query.end();
 }
 
-/// A small disk: a file system in memory, for root alone to make.
-struct Disk(TempDir);
-
-impl Disk {
-    fn of(size: &str) -> Self {
-        let disk = Self(TempDir::new().unwrap());
-        disk.mount(&format!("size={size},uid=postgres,mode=700"));
-        disk
-    }
-
-    fn mount(&self, options: &str) {
-        super::run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(self.0.path()));
-    }
+#[test]
+fn a_server_that_does_not_go_on_is_told_of() {
+    let running = Running::start(Postgres::start(), "ecap");
+    let pid = running.postgres.run(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    let signal = |name: &str| super::run(Command::new("kill").args([name, &pid]));
+    signal("-STOP");
+    running.put("second", 3);
+    running.query.says(&["sink postgres: batch 1 with 3 rows is not taken after 10s"]);
+    signal("-CONT");
+    running.query.says(&["sink postgres: batch 1 with 3 rows was taken after"]);
+    running.has(5);
+    running.query.end();
 }
 
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
+#[test]
+fn a_server_that_takes_no_writes_for_now_is_waited_for() {
+    let running = Running::start(Postgres::start(), "ecap");
+    let writes = |how: &str| {
+        running.postgres.run(&format!("ALTER SYSTEM {how}"));
+        running.postgres.run("SELECT pg_reload_conf()");
+    };
+    writes("SET default_transaction_read_only = on");
+    wait_for("the setting", || {
+        (running.postgres.run("SHOW default_transaction_read_only") == "on").then_some(())
+    });
+    running.put("second", 3);
+    running.query.says(&["read-only transaction", "held back"]);
+    writes("RESET default_transaction_read_only");
+    running.query.says(&["was taken"]);
+    running.has(5);
+    running.query.end();
+}
+
+#[test]
+fn a_user_who_may_not_log_in_any_more_ends_it() {
+    let postgres = Postgres::start();
+    postgres.run("CREATE ROLE clerk LOGIN; GRANT CREATE ON SCHEMA public TO clerk");
+    let running = Running::start(postgres, "clerk");
+    running.postgres.run("ALTER ROLE clerk NOLOGIN");
+    running.postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+    running.fails(&["role \"clerk\" is not permitted to log in"]);
 }

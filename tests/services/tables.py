@@ -3,11 +3,17 @@
 usage: tables.py delta TABLE          what is in a Delta table
        tables.py append TABLE ID...   another writer adds rows to it
        tables.py values FOLDER        the values of a partition column, by DuckDB and by pyarrow
+       tables.py numbers PLACE        the column n of a Delta table, a folder or a file, in order
+       tables.py retype TABLE         another writer writes a Delta table anew, its column n as text
+       tables.py anew TABLE ID...     another writer makes a table anew, of rows with these numbers
+       tables.py left TABLE           files of no version
        tables.py folder FOLDER        reads a folder of Parquet until FOLDER.stop is there
 """
 
+import glob
 import json
 import os
+import shutil
 import sys
 
 import deltalake
@@ -38,6 +44,45 @@ def append(path, ids):
     rows = [{"id": int(id), "category": "Books", "day": "2025-07-27", "at": None} for id in ids]
     deltalake.write_deltalake(path, pyarrow.Table.from_pylist(rows, schema=columns), mode="append")
     return {"version": deltalake.DeltaTable(path).version()}
+
+
+def rows_of(path):
+    """By whoever reads such a place."""
+    if os.path.isdir(f"{path}/_delta_log"):
+        return pyarrow.table(deltalake.DeltaTable(path).to_pyarrow_table())["n"].to_pylist()
+    files = [path] if os.path.isfile(path) else glob.glob(f"{path}/**/*.*", recursive=True)
+    read = {"parquet": "read_parquet", "csv": "read_csv_auto", "ndjson": "read_json_auto"}
+    rows = []
+    for file in files:
+        # A query that has come to no row yet leaves an empty file.
+        if os.path.getsize(file):
+            rows += duckdb.sql(f"SELECT n FROM {read[file.rsplit('.')[-1]]}('{file}')").fetchall()
+    return [row[0] for row in rows]
+
+
+def numbers(path):
+    return sorted(rows_of(path)) if os.path.exists(path) else []
+
+
+def retype(path):
+    rows = pyarrow.table(deltalake.DeltaTable(path).to_pyarrow_table())
+    texts = rows.set_column(0, "n", rows["n"].cast(pyarrow.string()))
+    deltalake.write_deltalake(path, texts, mode="overwrite", schema_mode="overwrite")
+    return {}
+
+
+def anew(path, ids):
+    table = deltalake.DeltaTable(path)
+    columns, parts = pyarrow.table(table.to_pyarrow_table()).schema, table.metadata().partition_columns
+    shutil.rmtree(path)
+    rows = pyarrow.Table.from_pylist([{"n": int(id), "k": "a"} for id in ids], schema=columns)
+    deltalake.write_deltalake(path, rows, partition_by=parts or None)
+    return {}
+
+
+def left(path):
+    known = {file.removeprefix("file://") for file in deltalake.DeltaTable(path).file_uris()}
+    return sorted(set(glob.glob(f"{path}/**/part-*.parquet", recursive=True)) - known)
 
 
 def by_manifest(path):
@@ -85,4 +130,8 @@ def folder(path):
 
 
 do, path, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
-print(json.dumps({"delta": delta, "append": append, "folder": folder, "values": values}[do](path, *([rest] if rest else []))))
+does = {"delta": delta, "append": append, "folder": folder, "values": values, "numbers": numbers, "retype": retype,
+        "anew": anew, "left": left}
+print(json.dumps(does[do](path, *([rest] if rest else []))), flush=True)
+# Threads of the libraries do not always let the interpreter end.
+os._exit(0)

@@ -23,7 +23,8 @@ fn tables(args: &[&str]) -> Command {
     command
 }
 
-fn says(args: &[&str]) -> Value {
+/// What the program says that reads and writes tables.
+pub fn says(args: &[&str]) -> Value {
     serde_json::from_str(&run(&mut tables(args))).expect("the program prints JSON")
 }
 

@@ -1,6 +1,7 @@
 //! What integration tests share: a broker with its own folder, the binaries, and waiting for a condition.
 #![allow(dead_code, reason = "each test module uses a part of it")]
 
+pub mod feed;
 pub mod kept;
 pub mod listed;
 pub mod numbered;
@@ -74,12 +75,10 @@ pub fn many() -> u64 {
 /// Runs a command to its end, and gives the most memory that it ever had, in megabytes.
 pub fn peak(command: &mut Command) -> u64 {
     let mut child = command.spawn().expect("starts");
-    let status = format!("/proc/{}/status", child.id());
+    let pid = child.id();
     let mut most = 0;
     let ended = loop {
-        let status = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
-        most = most.max(line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") / 1024);
+        most = most.max(megabytes(pid, "VmHWM:"));
         match child.try_wait().expect("a status") {
             Some(ended) => break ended,
             None => std::thread::sleep(Duration::from_millis(10)),
@@ -87,6 +86,13 @@ pub fn peak(command: &mut Command) -> u64 {
     };
     assert!(ended.success() && most > 0, "{command:?}: {ended}");
     most
+}
+
+/// What the system says of a process's memory, in megabytes; 0 when it is gone.
+fn megabytes(pid: u32, what: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or("0 kB");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") / 1024
 }
 
 /// A cluster for one test: an embedded broker with its own folder, or a real one with a prefix of its own.
@@ -275,6 +281,11 @@ impl Told {
     #[track_caller]
     pub fn ended(&mut self) -> i32 {
         wait_for("the end", || self.child.try_wait().expect("a status")).code().unwrap_or(-1)
+    }
+
+    /// How much memory it has now, in megabytes.
+    pub fn resident(&self) -> u64 {
+        megabytes(self.child.id(), "VmRSS:")
     }
 
     /// Asks it to end, as ctrl-C does.

@@ -15,6 +15,7 @@ use crate::sink::several::Several;
 use crate::sink::{Sink, Writer};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where results go.
 #[derive(clap::Args, Debug, Clone)]
@@ -44,6 +45,9 @@ pub struct SinkArgs {
     #[arg(long, value_name = "N")]
     sink_retries: Option<u64>,
 }
+
+/// A sink that has a batch for so long is told of.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// The sinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -188,6 +192,8 @@ impl SinkArgs {
     pub fn patience(&self, shown: &Shown, stop: &Stop) -> Patience {
         Patience {
             retries: self.sink_retries,
+            // Without batches rows go out too often for it.
+            slow: (!around.is_continuous).then_some(SLOW),
             timer: Arc::new(SystemClock),
             stop: stop.clone(),
             dice: Box::new(rand::random),

@@ -106,5 +106,5 @@ fn properties() -> WriterProperties {
 
 /// A full disk, seen through Parquet.
 pub fn wrong(error: parquet::errors::ParquetError) -> Error {
-    Error::failed(error.to_string())
+    Error::caused(&error)
 }

@@ -8,7 +8,7 @@ use super::manifest::{Entry, Kept, Manifest, last};
 use super::{Layout, tidy};
 use crate::record::partition::{self, Part, slices};
 use crate::sink::steps::Steps;
-use crate::sink::{Batch, Writer};
+use crate::sink::{Batch, Writer, at_start};
 use crate::{Error, Result};
 use arrow::datatypes::SchemaRef;
 use std::path::{Path, PathBuf};
@@ -48,15 +48,15 @@ impl Folder {
     /// A usage error when it cannot be written, or holds files that no manifest names.
     pub fn open(path: &Path, layout: Layout, columns: &SchemaRef, writer: Writer) -> Result<Self> {
         let columns = Arc::new(partition::rest(columns, &layout.partition_by)?);
-        std::fs::create_dir_all(path).map_err(|error| Error::usage(error.to_string()))?;
+        std::fs::create_dir_all(path).map_err(|error| at_start(error.into()))?;
         let manifest = manifest(path);
         if !manifest.exists() {
             refuse_strangers(path, &layout)?;
         }
-        let locked = manifest.lock().map_err(|error| Error::usage(error.message()))?;
+        let locked = manifest.lock().map_err(at_start)?;
         // Whether files can be made is said before the first batch.
         if !manifest.exists() {
-            locked.replace(&[]).map_err(|error| Error::usage(error.message()))?;
+            locked.replace(&[]).map_err(at_start)?;
         }
         let entries = locked.open()?;
         tidy::remove_leftovers(path, &entries, Some(&tag(&writer)))?;

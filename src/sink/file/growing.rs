@@ -5,7 +5,7 @@ use super::filling::text;
 use super::manifest::{Entry, Kept, Manifest, last};
 use super::{Form, Layout};
 use crate::sink::steps::Steps;
-use crate::sink::{Batch, Writer};
+use crate::sink::{Batch, Writer, at_start};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -44,7 +44,7 @@ impl Growing {
         }
         let manifest = manifest(path)?;
         let opened = Self { form: layout.form, path: path.into(), steps: Steps::default(), writer, manifest };
-        opened.file().and_then(|_| opened.take_over()).map_err(|error| Error::usage(error.message()))?;
+        opened.file().and_then(|_| opened.take_over()).map_err(at_start)?;
         Ok(opened)
     }
 

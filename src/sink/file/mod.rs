@@ -12,6 +12,7 @@ mod tidy;
 use super::steps::Steps;
 use super::{Batch, Sink, Writer};
 use crate::clock::Clock;
+use crate::error::Fault;
 use crate::{Error, Result};
 use arrow::datatypes::SchemaRef;
 use compact::Targets;
@@ -145,12 +146,17 @@ impl Sink for FileSink {
         let written = match &mut self.place {
             Place::Folder(folder) => folder.write(batch),
             Place::Growing(file) => file.write(batch),
-            Place::Pipe(pipe) => pipe.write(batch),
+            // A part of the rows may have gone into it: they are not given again.
+            Place::Pipe(pipe) => pipe.write(batch).map_err(|error| error.blaming(Fault::Failed)),
         };
         written.map_err(|error| {
             let (path, number) = (self.path.display(), batch.id);
             let message = format!("cannot write batch {number} to {path}: {}", error.message());
-            Error::failed(message).hint("the batch is not committed: see to the disk, and start again")
+            match error.fault() {
+                Fault::NoSpace => Error::new(Fault::NoSpace, message),
+                _ => Error::failed(message)
+                    .hint("the batch is not committed: see to the disk, and start again"),
+            }
         })?;
         if let Place::Folder(folder) = &mut self.place {
             Self::merge(folder, batch.id, self.clock.as_ref());
