@@ -20,6 +20,7 @@ mod postgres_sink;
 mod postgres_tables;
 mod python;
 mod spark;
+mod spark_tables;
 mod tables;
 mod transactions;
 
