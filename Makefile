@@ -108,6 +108,16 @@ bench-postgres: build ## rows merged into a table of PostgreSQL, beside psql
 	@scripts/install-test-tools.sh services
 	@bench/postgres.sh
 
+.PHONY: bench-raw
+bench-raw: build ## a topic into Delta and Parquet, beside Spark
+	@scripts/install-test-tools.sh services
+	@bench/raw.sh
+
+.PHONY: bench-checkpoint
+bench-checkpoint: build ## what a checkpoint costs, and how long a restart takes
+	@scripts/install-test-tools.sh services
+	@bench/checkpoint.sh
+
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics
 	@scripts/start-dev-env.sh

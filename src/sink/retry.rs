@@ -201,6 +201,9 @@ mod tests {
             "sink pg: nobody answers: batch 7 with 2 rows was not taken, and was given again 3 times: \
              it is given again when the query is started again"
         );
+        let (written, ..) =
+            write(vec![Error::new(Fault::NoSpace, "the disk is full"); 9], Some(3), &Stop::default());
+        assert_eq!(written.map_err(|error| error.fault()), Err(Fault::NoSpace));
         let stop = Stop::default();
         stop.request();
         let (written, ..) = write(vec![away(); 9], None, &stop);
