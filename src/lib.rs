@@ -9,8 +9,8 @@
 //!
 //! Dependencies point one way:
 //! `bin → cli → {folder, dead_letters} → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
-//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`lock`], [`host`], [`partitioner`] and [`postgres`] are
-//! what every room may use.
+//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`lock`], [`host`], [`program`], [`partitioner`],
+//! [`place`] and [`postgres`] are what every room may use.
 
 pub mod broker;
 pub mod catalog;
@@ -27,6 +27,7 @@ pub mod kafka;
 pub mod lock;
 pub mod new_file;
 pub mod partitioner;
+pub mod place;
 pub mod postgres;
 pub mod produce;
 pub mod program;

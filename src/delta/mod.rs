@@ -7,7 +7,6 @@
 pub mod columns;
 pub mod merge;
 pub mod optimize;
-pub mod place;
 mod protocol;
 mod ranges;
 pub mod read;
@@ -16,36 +15,29 @@ pub mod table;
 pub mod vacuum;
 pub mod write;
 
+pub use crate::place::runtime;
+
 use crate::Error;
-use deltalake::{DeltaTableError, ObjectStoreError};
-use tokio::runtime::{Builder, Runtime};
+use crate::place::{Place, of_store};
+use deltalake::DeltaTableError;
+use deltalake::logstore::object_store::prefix::PrefixStore;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use std::sync::Arc;
 
 /// So often a commit is tried again behind others before it is given up; each time another writer came first.
 pub const ATTEMPTS: u32 = 20;
 
-/// What runs the requests of a table.
-///
-/// # Errors
-/// When the system has no thread left.
-pub fn runtime() -> crate::Result<Runtime> {
-    Ok(Builder::new_multi_thread().worker_threads(1).thread_name("delta").enable_all().build()?)
+/// The log of the table at a place.
+fn log(place: &Place) -> LogStoreRef {
+    let table = Arc::new(PrefixStore::new(place.store().clone(), place.prefix().clone()));
+    default_logstore(table, place.store().clone(), place.url(), &StorageConfig::default())
 }
 
-/// What went wrong, and whose fault it is.
+/// What went wrong, and whose fault it is: a store's own words, where one is behind it.
 fn wrong(error: impl Into<DeltaTableError>) -> Error {
     match error.into() {
         DeltaTableError::ObjectStore { source } => of_store(&source),
-        other => Error::caused(&other),
-    }
-}
-
-fn of_store(error: &ObjectStoreError) -> Error {
-    match error {
-        ObjectStoreError::PermissionDenied { .. } | ObjectStoreError::Unauthenticated { .. } => {
-            Error::failed(error.to_string()).hint("check the credentials and what they may do")
-        }
-        ObjectStoreError::Generic { store: "S3" | "GCS", .. } => Error::unreachable(error.to_string()),
-        _ => Error::caused(error),
+        other => of_store(&other),
     }
 }
 

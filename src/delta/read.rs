@@ -1,8 +1,8 @@
 //! Reading data files, in the columns of their table.
 
 use super::columns::fit;
-use super::place::in_store;
 use super::table::Table;
+use crate::place::in_store;
 use crate::{Error, Result};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, take};

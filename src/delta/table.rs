@@ -1,8 +1,8 @@
 //! A table as a writer knows it: what it is at one version, and how it comes to the next.
 
-use super::place::Place;
-use super::{of_store, protocol, wrong};
+use super::{log, protocol, wrong};
 use crate::clock::{Clock, Micros};
+use crate::place::{Place, is_absent, of_store};
 use crate::{Error, Result};
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::checkpoints::cleanup_expired_logs_for;
@@ -73,7 +73,7 @@ impl Table {
         if place.is_absent() {
             return Ok(None);
         }
-        let log = place.log();
+        let log = log(&place);
         let snapshot = match Snapshot::try_new(log.as_ref(), None).await {
             Err(DeltaTableError::NotATable(_)) => return Ok(None),
             snapshot => snapshot.map_err(wrong)?,
@@ -126,7 +126,7 @@ impl Table {
             columns.try_into_kernel().map_err(|error| Error::usage(error.to_string()))?;
         let properties = properties.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         let created = CreateBuilder::new()
-            .with_log_store(place.log())
+            .with_log_store(log(&place))
             .with_columns(schema.fields().cloned())
             .with_partition_columns(partition_by)
             .with_configuration(properties)
@@ -208,7 +208,7 @@ impl Table {
     async fn is_there(&self) -> Result<bool> {
         match self.store().head(&log_path(self.version)).await {
             Ok(_) => Ok(true),
-            Err(ObjectStoreError::NotFound { .. }) => Ok(false),
+            Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(of_store(&error)),
         }
     }

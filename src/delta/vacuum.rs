@@ -1,7 +1,7 @@
 //! Files that are no longer of a table, or never were, as what wrote them was killed, are deleted after a while.
 
-use super::place::Place;
-use super::wrong;
+use super::{log, wrong};
+use crate::place::Place;
 use crate::{Error, Result};
 use deltalake::DeltaTable;
 use deltalake::operations::vacuum::VacuumMode;
@@ -23,7 +23,7 @@ pub struct Wanted {
 /// # Errors
 /// A usage error when there is no table, or files are to be kept longer; when the store refuses.
 pub async fn vacuum(place: &Place, wanted: Wanted) -> Result<Vec<String>> {
-    let mut table = DeltaTable::new(place.log());
+    let mut table = DeltaTable::new(log(place));
     table.load().await.map_err(|error| Error::usage(format!("{place} is no Delta table: {error}")))?;
     let vacuum = table.vacuum().with_mode(VacuumMode::Full).with_dry_run(wanted.dry_run);
     let vacuum = match wanted.keep {

@@ -1,23 +1,20 @@
 //! Data files: Parquet with zstd and statistics, a file or more for each partition.
 
+use super::stats;
 use super::table::Table;
-use super::{of_store, stats};
+use crate::place::{in_store, of_store, upload};
 use crate::record::partition::{Part, slices, split};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::kernel::{Action, Add};
 use deltalake::table::config::TablePropertiesExt;
-use object_store::{ObjectStoreExt, WriteMultipart};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-/// What is longer goes to a store in parts of so many bytes, as a request has its time.
-const PART: usize = 8 << 20;
 
 /// Files in the making. They are in the table when their actions are committed; what is not is found by a vacuum.
 pub struct Files<'a> {
@@ -128,23 +125,12 @@ impl<'a> Files<'a> {
             path,
             ..Add::default()
         };
-        upload(self.table, &add.path, bytes).await?;
+        let store = self.table.store();
+        let put = upload(store.as_ref(), &in_store(&add.path), bytes).await;
+        put.map_err(|error| of_store(&error))?;
         self.done.push(add);
         Ok(())
     }
-}
-
-async fn upload(table: &Table, path: &str, bytes: Vec<u8>) -> Result<()> {
-    let (store, path) = (table.store(), super::place::in_store(path));
-    let put = async {
-        if bytes.len() <= PART {
-            return store.put(&path, bytes.into()).await.map(drop);
-        }
-        let mut upload = WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await?, PART);
-        upload.put(bytes.into());
-        upload.finish().await.map(drop)
-    };
-    put.await.map_err(|error| of_store(&error))
 }
 
 fn wrong(error: ParquetError) -> Error {

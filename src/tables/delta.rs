@@ -2,9 +2,9 @@
 
 use crate::Result;
 use crate::clock::SystemClock;
-use crate::delta::place::Place;
 use crate::delta::table::{Interest, Table};
 use crate::delta::{read, runtime};
+use crate::place::Place;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ mod postgres;
 mod same;
 
 use crate::clock::Micros;
-use crate::delta::place::is_url;
+use crate::place::is_url;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;

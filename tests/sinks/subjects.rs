@@ -5,7 +5,7 @@ use super::rows;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use ecap::clock::ManualClock;
-use ecap::delta::place::Place;
+use ecap::place::Place;
 use ecap::delta::table::{Interest, Table};
 use ecap::delta::{read, runtime};
 use ecap::sink::delta::{DeltaSink, Options};

@@ -1,14 +1,14 @@
 //! `ecap-consume delta`: what a Delta table needs from time to time.
 
+use crate::Result;
 use crate::cli::output;
 use crate::clock::SystemClock;
 use crate::delta::optimize::optimize;
-use crate::delta::place::Place;
 use crate::delta::runtime;
 use crate::delta::table::{Interest, Table};
 use crate::delta::vacuum::{Wanted, vacuum};
+use crate::place::{Place, parse_option};
 use crate::units::{format_count, format_size, parse_duration, parse_size};
-use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,17 +53,13 @@ pub struct TableArgs {
     /// A folder, s3://bucket/path or gs://bucket/path
     path: String,
     /// What its store needs, by the names of the environment (AWS_ENDPOINT_URL=…); repeatable
-    #[arg(long = "option", value_name = "NAME=VALUE")]
-    options: Vec<String>,
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = parse_option)]
+    options: Vec<(String, String)>,
 }
 
 impl TableArgs {
     fn place(&self) -> Result<Place> {
-        let option = |text: &String| match text.split_once('=') {
-            Some((name, value)) => Ok((name.to_string(), value.to_string())),
-            None => Err(Error::usage(format!("'{text}' is no option")).hint("write NAME=VALUE")),
-        };
-        Place::open(&self.path, &self.options.iter().map(option).collect::<Result<Vec<_>>>()?)
+        Place::open(&self.path, &self.options)
     }
 
     async fn table(&self, files: bool) -> Result<Table> {

@@ -3,8 +3,8 @@
 use super::sink::Around;
 use super::sink_options::Chosen;
 use crate::clock::SystemClock;
-use crate::delta::place::{Place, is_of_a_store, is_url};
 use crate::engine::options::OutputMode;
+use crate::place::{Place, is_of_a_store, is_url};
 use crate::sink::Sink;
 use crate::sink::delta::{DeltaSink, Options};
 use crate::sink::file::{FileSink, Form, Layout, is_in};

@@ -1,17 +1,31 @@
-//! Where a table is: a folder, or a prefix in a bucket.
+//! Where tables and checkpoints are: a folder, or a prefix in a bucket.
+
+mod wrong;
+
+pub use wrong::{is_absent, of_store};
 
 use crate::{Error, Result};
-use deltalake::logstore::object_store::ObjectStoreScheme;
-use deltalake::logstore::object_store::prefix::PrefixStore;
-use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
-use deltalake::{ObjectStore, Path as StorePath};
-use object_store::aws::AmazonS3ConfigKey;
-use object_store::gcp::GoogleConfigKey;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig, WriteMultipart};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 use url::Url;
+
+/// What is longer goes to a store in parts of so many bytes, as a request has its time.
+const PART: usize = 8 << 20;
+
+/// So often a request is repeated that was not answered. Who calls knows better whether to wait for longer.
+const RETRIES: usize = 5;
+
+/// After so long it is not repeated any more.
+const RETRIED: Duration = Duration::from_secs(20);
 
 /// A place, and what holds its bytes.
 #[derive(Debug, Clone)]
@@ -33,7 +47,7 @@ impl Place {
     pub fn open(text: &str, options: &[(String, String)]) -> Result<Self> {
         let url = parse(text)?;
         if !["file", "s3", "gs"].contains(&url.scheme()) {
-            let error = Error::usage(format!("'{text}': tables are not kept there"));
+            let error = Error::usage(format!("'{text}': nothing can be kept there"));
             return Err(error.hint("a folder, s3://bucket/path or gs://bucket/path"));
         }
         if let Some((name, _)) = options.iter().find(|(name, _)| !is_option(&url, name)) {
@@ -42,11 +56,10 @@ impl Place {
                 Error::usage(message).hint("the names are those of the environment, as in AWS_ENDPOINT_URL")
             );
         }
-        let own = |(name, value): &(String, String)| (name.to_lowercase(), value.clone());
-        let options = environment().chain(options.iter().map(own));
-        let opened = object_store::parse_url_opts(&url, options);
-        let (store, prefix) = opened.map_err(|error| Error::usage(error.to_string()).at(text))?;
-        Ok(Self { text: text.into(), url, prefix, store: Arc::from(store) })
+        let wrong = |error: object_store::Error| Error::usage(error.to_string()).at(text);
+        let own = options.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
+        let store = store(&url, environment().chain(own)).map_err(wrong)?;
+        Self::on(store, text)
     }
 
     /// The place at `url` in a store that is open, from its root on.
@@ -59,15 +72,34 @@ impl Place {
         Ok(Self { text: text.into(), prefix: path?.1, url, store })
     }
 
+    /// What is of this name directly below it.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        let mut below = self.clone();
+        below.text = format!("{}/{name}", self.text.trim_end_matches('/'));
+        below.url.set_path(&format!("{}/{name}/", self.url.path().trim_end_matches('/')));
+        below.prefix = self.prefix.clone().join(name);
+        below
+    }
+
     /// Whether it is a folder that is not there.
     pub fn is_absent(&self) -> bool {
         self.url.scheme() == "file" && self.url.to_file_path().is_ok_and(|path| !path.exists())
     }
 
-    /// The log of the table.
-    pub fn log(&self) -> LogStoreRef {
-        let table = Arc::new(PrefixStore::new(self.store.clone(), self.prefix.clone()));
-        default_logstore(table, self.store.clone(), &self.url, &StorageConfig::default())
+    /// As a URL, which ends with a slash.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What holds the bytes, from the root of the file system or bucket on.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The path in [`Self::store`].
+    pub fn prefix(&self) -> &StorePath {
+        &self.prefix
     }
 
     /// Sees to it that files and their names are on the disk; a bucket has them once it says so.
@@ -94,15 +126,68 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// An option of a store, as people write it: `AWS_REGION=eu-west-1`.
+///
+/// # Errors
+/// A usage error where there is no value.
+pub fn parse_option(text: &str) -> Result<(String, String)> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| Error::usage(format!("'{text}' is no option")).hint("write NAME=VALUE"))?;
+    Ok((name.into(), value.into()))
+}
+
 /// Whether a text is a place in a bucket, and no folder.
 pub fn is_url(text: &str) -> bool {
     text.contains("://")
 }
 
-/// Whether an option is for the store that a table is in.
+/// Whether an option is for a store.
 pub fn is_of_a_store(name: &str) -> bool {
     let name = name.to_lowercase();
     name.starts_with("aws_") || name.starts_with("google_")
+}
+
+/// What runs the requests to stores.
+///
+/// # Errors
+/// When the system has no thread left.
+pub fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_multi_thread().worker_threads(1).thread_name("store").enable_all().build()?)
+}
+
+/// Gives bytes to a store, in parts where they are many.
+///
+/// # Errors
+/// When the store does not take them; then they are not there.
+pub async fn upload(store: &dyn ObjectStore, path: &StorePath, bytes: Vec<u8>) -> object_store::Result<()> {
+    if bytes.len() <= PART {
+        return store.put(path, bytes.into()).await.map(drop);
+    }
+    let mut upload = WriteMultipart::new_with_chunk_size(store.put_multipart(path).await?, PART);
+    upload.put(bytes.into());
+    upload.finish().await.map(drop)
+}
+
+/// What holds the bytes at a URL; options that are of another store are passed over.
+fn store(
+    url: &Url,
+    options: impl Iterator<Item = (String, String)>,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
+    let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRIED, ..RetryConfig::default() };
+    Ok(match url.scheme() {
+        "s3" => {
+            let known = options.filter_map(|(name, value)| Some((name.parse().ok()?, value)));
+            let builder = AmazonS3Builder::new().with_url(url.as_str()).with_retry(retry);
+            Arc::new(known.fold(builder, |builder, (key, value)| builder.with_config(key, value)).build()?)
+        }
+        "gs" => {
+            let known = options.filter_map(|(name, value)| Some((name.parse().ok()?, value)));
+            let builder = GoogleCloudStorageBuilder::new().with_url(url.as_str()).with_retry(retry);
+            Arc::new(known.fold(builder, |builder, (key, value)| builder.with_config(key, value)).build()?)
+        }
+        _ => Arc::new(LocalFileSystem::new()),
+    })
 }
 
 fn parse(text: &str) -> Result<Url> {
@@ -147,7 +232,11 @@ mod tests {
         for (text, options, url) in
             [("/data/a b", &[][..], "file:///data/a%20b/"), ("s3://bucket/a/", &region, "s3://bucket/a/")]
         {
-            assert_eq!(Place::open(text, options)?.url.as_str(), url);
+            let place = Place::open(text, options)?;
+            assert_eq!(place.url.as_str(), url);
+            let below = place.below("b c");
+            assert_eq!(below.url.as_str(), format!("{url}b%20c/"));
+            assert_eq!(below.prefix, Place::open(&below.text, options)?.prefix);
         }
         for (text, option) in
             [("ftp://host/a", None), ("/data/a", Some("AWS_REGION")), ("s3://b/a", Some("merge"))]
