@@ -56,6 +56,19 @@ fn writers_are_not_confused(subject: &Subject) {
     assert_eq!(subject.ids(), [all("first", 0..3), all("second", 0..3)].concat());
 }
 
+/// As where a process slept before it wrote a batch, and another one went on with the query meanwhile.
+fn who_was_taken_over_adds_nothing(subject: &Subject) {
+    let mut slept = subject.open(writer("first"), &Fault::none());
+    give(slept.as_mut(), 0, &batch("first", 0)).unwrap();
+    let mut sink = subject.open(writer("first"), &Fault::none());
+    (1..3).for_each(|number| give(sink.as_mut(), number, &batch("first", number)).unwrap());
+    // It may be refused, or pass over what is there.
+    let _ = give(slept.as_mut(), 1, &batch("first", 1));
+    assert_eq!(subject.ids(), all("first", 0..3));
+    give(sink.as_mut(), 3, &batch("first", 3)).unwrap();
+    assert_eq!(subject.ids(), all("first", 0..4));
+}
+
 /// A fault at each step of the second batch, until there are no more; what comes behind is `then`'s to do. The same
 /// rows are there in the end as without.
 fn with_faults(make: fn() -> Subject, kind: Kind, then: fn(&Subject, &mut dyn ecap::sink::Sink)) {
@@ -110,6 +123,7 @@ fn holds(make: fn() -> Subject) {
     batches_without_rows_and_gaps_are_nothing_special(&make());
     a_new_sink_of_the_same_writer_goes_on(&make());
     writers_are_not_confused(&make());
+    who_was_taken_over_adds_nothing(&make());
     a_kill_between_any_two_steps_changes_nothing(make);
     a_lost_answer_changes_nothing(make);
 }

@@ -28,6 +28,8 @@ pub struct Folder {
     columns: SchemaRef,
     /// The last batch of the writer that is committed; unknown after an error.
     last: Option<Option<u64>>,
+    /// How long the manifest was when that was known, in bytes.
+    length: u64,
 }
 
 /// The manifest of a folder.
@@ -60,8 +62,8 @@ impl Folder {
         }
         let entries = locked.open()?;
         tidy::remove_leftovers(path, &entries, Some(&tag(&writer)))?;
-        let last = Some(last(&entries, &writer));
-        Ok(Self { path: path.into(), layout, steps: Steps::default(), writer, columns, last })
+        let (last, length) = (Some(last(&entries, &writer)), locked.length()?);
+        Ok(Self { path: path.into(), layout, steps: Steps::default(), writer, columns, last, length })
     }
 
     /// Keeps a batch.
@@ -82,9 +84,15 @@ impl Folder {
             self.write_part(batch.id, folder, part, &mut files)?;
         }
         self.steps.reach("manifest")?;
-        manifest(&self.path).lock()?.append(&Entry::batch(&self.writer, batch.id, files))?;
+        let manifest = manifest(&self.path);
+        let locked = manifest.lock()?;
+        // Who took the query over from this process, while it slept, may have written the batch: over the same names.
+        let is_known = locked.length()? == self.length;
+        if is_known || last(&locked.entries()?, &self.writer).is_none_or(|last| last < batch.id) {
+            locked.append(&Entry::batch(&self.writer, batch.id, files))?;
+        }
         self.steps.reach("committed")?;
-        self.last = Some(Some(batch.id));
+        (self.last, self.length) = (Some(Some(batch.id)), locked.length()?);
         Ok(())
     }
 

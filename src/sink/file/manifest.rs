@@ -7,7 +7,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// So many lines are kept as they came; more are folded when the manifest is opened.
@@ -151,6 +151,17 @@ impl Locked<'_> {
             let message = format!("line {number} of {} is none of a manifest: {error}", self.path.display());
             Error::failed(message).hint("restore the file, or name another folder")
         })
+    }
+
+    /// How long it is, in bytes; 0 where it was never written.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn length(&self) -> Result<u64> {
+        match self.path.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            length => Ok(length?.len()),
+        }
     }
 
     /// Adds a line; where that fails the file is as it was.
