@@ -5,6 +5,7 @@ mod alignment;
 mod checkpoint;
 mod joins;
 mod letters;
+mod objects;
 mod sessions;
 mod state;
 mod tables;

@@ -4,7 +4,7 @@ mod compact;
 mod contract;
 mod delta;
 mod evolution;
-mod fault;
+pub mod fault;
 mod files;
 mod letters;
 mod merge;

@@ -16,7 +16,7 @@ use deltalake::logstore::{CommitOrBytes, LogStoreRef, get_actions};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::DeltaOperation;
 use deltalake::table::config::TablePropertiesExt;
-use deltalake::{DeltaTableError, ObjectStoreError, Path as StorePath};
+use deltalake::{DeltaTableError, Path as StorePath};
 use futures::TryStreamExt;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

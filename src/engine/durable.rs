@@ -108,6 +108,11 @@ impl Engine<'_> {
         checkpoint.commit(commit, self.graph.snapshot()?)
     }
 
+    /// Sees to it that nobody took the checkpoint over.
+    pub(super) fn check_owner(&self) -> Result<()> {
+        self.checkpoint.as_ref().map_or(Ok(()), Checkpoint::check)
+    }
+
     /// How many bytes of state the checkpoint has in files.
     pub(super) fn checkpoint_bytes(&self) -> Option<usize> {
         self.checkpoint.as_ref().map(Checkpoint::size)

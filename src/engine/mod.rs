@@ -182,6 +182,7 @@ impl<'a> Engine<'a> {
 
     /// One batch: chunks are read and processed while `more` says so.
     fn batch(&mut self, stop: &Stop, more: impl Fn(&Topics) -> bool) -> Result<()> {
+        self.check_owner()?;
         let began = self.graph.watch.begin();
         self.graph.plan().begin(began);
         let mut running = self.running(began);

@@ -60,7 +60,7 @@ impl<'a> Retrying<'a> {
                 self.tell(&format!("{error}: {held_back} is held back and given again"));
                 was_told = true;
             }
-            let pause = self.pause(tried);
+            let pause = pause(tried, (self.patience.dice)());
             if self.patience.timer.wait(pause, &self.patience.stop) {
                 return Err(given_up(&error, &held_back, tried));
             }
@@ -99,16 +99,18 @@ impl<'a> Retrying<'a> {
         (self.patience.tell)(&format!("sink {}: {what}", self.name));
     }
 
-    /// Exponential, and the second half of it at random.
-    fn pause(&mut self, tried: u64) -> Duration {
-        let doubled = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
-        doubled.mul_f64(0.5 + (self.patience.dice)() / 2.0)
-    }
 }
 
 fn given_up(error: &Error, held_back: &str, tried: u64) -> Error {
     let message = format!("{error}: {held_back} was not taken, and was given again {tried} times");
     Error::new(error.fault(), message).hint("it is given again when the query is started again")
+}
+
+/// How long to wait before something is tried again: exponential, and the second half of it at random, by a number from
+/// 0 up to 1.
+pub fn pause(tried: u64, dice: f64) -> Duration {
+    let doubled = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
+    doubled.mul_f64(0.5 + dice / 2.0)
 }
 
 fn held_back(batch: &Batch<'_>) -> String {

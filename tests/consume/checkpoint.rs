@@ -132,4 +132,8 @@ fn a_folder_that_cannot_be_one_is_refused() {
     fs::write(stage.cluster.folder.path().join("kept"), "a file").unwrap();
     refused(stage.consume(&WINDOWS), USAGE, &["cannot keep a checkpoint in kept"]);
     refused(stage.consume(&["--topic", SALES, "--name", "../x"]), USAGE, &["'../x' is no name of a query"]);
+    let option = [&WINDOWS[..], &["--checkpoint-option", "AWS_REGION=x"]].concat();
+    refused(stage.consume(&option), USAGE, &["kept is a folder, and 'AWS_REGION' is an option of a store"]);
+    let elsewhere = ["--topic", SALES, "--checkpoint", "ftp://host/kept"];
+    refused(stage.consume(&elsewhere), USAGE, &["'ftp://host/kept': nothing can be kept there"]);
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A query whose checkpoint and results outlive it.
+#[derive(Clone)]
 pub struct Life {
     pub sql: &'static str,
     pub mode: OutputMode,
@@ -62,6 +63,11 @@ impl Life {
 
     /// Runs over all that is there, and to the end, or until it is killed.
     pub fn run(&self) -> Result<Totals, Error> {
+        self.run_in(Box::new(self.kept.clone()))
+    }
+
+    /// The same, with its checkpoint in this store.
+    pub fn run_in(&self, store: Box<dyn Store>) -> Result<Totals, Error> {
         let catalog = Catalog::built_in().expect("valid");
         let plan = StreamPlan::with_tables(self.sql, &catalog, "", None, self.tables.clone()).expect("plans");
         let asked = Asked {
@@ -71,7 +77,7 @@ impl Life {
             topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
             state: plan.state(),
         };
-        let checkpoint = Checkpoint::open(Box::new(self.kept.clone()), "a test", asked, &self.options, 0)?;
+        let checkpoint = Checkpoint::open(store, "a test", asked, &self.options, 0)?;
         let source = || Box::new(Listed::all((0..self.records).map(self.record), self.per_read));
         let around = Surroundings {
             sources: plan.scans.iter().map(|_| source() as _).collect(),

@@ -11,6 +11,8 @@ pub enum Kind {
     Lost,
     /// It is taken, and then once more, as by a client that did not hear of the first time.
     Twice,
+    /// It is taken, and the process sleeps before it hears of that.
+    Sleep,
 }
 
 /// A fault that lies ahead, or none.
@@ -25,6 +27,16 @@ struct State {
     is_dead: bool,
     /// Whether it does not happen yet.
     is_held: bool,
+    meanwhile: Option<Meanwhile>,
+}
+
+/// What happens while a process sleeps.
+struct Meanwhile(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 /// What is to be done about a step.
@@ -34,6 +46,7 @@ pub enum Verdict {
     Refuse,
     TakeAndLose,
     TakeTwice,
+    TakeAndSleep,
 }
 
 impl Fault {
@@ -47,8 +60,24 @@ impl Fault {
         Self::new(kind, Some(step))
     }
 
+    /// A sleep behind a step, from 0; this happens meanwhile.
+    pub fn sleeping(step: usize, meanwhile: impl FnOnce() + Send + 'static) -> Self {
+        let own = Self::at(Kind::Sleep, step);
+        own.0.lock().unwrap().meanwhile = Some(Meanwhile(Box::new(meanwhile)));
+        own
+    }
+
     fn new(kind: Kind, at: Option<usize>) -> Self {
-        Self(Arc::new(Mutex::new(State { kind, at, steps: 0, is_dead: false, is_held: false })))
+        let state = State { kind, at, steps: 0, is_dead: false, is_held: false, meanwhile: None };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Sleeps.
+    pub fn sleep(&self) {
+        let meanwhile = self.0.lock().unwrap().meanwhile.take();
+        if let Some(Meanwhile(happens)) = meanwhile {
+            std::thread::spawn(happens).join().unwrap();
+        }
     }
 
     /// A step is about to be taken.
@@ -68,6 +97,7 @@ impl Fault {
             }
             Kind::Lost => Verdict::TakeAndLose,
             Kind::Twice => Verdict::TakeTwice,
+            Kind::Sleep => Verdict::TakeAndSleep,
         }
     }
 

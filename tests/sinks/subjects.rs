@@ -5,9 +5,9 @@ use super::rows;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use ecap::clock::ManualClock;
-use ecap::place::Place;
 use ecap::delta::table::{Interest, Table};
 use ecap::delta::{read, runtime};
+use ecap::place::Place;
 use ecap::sink::delta::{DeltaSink, Options};
 use ecap::sink::file::{FileSink, Form, Layout};
 use ecap::sink::steps::Steps;
@@ -64,7 +64,7 @@ impl Subject {
 pub fn steps(fault: &Fault) -> Steps {
     let fault = fault.clone();
     Steps::watched(move |step| match fault.step() {
-        Verdict::Take | Verdict::TakeTwice => Ok(()),
+        Verdict::Take | Verdict::TakeTwice | Verdict::TakeAndSleep => Ok(()),
         Verdict::Refuse | Verdict::TakeAndLose => Err(Error::failed(format!("killed before {step}"))),
     })
 }
@@ -196,6 +196,11 @@ impl Faulty {
             Verdict::TakeTwice => {
                 request().await?;
                 request().await
+            }
+            Verdict::TakeAndSleep => {
+                let answer = request().await;
+                self.fault.sleep();
+                answer
             }
         }
     }

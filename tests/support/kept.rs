@@ -104,10 +104,12 @@ impl Store for Kept {
         })
     }
 
-    fn remove(&self, name: &str) -> Result<()> {
-        self.fuse.around(|| {
-            self.files.lock().expect("not poisoned").remove(name);
-            Ok(())
+    fn remove(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| {
+            self.fuse.around(|| {
+                self.files.lock().expect("not poisoned").remove(name);
+                Ok(())
+            })
         })
     }
 

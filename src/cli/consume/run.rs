@@ -330,7 +330,7 @@ pub fn run(
     let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
     let place = args.checkpoint.place(query.own, args.results.keeps())?;
-    let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan)?;
+    let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan, &stop)?;
     if let Some(done) = checkpoint.as_ref().and_then(Checkpoint::last) {
         let (name, batches) = (place.name(), format_count(done.totals.batches));
         output::note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));

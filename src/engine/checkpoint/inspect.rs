@@ -80,17 +80,12 @@ pub fn rewind(store: &dyn Store, batches: u64, owner: &str) -> Result<()> {
     // First the identity: sinks must not pass over what is done again.
     query.id = uuid::Uuid::new_v4().to_string();
     store.write(QUERY, &super::seal(&query)?)?;
-    for number in known.into_iter().filter(|number| *number > batches).rev() {
-        store.remove(&commit_file(number))?;
-    }
     let names = store.names()?;
-    for batch in numbers(&names, ".entry").into_iter().filter(|batch| *batch >= batches) {
-        store.remove(&entry_file(batch))?;
-    }
-    for file in numbers(&names, ".state").into_iter().filter(|file| *file > batches && !kept.contains(file)) {
-        store.remove(&state_file(file))?;
-    }
-    Ok(())
+    let commits = known.into_iter().filter(|number| *number > batches).rev().map(commit_file);
+    let entries = numbers(&names, ".entry").into_iter().filter(|batch| *batch >= batches).map(entry_file);
+    let states = numbers(&names, ".state").into_iter();
+    let states = states.filter(|file| *file > batches && !kept.contains(file)).map(state_file);
+    store.remove(&commits.chain(entries).chain(states).collect::<Vec<_>>())
 }
 
 /// Takes a checkpoint away.
@@ -103,5 +98,5 @@ pub fn remove(store: &dyn Store, owner: &str) -> Result<()> {
     let mut names = store.names()?;
     // The query last: until then it is a checkpoint.
     names.sort_by_key(|name| name == QUERY);
-    names.iter().try_for_each(|name| store.remove(name))
+    store.remove(&names)
 }

@@ -11,20 +11,27 @@
 //! | `table-….arrow` | the rows of a table that does not grow, as a batch saw them |
 //! | `owner` | who uses it |
 //!
+//! In a bucket these are objects, and a manifest says which, and who uses it ([`Objects`]).
+//!
 //! A batch is read, processed and held; then its entry is written, then its rows go to the sinks, then its state and its
 //! commit are written. Whenever that is cut off, the next start goes on from the last commit, and a batch that has
 //! an entry and no commit runs again from that entry: the same records, the same clock, the same watermark, and so
 //! the same rows. Sinks that have its number pass over it.
 
+mod bucket;
 mod compare;
 mod document;
 pub mod inspect;
+mod lease;
+mod manifest;
+mod objects;
 mod sealed;
 mod state;
 mod store;
 
 pub use compare::Asked;
 pub use document::{Commit, Entry, HeldTable, PartRef, Query, State, Versions};
+pub use objects::Objects;
 pub use store::{Folder, Owned, Store};
 
 use super::Totals;
@@ -200,6 +207,14 @@ impl Checkpoint {
         self.remove_old(number)
     }
 
+    /// Whether the checkpoint is still this query's, as far as is known.
+    ///
+    /// # Errors
+    /// When somebody else took it over.
+    pub fn check(&self) -> Result<()> {
+        self.store.check()
+    }
+
     /// How many bytes its state takes in files.
     pub fn size(&self) -> usize {
         self.state.size()
@@ -257,7 +272,7 @@ impl Checkpoint {
                 Err(error) => {
                     let place = self.store.place();
                     tracing::warn!("checkpoint {place}: {error}: going back to the batch before it");
-                    self.store.remove(&commit_file(number))?;
+                    self.store.remove(&[commit_file(number)])?;
                 }
             }
         }
@@ -283,12 +298,14 @@ impl Checkpoint {
     /// Removes what nothing needs: of a batch that was cut off, or whose removal was.
     fn sweep(&self, names: &[String]) -> Result<()> {
         let needed: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
-        for file in numbers(names, ".state").into_iter().filter(|file| !needed.contains(file)) {
-            self.store.remove(&state_file(file))?;
-        }
+        let states = numbers(names, ".state").into_iter().filter(|file| !needed.contains(file));
         let named = |name: &String| self.tables.values().flatten().any(|table| table.file == *name);
         let tables = names.iter().filter(|name| name.starts_with(TABLE) && !named(name));
-        tables.into_iter().try_for_each(|table| self.store.remove(table))
+        self.remove(&states.map(state_file).chain(tables.cloned()).collect::<Vec<_>>())
+    }
+
+    fn remove(&self, names: &[String]) -> Result<()> {
+        if names.is_empty() { Ok(()) } else { self.store.remove(names) }
     }
 
     /// Removes what is older than the last batches, and what nothing needs that is left.
@@ -299,24 +316,20 @@ impl Checkpoint {
             return Ok(());
         }
         let needed: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
-        for number in gone.keys() {
-            self.store.remove(&commit_file(*number))?;
-            self.store.remove(&entry_file(*number))?;
-        }
-        for file in gone.values().flatten().filter(|file| !needed.contains(file)) {
-            self.store.remove(&state_file(*file))?;
-        }
+        let mut names: Vec<_> =
+            gone.keys().flat_map(|number| [commit_file(*number), entry_file(*number)]).collect();
+        let states: BTreeSet<u64> =
+            gone.into_values().flatten().filter(|file| !needed.contains(file)).collect();
+        names.extend(states.into_iter().map(state_file));
         let oldest = self.commits.keys().next().copied().unwrap_or(done);
         let kept = self.tables.split_off(&oldest);
         let gone = std::mem::replace(&mut self.tables, kept);
+        let held = self.held.values().map(|(_, held)| held);
         let needed: BTreeSet<&str> =
-            self.tables.values().flatten().map(|table| table.file.as_str()).collect();
-        let in_use =
-            |file: &str| needed.contains(file) || self.held.values().any(|(_, held)| held.file == file);
-        for table in gone.values().flatten().filter(|table| !in_use(&table.file)) {
-            self.store.remove(&table.file)?;
-        }
-        Ok(())
+            self.tables.values().flatten().chain(held).map(|table| table.file.as_str()).collect();
+        let tables: BTreeSet<String> = gone.into_values().flatten().map(|table| table.file).collect();
+        names.extend(tables.into_iter().filter(|file| !needed.contains(file.as_str())));
+        self.remove(&names)
     }
 }
 

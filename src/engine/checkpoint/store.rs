@@ -3,7 +3,7 @@
 use crate::lock::Lock;
 use crate::new_file::NewFile;
 use crate::{Error, Result};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,11 +36,11 @@ pub trait Store: Send {
     /// When it cannot be kept; what was there before is there then.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()>;
 
-    /// Removes a file; it need not be there.
+    /// Removes files in this order; they need not be there.
     ///
     /// # Errors
-    /// When it cannot be removed.
-    fn remove(&self, name: &str) -> Result<()>;
+    /// When one cannot be removed.
+    fn remove(&self, names: &[String]) -> Result<()>;
 
     /// Becomes the only one who uses the place, until what is given is dropped or this process ends, however it
     /// ends. `owner` says to others who it is.
@@ -48,16 +48,35 @@ pub trait Store: Send {
     /// # Errors
     /// A usage error with the owner where there is one.
     fn own(&self, owner: &str) -> Result<Owned>;
+
+    /// Whether who owned the place still does, as far as is known without asking.
+    ///
+    /// # Errors
+    /// When somebody else took it over.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Somebody's right to use a place alone.
-pub struct Owned(#[expect(dead_code, reason = "it is given back when this is dropped")] Option<File>);
+pub struct Owned(#[expect(dead_code, reason = "it is given back when this is dropped")] Box<dyn Send>);
 
 impl Owned {
     /// The right to what nobody else can reach.
     pub fn nothing() -> Self {
-        Self(None)
+        Self::until_dropped(())
     }
+
+    /// The right that is given back when `guard` is dropped.
+    pub(super) fn until_dropped(guard: impl Send + 'static) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+/// Somebody else has the place.
+pub(super) fn in_use(place: impl std::fmt::Display, owner: &str) -> Error {
+    Error::usage(format!("the checkpoint {place} is in use by {owner}"))
+        .hint("stop it, or name another --checkpoint")
 }
 
 /// The file whose lock says that a checkpoint is in use, with the name of its owner.
@@ -127,11 +146,11 @@ impl Store for Folder {
         file.finish()
     }
 
-    fn remove(&self, name: &str) -> Result<()> {
-        match fs::remove_file(self.0.join(name)) {
+    fn remove(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| match fs::remove_file(self.0.join(name)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed(name, error)),
             _ => Ok(()),
-        }
+        })
     }
 
     fn own(&self, owner: &str) -> Result<Owned> {
@@ -141,16 +160,14 @@ impl Store for Folder {
             Lock::Theirs(mut file) => {
                 let mut other = String::new();
                 file.read_to_string(&mut other).map_err(failed)?;
-                let message = format!("the checkpoint {} is in use by {}", self.place(), other.trim());
-                return Err(Error::usage(message).hint("stop it, or name another --checkpoint"));
+                return Err(in_use(self.place(), other.trim()));
             }
         };
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{owner}"));
         written.map_err(failed)?;
         // What an owner left that was killed.
-        for name in self.names()?.iter().filter(|name| name.starts_with('.')) {
-            self.remove(name)?;
-        }
-        Ok(Owned(Some(file)))
+        let left: Vec<_> = self.names()?.into_iter().filter(|name| name.starts_with('.')).collect();
+        self.remove(&left)?;
+        Ok(Owned::until_dropped(file))
     }
 }

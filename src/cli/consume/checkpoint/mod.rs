@@ -1,18 +1,21 @@
 //! The flags that say what a restart goes on from, and the verbs that look after it.
 
+mod at;
 mod verbs;
 
 pub use verbs::{Verb, run};
 
 use crate::cli::common;
-use crate::clock::{Clock, SystemClock};
-use crate::engine::checkpoint::{self, Asked, Checkpoint, Folder, inspect};
+use crate::clock::{Clock, Stop, SystemClock};
+use crate::engine::checkpoint::{self, Asked, Checkpoint};
 use crate::host;
 use crate::kafka::start::From;
+use crate::place::parse_option;
 use crate::query::plan::StreamPlan;
 use crate::units::format_rfc3339;
 use crate::{Error, Result};
-use std::path::{Path, PathBuf};
+use at::At;
+use std::path::PathBuf;
 
 /// Where a query keeps how far it came.
 #[derive(clap::Args, Debug, Clone)]
@@ -21,10 +24,13 @@ pub struct CheckpointArgs {
     /// What the query is called [default: the file's name, or the topics']
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The folder that a restart goes on from [default: $ECAP_HOME/checkpoints/NAME where results are kept, none on the
-    /// console]
-    #[arg(long, value_name = "DIR")]
-    checkpoint: Option<PathBuf>,
+    /// The folder, s3://bucket/prefix or gs://bucket/prefix that a restart goes on from [default:
+    /// $ECAP_HOME/checkpoints/NAME where results are kept, none on the console]
+    #[arg(long, value_name = "PLACE")]
+    checkpoint: Option<String>,
+    /// What the store of the checkpoint needs, by the names of the environment (AWS_ENDPOINT_URL=…); repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_option, requires = "checkpoint")]
+    checkpoint_option: Vec<(String, String)>,
     /// Keep a checkpoint only while the query runs
     #[arg(long, conflicts_with = "checkpoint")]
     temporary_checkpoint: bool,
@@ -54,10 +60,10 @@ impl std::str::FromStr for Restart {
     }
 }
 
-/// What a query is called, and its folder; `None` where it keeps nothing.
+/// What a query is called, and where its checkpoint is; `None` where it keeps nothing.
 pub struct Place {
     name: String,
-    folder: Option<PathBuf>,
+    at: Option<At>,
     is_temporary: bool,
 }
 
@@ -66,7 +72,7 @@ impl CheckpointArgs {
     /// begins anew each time.
     ///
     /// # Errors
-    /// A usage error where the name cannot be one of a folder.
+    /// A usage error where the name cannot be one of a folder, or the checkpoint's place is none.
     pub fn place(&self, own: &str, keeps: bool) -> Result<Place> {
         let name = self.name.clone().unwrap_or_else(|| own.to_string());
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
@@ -74,12 +80,13 @@ impl CheckpointArgs {
             let message = format!("'{name}' is no name of a query");
             return Err(Error::usage(message).hint("letters, digits, '-', '_' and '.', and no '.' at first"));
         }
-        let folder = match &self.checkpoint {
-            Some(folder) => Some(folder.clone()),
-            None if self.temporary_checkpoint => Some(home().join(format!(".{name}.{}", std::process::id()))),
-            None => keeps.then(|| home().join(&name)),
+        let own = |name: &str| At::Folder(home().join(name));
+        let at = match &self.checkpoint {
+            Some(text) => Some(At::parse(text, &self.checkpoint_option)?),
+            None if self.temporary_checkpoint => Some(own(&format!(".{name}.{}", std::process::id()))),
+            None => keeps.then(|| own(&name)),
         };
-        Ok(Place { name, folder, is_temporary: self.temporary_checkpoint })
+        Ok(Place { name, at, is_temporary: self.temporary_checkpoint })
     }
 
     /// Where each topic is read from: from the marks of the checkpoint, where a restart says, or from `from`.
@@ -98,7 +105,7 @@ impl CheckpointArgs {
         (0..topics).map(start).collect()
     }
 
-    /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it.
+    /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it. `stop` ends waiting for it.
     ///
     /// # Errors
     /// A usage error where somebody else has it, or it is of another query.
@@ -107,8 +114,9 @@ impl CheckpointArgs {
         place: &Place,
         (sql, sink): (&str, &str),
         plan: &StreamPlan,
+        stop: &Stop,
     ) -> Result<Option<Checkpoint>> {
-        let Some(folder) = &place.folder else { return Ok(None) };
+        let Some(at) = &place.at else { return Ok(None) };
         let asked = Asked {
             name: place.name.clone(),
             sql: sql.into(),
@@ -118,8 +126,7 @@ impl CheckpointArgs {
         };
         let options =
             checkpoint::Options { retained: self.min_batches_to_retain, anew: self.restart_from.is_some() };
-        let store = Box::new(Folder::create(folder)?);
-        Checkpoint::open(store, &owner(), asked, &options, SystemClock.now()).map(Some)
+        Checkpoint::open(at.create(stop)?, &owner(), asked, &options, SystemClock.now()).map(Some)
     }
 }
 
@@ -134,8 +141,8 @@ impl Place {
     /// # Errors
     /// When it cannot be.
     pub fn end(&self) -> Result<()> {
-        match &self.folder {
-            Some(folder) if self.is_temporary => remove(folder),
+        match &self.at {
+            Some(at) if self.is_temporary => at.remove(),
             _ => Ok(()),
         }
     }
@@ -144,11 +151,6 @@ impl Place {
 /// Where checkpoints are that nobody named a place for.
 fn home() -> PathBuf {
     common::home().join("checkpoints")
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    inspect::remove(&Folder::open(folder)?, &owner())?;
-    std::fs::remove_dir(folder).map_err(|error| Error::from(error).at(folder.display()))
 }
 
 /// Who has a checkpoint, for whoever wants it too.

@@ -1,41 +1,44 @@
 //! `ecap-consume checkpoint …`
 
-use super::{home, owner, remove};
+use super::at::At;
+use super::{home, owner};
 use crate::cli::common::CommonArgs;
 use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
-use crate::engine::checkpoint::{Folder, Query, Store, inspect};
+use crate::engine::checkpoint::{Query, Store, inspect};
+use crate::place::parse_option;
 use crate::units::{format_count, format_rfc3339, format_size};
 use crate::{Error, Result};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 
 /// What can be done with checkpoints.
 #[derive(clap::Subcommand, Debug)]
 pub enum Verb {
-    /// List the checkpoints in a folder
+    /// List the checkpoints in a folder or under a prefix
     #[command(after_help = "Example: ecap-consume checkpoint list --format json")]
     List {
-        /// The folder [default: $ECAP_HOME/checkpoints]
-        folder: Option<PathBuf>,
+        /// The folder, s3://bucket/prefix or gs://bucket/prefix [default: $ECAP_HOME/checkpoints]
+        place: Option<String>,
+        #[command(flatten)]
+        store: StoreArgs,
     },
     /// Show the query of a checkpoint and the batches that it remembers
     #[command(after_help = "Example: ecap-consume checkpoint show revenue-by-category")]
     Show {
-        /// Its name, or its folder
-        checkpoint: PathBuf,
+        #[command(flatten)]
+        named: NamedArgs,
     },
     /// Read every file of a checkpoint and hold it against its checksum: exit 3 where one differs
     #[command(after_help = "Example: ecap-consume checkpoint verify revenue-by-category")]
     Verify {
-        /// Its name, or its folder
-        checkpoint: PathBuf,
+        #[command(flatten)]
+        named: NamedArgs,
     },
     /// Go back to where so many batches were done: what came behind is done again, and given out again
     #[command(after_help = "Example: ecap-consume checkpoint rewind revenue-by-category --to 40")]
     Rewind {
-        /// Its name, or its folder
-        checkpoint: PathBuf,
+        #[command(flatten)]
+        named: NamedArgs,
         /// How many batches stay done; `show` lists what it remembers
         #[arg(long, value_name = "BATCHES")]
         to: u64,
@@ -45,11 +48,34 @@ pub enum Verb {
     /// Take a checkpoint away: the query begins anew next time
     #[command(after_help = "Example: ecap-consume checkpoint remove revenue-by-category")]
     Remove {
-        /// Its name, or its folder
-        checkpoint: PathBuf,
+        #[command(flatten)]
+        named: NamedArgs,
         #[command(flatten)]
         confirm: ConfirmArgs,
     },
+}
+
+/// What the store of a checkpoint is told.
+#[derive(clap::Args, Debug)]
+pub struct StoreArgs {
+    /// What its store needs, by the names of the environment (AWS_ENDPOINT_URL=…); repeatable
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = parse_option)]
+    options: Vec<(String, String)>,
+}
+
+/// Which checkpoint.
+#[derive(clap::Args, Debug)]
+pub struct NamedArgs {
+    /// Its name, its folder, s3://bucket/prefix or gs://bucket/prefix
+    checkpoint: String,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl NamedArgs {
+    fn find(&self) -> Result<At> {
+        At::find(&self.checkpoint, &self.store.options)
+    }
 }
 
 /// Runs a verb.
@@ -58,41 +84,28 @@ pub enum Verb {
 /// A usage error where there is no such checkpoint, or it is in use; a check error where it is not whole.
 pub fn run(verb: &Verb, common: &CommonArgs) -> Result<()> {
     match verb {
-        Verb::List { folder } => list(folder.as_deref(), common),
-        Verb::Show { checkpoint } => show(&find(checkpoint)?, common),
-        Verb::Verify { checkpoint } => verify(&find(checkpoint)?),
-        Verb::Rewind { checkpoint, to, confirm: args } => {
-            let folder = find(checkpoint)?;
-            let loss = format!("{} forgets what was done after {to} batches", folder.display());
-            confirm(args, &loss, &name(&folder))?;
-            inspect::rewind(&Folder::open(&folder)?, *to, &owner())?;
-            output::note(&format!("{} goes on behind {to} batches", folder.display()));
+        Verb::List { place, store } => {
+            let at = place.as_ref().map(|place| At::parse(place, &store.options)).transpose()?;
+            list(&at.unwrap_or_else(|| At::Folder(home())), common)
+        }
+        Verb::Show { named } => show(&named.find()?, common),
+        Verb::Verify { named } => verify(&named.find()?),
+        Verb::Rewind { named, to, confirm: args } => {
+            let at = named.find()?;
+            confirm(args, &format!("{at} forgets what was done after {to} batches"), &at.name())?;
+            inspect::rewind(at.open()?.as_ref(), *to, &owner())?;
+            output::note(&format!("{at} goes on behind {to} batches"));
             Ok(())
         }
-        Verb::Remove { checkpoint, confirm: args } => {
-            let folder = find(checkpoint)?;
-            inspect::query_of(&Folder::open(&folder)?)?;
-            confirm(args, &format!("{} will be gone", folder.display()), &name(&folder))?;
-            remove(&folder)?;
-            output::note(&format!("{} is gone", folder.display()));
+        Verb::Remove { named, confirm: args } => {
+            let at = named.find()?;
+            inspect::query_of(at.open()?.as_ref())?;
+            confirm(args, &format!("{at} will be gone"), &at.name())?;
+            at.remove()?;
+            output::note(&format!("{at} is gone"));
             Ok(())
         }
     }
-}
-
-/// The folder of a checkpoint that is named by itself or by its folder.
-fn find(checkpoint: &Path) -> Result<PathBuf> {
-    let named = home().join(checkpoint);
-    let found =
-        [checkpoint.to_path_buf(), named].into_iter().find(|folder| folder.join("query.json").exists());
-    found.ok_or_else(|| {
-        let message = format!("there is no checkpoint {}", checkpoint.display());
-        Error::usage(message).hint("`ecap-consume checkpoint list` shows those that there are")
-    })
-}
-
-fn name(folder: &Path) -> String {
-    folder.file_name().map_or_else(|| "yes".into(), |name| name.to_string_lossy().into_owned())
 }
 
 #[derive(Debug, Serialize)]
@@ -103,7 +116,7 @@ struct Listing {
 #[derive(Debug, Serialize)]
 struct Listed {
     name: String,
-    folder: PathBuf,
+    folder: String,
     topics: Vec<String>,
     batches: u64,
     records: u64,
@@ -111,31 +124,25 @@ struct Listed {
     bytes: u64,
 }
 
-fn list(folder: Option<&Path>, common: &CommonArgs) -> Result<()> {
-    let folder = folder.map_or_else(home, Path::to_path_buf);
-    let mut checkpoints = Vec::new();
-    if let Ok(entries) = std::fs::read_dir(&folder) {
-        let mut folders: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        folders.retain(|folder| folder.join("query.json").exists());
-        folders.sort();
-        checkpoints = folders.iter().map(|folder| listed(folder)).collect::<Result<_>>()?;
-    }
+fn list(at: &At, common: &CommonArgs) -> Result<()> {
+    let checkpoints = at.checkpoints()?;
+    let checkpoints =
+        checkpoints.iter().map(|(at, store)| listed(at, store.as_ref())).collect::<Result<_>>()?;
     let listing = Listing { checkpoints };
     output::show(&listing, &common.output)?;
     if listing.checkpoints.is_empty() {
-        output::note(&format!("there is no checkpoint in {} yet", folder.display()));
+        output::note(&format!("there is no checkpoint in {at} yet"));
     }
     Ok(())
 }
 
-fn listed(folder: &Path) -> Result<Listed> {
-    let store = Folder::open(folder)?;
-    let query = inspect::query_of(&store)?;
-    let known = inspect::known(&store)?;
+fn listed(at: &At, store: &dyn Store) -> Result<Listed> {
+    let query = inspect::query_of(store)?;
+    let known = inspect::known(store)?;
     let last = known.iter().rev().find_map(|known| known.commit.as_ref());
     Ok(Listed {
         name: query.name,
-        folder: folder.into(),
+        folder: at.to_string(),
         topics: query.topics,
         batches: last.map_or(0, |commit| commit.totals.batches),
         records: last.map_or(0, |commit| commit.totals.read),
@@ -158,7 +165,7 @@ impl Show for Listing {
                 listed.last.clone().unwrap_or_default(),
                 format_size(listed.bytes),
             ];
-            row.extend(wide.then(|| listed.folder.display().to_string()));
+            row.extend(wide.then(|| listed.folder.clone()));
             table.row(row);
         }
         table
@@ -183,11 +190,11 @@ struct Batch {
     whole: bool,
 }
 
-fn show(folder: &Path, common: &CommonArgs) -> Result<()> {
-    let store = Folder::open(folder)?;
-    let query = inspect::query_of(&store)?;
-    let known = inspect::known(&store)?;
-    let cut_off = inspect::cut_off(&store, &known)?.map(|entry| entry.batch);
+fn show(at: &At, common: &CommonArgs) -> Result<()> {
+    let store = at.open()?;
+    let query = inspect::query_of(store.as_ref())?;
+    let known = inspect::known(store.as_ref())?;
+    let cut_off = inspect::cut_off(store.as_ref(), &known)?.map(|entry| entry.batch);
     let batch = |known: inspect::Known| {
         let commit = known.commit.as_ref();
         Batch {
@@ -239,9 +246,9 @@ fn offsets(topics: &[String], batch: &Batch) -> String {
     topics.iter().zip(&batch.offsets).map(of).collect::<Vec<_>>().join("; ")
 }
 
-fn verify(folder: &Path) -> Result<()> {
-    let store = Folder::open(folder)?;
-    let wrong = inspect::verify(&store)?;
+fn verify(at: &At) -> Result<()> {
+    let store = at.open()?;
+    let wrong = inspect::verify(store.as_ref())?;
     let Some(first) = wrong.first() else {
         output::note(&format!("{}: all its files are as they were written", store.place()));
         return Ok(());
