@@ -31,7 +31,7 @@ debian() {
 python_tools() {
     local venv=$tools/$1 list=$here/test-tools/$2
     ! cmp -s "$list" "$venv/installed.txt" || return 0
-    echo "Installing $(grep -o '^[a-z-]*==[0-9.]*' "$list" | tr '\n' ' ')"
+    echo "Installing $(grep -o '^[^=]*==[0-9.]*' "$list" | tr '\n' ' ')"
     command -v python3 >/dev/null || fail "python3 is missing: install Python 3.9 or newer"
     rm -rf "$venv"
     python3 -m venv "$venv" || fail "python3 cannot make virtual environments: install python3-venv"
@@ -69,6 +69,7 @@ service_tools() {
     python_tools duckdb duckdb.txt
     generator_tools
     python_tools tables tables.txt
+    python_tools objects objects.txt
     debian java default-jre-headless
     [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
     "$here/apache-kafka.sh" install

@@ -1,6 +1,7 @@
 """Readers and writers of tables that nobody here wrote: the Python package of Delta Lake, pyarrow, DuckDB, pandas.
 
 usage: tables.py delta TABLE          what is in a Delta table
+       tables.py rows TABLE           its rows, in an order of their own
        tables.py append TABLE ID...   another writer adds rows to it
        tables.py values FOLDER        the values of a partition column, by DuckDB and by pyarrow
        tables.py numbers PLACE        the column n of a Delta table, a folder or a file, in order
@@ -37,6 +38,11 @@ def delta(path):
         "least": min(files["min.id"]),
         "greatest": max(files["max.id"]),
     }
+
+
+def rows(path):
+    table = pyarrow.table(deltalake.DeltaTable(path).to_pyarrow_table())
+    return sorted(json.dumps(row, default=str) for row in table.to_pylist())
 
 
 def append(path, ids):
@@ -130,8 +136,8 @@ def folder(path):
 
 
 do, path, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
-does = {"delta": delta, "append": append, "folder": folder, "values": values, "numbers": numbers, "retype": retype,
+does = {"delta": delta, "rows": rows, "append": append, "folder": folder, "values": values, "numbers": numbers, "retype": retype,
         "anew": anew, "left": left}
 print(json.dumps(does[do](path, *([rest] if rest else []))), flush=True)
-# Threads of the libraries do not always let the interpreter end.
+# Threads of the libraries do not always let the interpreter end, and sometimes abort it.
 os._exit(0)

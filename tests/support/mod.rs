@@ -288,11 +288,22 @@ impl Told {
         megabytes(self.child.id(), "VmRSS:")
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, such as `-STOP`.
+    #[track_caller]
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process().to_string()]).status().expect("kill");
+        assert!(sent.success());
+    }
+
     /// Asks it to end, as ctrl-C does.
     #[track_caller]
     pub fn interrupt(&self) {
-        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
-        assert!(sent.success());
+        self.signal("-INT");
     }
 
     /// The same, and it ends well.

@@ -1,0 +1,88 @@
+//! Delta tables in an object store: each batch once, beside other writers.
+
+use super::objects::{Store, options};
+use crate::sinks::{give, rows, writer};
+use ecap::Result;
+use ecap::clock::SystemClock;
+use ecap::delta::optimize::optimize;
+use ecap::delta::table::{Interest, Table};
+use ecap::error::Fault;
+use ecap::place::{Place, runtime};
+use ecap::sink::delta::{DeltaSink, Options};
+use serde_json::json;
+use std::sync::Arc;
+
+const TABLE: &str = "s3://lake/bronze";
+
+fn place(store: &Store) -> Place {
+    Place::open(TABLE, &store.options()).unwrap()
+}
+
+fn try_open(place: Place, query: &str) -> Result<DeltaSink> {
+    let columns = rows([]).schema();
+    DeltaSink::open(place, Options::default(), &columns, writer(query), Arc::new(SystemClock))
+}
+
+fn open(store: &Store, query: &str) -> DeltaSink {
+    try_open(place(store), query).unwrap()
+}
+
+#[test]
+fn queries_and_python_write_to_one_table() {
+    let store = Store::start();
+    let (mut first, mut second) = (open(&store, "q"), open(&store, "other"));
+    for batch in 0..4 {
+        give(&mut first, batch, &rows([batch as i64])).unwrap();
+        give(&mut second, batch, &rows([100 + batch as i64])).unwrap();
+        // As after a crash: the batch is there.
+        give(&mut open(&store, "q"), batch, &rows([-1])).unwrap();
+    }
+    assert_eq!(store.tables(&["append", TABLE, "200"]), json!({"version": 9}));
+    give(&mut first, 4, &rows([4])).unwrap();
+    let ids = json!([0, 1, 2, 3, 4, 100, 101, 102, 103, 200]);
+    let seen = store.tables(&["delta", TABLE]);
+    assert_eq!((&seen["ids"], &seen["batch"], &seen["version"]), (&ids, &json!(4), &json!(10)));
+    let interest = Interest { app: None, files: true };
+    runtime().unwrap().block_on(async {
+        let mut table = Table::existing(place(&store), interest, Arc::new(SystemClock)).await.unwrap();
+        optimize(&mut table, None).await.unwrap();
+        table.checkpoint(None).await.unwrap();
+    });
+    assert_eq!(store.tables(&["delta", TABLE])["ids"], ids);
+    give(&mut second, 4, &rows([104])).unwrap();
+    assert_eq!(store.tables(&["delta", TABLE])["ids"].as_array().unwrap().len(), 11);
+}
+
+#[test]
+fn many_queries_at_the_same_time_lose_nothing() {
+    let store = Store::start();
+    drop(open(&store, "first"));
+    std::thread::scope(|scope| {
+        for query in 0..4i64 {
+            let store = &store;
+            scope.spawn(move || {
+                let mut sink = open(store, &format!("q{query}"));
+                for batch in 0..8i64 {
+                    give(&mut sink, batch.unsigned_abs(), &rows([query * 100 + batch])).unwrap();
+                }
+            });
+        }
+    });
+    let ids: Vec<_> = (0..4).flat_map(|query| (0..8).map(move |batch| query * 100 + batch)).collect();
+    assert_eq!(store.tables(&["delta", TABLE])["ids"], json!(ids));
+}
+
+#[test]
+fn what_a_store_says_is_told() {
+    let fails = |options: &[(String, String)], fault: Fault, parts: &[&str]| {
+        let error = try_open(Place::open(TABLE, options).unwrap(), "q").map(drop).unwrap_err();
+        assert_eq!(error.fault(), fault, "{error}");
+        parts.iter().for_each(|part| assert!(error.to_string().contains(part), "'{part}' in: {error}"));
+    };
+    let empty = Store::serving("open");
+    fails(&empty.options(), Fault::Usage, &["NoSuchBucket", "create the bucket"]);
+    let guarded = Store::serving("guarded");
+    fails(&guarded.options(), Fault::Failed, &["InvalidAccessKeyId", "check the credentials"]);
+    drop(empty);
+    fails(&options(9), Fault::Unreachable, &["http://127.0.0.1:9/lake"]);
+}
