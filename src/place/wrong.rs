@@ -12,7 +12,14 @@ struct Known {
     hint: &'static str,
 }
 
+/// The first that fits counts.
 const KNOWN: [Known; 6] = [
+    Known {
+        words: &["169.254.169.254", "metadata.google.internal"],
+        fault: Fault::Unreachable,
+        hint: "no credentials are given, and no role of the machine answers: set AWS_ACCESS_KEY_ID and \
+               AWS_SECRET_ACCESS_KEY, or GOOGLE_SERVICE_ACCOUNT",
+    },
     Known {
         words: &["NoSuchBucket", "The specified bucket does not exist"],
         fault: Fault::Usage,
@@ -24,21 +31,9 @@ const KNOWN: [Known; 6] = [
         hint: "the bucket seems to be in another region: set AWS_REGION",
     },
     Known {
-        words: &[
-            "AccessDenied",
-            "InvalidAccessKeyId",
-            "SignatureDoesNotMatch",
-            "ExpiredToken",
-            "InvalidToken",
-        ],
+        words: &["status code: 401", "status code: 403", "ExpiredToken", "InvalidToken"],
         fault: Fault::Failed,
         hint: "check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and what they may do",
-    },
-    Known {
-        words: &["169.254.169.254", "metadata.google.internal"],
-        fault: Fault::Unreachable,
-        hint: "no credentials are given, and no role of the machine answers: set AWS_ACCESS_KEY_ID and \
-               AWS_SECRET_ACCESS_KEY, or GOOGLE_SERVICE_ACCOUNT",
     },
     Known {
         words: &["NotImplemented", "conditional put is disabled"],
@@ -46,9 +41,9 @@ const KNOWN: [Known; 6] = [
         hint: "the store has to know conditional writes (If-None-Match, If-Match)",
     },
     Known {
-        words: &["scheme is not http", "URL scheme is not allowed"],
+        words: &["builder error"],
         fault: Fault::Usage,
-        hint: "AWS_ALLOW_HTTP=true for http://",
+        hint: "an endpoint of http:// needs AWS_ALLOW_HTTP=true",
     },
 ];
 
@@ -125,6 +120,7 @@ mod tests {
             (status("400 Bad Request", "AuthorizationHeaderMalformed"), Fault::Usage, "set AWS_REGION"),
             (status("400 Bad Request", "InvalidArgument"), Fault::Failed, "InvalidArgument: So it is"),
             (status("501 Not Implemented", "NotImplemented"), Fault::Failed, "NotImplemented"),
+            ("HTTP error: builder error".into(), Fault::Usage, "AWS_ALLOW_HTTP"),
             (status("503 Slow Down", "SlowDown"), Fault::Unreachable, "SlowDown: So it is"),
             (status("429 Too Many Requests", "TooMany"), Fault::Unreachable, "TooMany"),
             (

@@ -98,7 +98,6 @@ impl<'a> Retrying<'a> {
     fn tell(&mut self, what: &str) {
         (self.patience.tell)(&format!("sink {}: {what}", self.name));
     }
-
 }
 
 fn given_up(error: &Error, held_back: &str, tried: u64) -> Error {

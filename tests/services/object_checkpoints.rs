@@ -231,4 +231,7 @@ fn a_store_that_cannot_keep_a_checkpoint_is_refused() {
     let guarded = Store::serving("guarded");
     ends(guarded.port(), 1, &["InvalidAccessKeyId", "check the credentials"]);
     ends(9, 4, &["http://127.0.0.1:9/lake/kept/manifest"]);
+    let mut command = cluster.command("ecap-consume");
+    command.args(["checkpoint", "show", "s3://lake/kept"]).envs(options(9)).env("AWS_ALLOW_HTTP", "false");
+    Ended::of(&mut command).fails(2, &["http:// needs AWS_ALLOW_HTTP=true"]);
 }
