@@ -69,9 +69,10 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 	@scripts/test-kafka.sh
 
 .PHONY: test-long
-test-long: needs ## the property tests with many more cases (CASES=10000), 100 kills, 10 million generated rows; a failure prints its seed
+test-long: needs ## the property tests with many more cases (CASES=10000), 100 kills, 10 million generated rows, windows of 10 million keys; a failure prints its seed
 	@scripts/install-test-tools.sh generator
 	ECAP_TEST_ROWS=$(or $(ROWS),10000000) cargo test $(TESTS) -- --nocapture generate::tests gen::large services::generator
+	ECAP_TEST_KEYS=$(or $(KEYS),10000000) cargo test $(TESTS) -- --nocapture consume::large_state
 	ECAP_TEST_KILLS=$(or $(KILLS),100) ECAP_TEST_CSV_MB=$(or $(CSV_MB),2048) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
 

@@ -8,6 +8,7 @@ mod file_sink;
 mod folder;
 mod inputs;
 mod joins;
+mod large_state;
 mod letters;
 mod output;
 mod quality;

@@ -7,6 +7,7 @@ mod joins;
 mod letters;
 mod objects;
 mod sessions;
+mod spill;
 mod state;
 mod tables;
 mod windows;

@@ -13,7 +13,7 @@ pub mod subjects;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use ecap::Result;
-use ecap::sink::{Batch, Sink, Writer};
+use ecap::sink::{Batch, Rows, Sink, Writer};
 use std::sync::Arc;
 
 /// The sink of a query.
@@ -38,5 +38,6 @@ pub fn rows(ids: impl IntoIterator<Item = i64>) -> RecordBatch {
 /// Writes a batch.
 pub fn give(sink: &mut dyn Sink, id: u64, rows: &RecordBatch) -> Result<()> {
     let columns = rows.schema();
-    sink.write(&Batch { id, columns, rows: std::slice::from_ref(rows), records: 0, total_records: 0 })
+    let rows = Rows::Held(std::slice::from_ref(rows));
+    sink.write(&Batch { id, columns, rows, records: 0, total_records: 0 })
 }

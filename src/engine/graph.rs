@@ -1,13 +1,14 @@
 //! A query at work: rows go from stage to stage, through the operators between them.
 
-use super::operator::{self, Operator, Snapshot};
+use super::operator::{self, Operator, Snapshot, StateLimit, ours};
 use super::options::OutputMode;
+use super::results::Results;
 use super::stopwatch::{Phase, Stopwatch};
 use crate::clock::{Micros, SystemClock};
 use crate::query::cut::OperatorSpec;
 use crate::query::error::of_running;
 use crate::query::plan::StreamPlan;
-use crate::query::stage::{Feed, Target};
+use crate::query::stage::{Feed, Leaf, Target};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub struct Graph {
     plan: StreamPlan,
     operators: Vec<Box<dyn Operator>>,
-    results: Vec<RecordBatch>,
+    results: Results,
     /// Late rows since they were last asked for, by operator.
     late: Vec<u64>,
     /// Where the time goes.
@@ -37,7 +38,30 @@ impl Graph {
         let operators = operators.collect::<datafusion::common::Result<_>>().map_err(|e| of_running(&e))?;
         let late = vec![0; plan.stages.operators.len()];
         let watch = Stopwatch::new(Arc::new(SystemClock));
-        Ok(Self { plan, operators, results: Vec::new(), late, watch })
+        Ok(Self { plan, operators, results: Results::default(), late, watch })
+    }
+
+    /// From now on state keeps to `limit`, shared by the operators that can write to the disk; gives those that cannot.
+    /// `mode` is that of all [`Self::advance`]s to come. Before [`Self::restore`].
+    pub fn keep_to(&mut self, limit: &StateLimit, mode: OutputMode) -> Vec<&OperatorSpec> {
+        self.results = Results::within(Some(limit.clone()));
+        let share = limit.memory / self.operators.len().max(1);
+        let mut cannot = Vec::new();
+        for number in 0..self.operators.len() {
+            let mode = self.mode_of(number, mode);
+            let limit = StateLimit { memory: share, ..limit.clone() };
+            if !self.operators[number].keep_to(limit, mode) {
+                cannot.push(&self.plan.stages.operators[number]);
+            }
+        }
+        cannot
+    }
+
+    /// The output mode of an operator.
+    fn mode_of(&self, operator: usize, mode: OutputMode) -> OutputMode {
+        let reads = |leaf: &Leaf| leaf.feed == Feed::Operator(operator);
+        let stage = self.plan.stages.stages.iter().find(|stage| stage.leaves.iter().any(reads));
+        stage.map_or(mode, |stage| self.mode_behind(stage.target, mode))
     }
 
     /// The plan.
@@ -84,13 +108,13 @@ impl Graph {
             return Ok(());
         }
         let Target::Operator(operator, input) = target else {
-            self.results.push(rows);
-            return Ok(());
+            return self.results.add(rows).map_err(|error| Failed::behind(ours(error)));
         };
         self.watch.enter(Phase::State);
         // An operator evaluates its expressions before it changes anything.
         let pushed = self.operators[operator].push(input, &rows).map_err(Failed::before)?;
         self.late[operator] += pushed.late;
+        self.operators[operator].spill().map_err(Failed::behind)?;
         if pushed.rows.iter().any(|rows| rows.num_rows() > 0) {
             self.give(operator, pushed.rows).map_err(Failed::behind)?;
         }
@@ -123,22 +147,35 @@ impl Graph {
     /// When an expression of the query fails on a row.
     pub fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<()> {
         for number in 0..self.plan.stages.stages.len() {
-            let stage = &self.plan.stages.stages[number];
-            let mut any = false;
-            for leaf in &stage.leaves {
-                let Feed::Operator(operator) = leaf.feed else { continue };
-                let mode = self.mode_behind(stage.target, mode);
-                self.watch.enter(Phase::State);
-                let ready = self.operators[operator].advance(watermark, mode);
-                let ready = ready.map_err(|error| of_running(&error))?;
-                any |= ready.iter().any(|rows| rows.num_rows() > 0);
-                leaf.slot.put(ready);
-            }
+            let any = self.advance_into(number, |operator, mode| operator.advance(watermark, mode), mode)?;
             if any {
                 self.run(number).map_err(|error| of_running(&error))?;
+                while self.advance_into(number, |operator, _| operator.more(), mode)? {
+                    self.run(number).map_err(|error| of_running(&error))?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Puts what the operators before a stage give into its slots; gives whether there is anything.
+    fn advance_into(
+        &mut self,
+        stage: usize,
+        give: impl Fn(&mut dyn Operator, OutputMode) -> datafusion::common::Result<Vec<RecordBatch>>,
+        mode: OutputMode,
+    ) -> Result<bool> {
+        let stage = &self.plan.stages.stages[stage];
+        let mut any = false;
+        for leaf in &stage.leaves {
+            let Feed::Operator(operator) = leaf.feed else { continue };
+            let mode = self.mode_behind(stage.target, mode);
+            self.watch.enter(Phase::State);
+            let ready = give(self.operators[operator].as_mut(), mode).map_err(|error| of_running(&error))?;
+            any |= ready.iter().any(|rows| rows.num_rows() > 0);
+            leaf.slot.put(ready);
+        }
+        Ok(any)
     }
 
     /// The output mode of an operator whose rows go to `target`. What changed can be shown, and the first of
@@ -162,8 +199,9 @@ impl Graph {
     }
 
     /// The rows of the result since the last call.
-    pub fn take_results(&mut self) -> Vec<RecordBatch> {
-        std::mem::take(&mut self.results)
+    pub fn take_results(&mut self) -> Results {
+        let none = self.results.anew();
+        std::mem::replace(&mut self.results, none)
     }
 
     /// How many rows or groups each operator keeps.
@@ -179,6 +217,11 @@ impl Graph {
     /// About how many bytes each operator's state takes.
     pub fn memory(&self) -> impl Iterator<Item = usize> + '_ {
         self.operators.iter().map(|operator| operator.memory())
+    }
+
+    /// How many bytes of each operator's state are on the disk.
+    pub fn spilled(&self) -> impl Iterator<Item = usize> + '_ {
+        self.operators.iter().map(|operator| operator.spilled())
     }
 
     /// How many late rows each operator dropped since the last call.

@@ -3,9 +3,9 @@
 use super::source::SourceRecord;
 use crate::clock::Micros;
 use crate::record::letter::Letter;
-use crate::record::letter::rows::{self, Rows};
+use crate::record::letter::rows;
 use crate::record::reject::{Code, Reject};
-use crate::sink::{Batch, Sink};
+use crate::sink::{Batch, Rows, Sink};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 
@@ -85,7 +85,7 @@ pub struct Refused<'a> {
     batch: (u64, Micros),
     /// Whether one of this batch was told of.
     told: bool,
-    rows: Rows,
+    rows: rows::Rows,
     /// So many bytes are in `rows`, and in the batch.
     bytes: (usize, usize),
     full: Vec<RecordBatch>,
@@ -94,7 +94,7 @@ pub struct Refused<'a> {
 impl<'a> Refused<'a> {
     /// With `fail_fast` the first record that cannot be used is an error.
     pub fn new(keeper: Option<Keeper<'a>>, fail_fast: bool) -> Self {
-        let (rows, full) = (Rows::default(), vec![]);
+        let (rows, full) = (rows::Rows::default(), vec![]);
         Self { keeper, fail_fast, batch: (0, 0), told: false, rows, bytes: (0, 0), full }
     }
 
@@ -172,7 +172,7 @@ impl<'a> Refused<'a> {
         }
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.full.is_empty()) else { return Ok(()) };
         let (id, columns) = (self.batch.0, rows::columns());
-        keeper.sink.write(&Batch { id, columns, rows: &self.full, records, total_records })?;
+        keeper.sink.write(&Batch { id, columns, rows: Rows::Held(&self.full), records, total_records })?;
         self.bytes = (0, 0);
         self.full.clear();
         Ok(())

@@ -10,6 +10,7 @@ mod durable;
 pub mod graph;
 pub mod history;
 pub mod intake;
+mod ipc;
 mod lane;
 pub mod letters;
 pub mod operator;
@@ -17,6 +18,7 @@ pub mod options;
 pub mod progress;
 pub mod quality;
 mod report;
+pub mod results;
 pub mod source;
 mod span;
 mod stopwatch;
@@ -27,7 +29,6 @@ use crate::Result;
 use crate::clock::{Clock, Micros, Stop};
 use crate::query::plan::StreamPlan;
 use crate::sink::{Batch, Sink};
-use arrow::array::RecordBatch;
 use checkpoint::Checkpoint;
 use graph::Graph;
 use history::History;
@@ -37,6 +38,7 @@ use letters::{DeadLetter, Keeper, Refused, Stage};
 use options::{Options, OutputMode, Trigger};
 use progress::Progress;
 use quality::Quality;
+use results::Results;
 use serde::{Deserialize, Serialize};
 use source::Source;
 use span::Span;
@@ -140,6 +142,11 @@ impl<'a> Engine<'a> {
         let last_trigger = clock.now();
         let mut graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
         graph.watch = Stopwatch::new(clock.clone());
+        if let Some(limit) = &options.state {
+            for operator in graph.keep_to(limit, options.mode) {
+                tracing::warn!("--state-memory: {} stay in memory, however much that is", operator.keeps());
+            }
+        }
         let totals = Totals::default();
         Ok(Self {
             graph,
@@ -215,13 +222,13 @@ impl<'a> Engine<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let given: u64 = rows.iter().map(|rows| rows.num_rows() as u64).sum();
+        let given = rows.count();
         running.given += given;
         self.graph.watch.enter(Phase::Sink);
         self.sink.write(&Batch {
             id: self.totals.batches,
             columns: self.graph.plan().result_columns(),
-            rows: &rows,
+            rows: rows.rows(),
             records: given,
             total_records: self.totals.read + running.counts.iter().map(|counts| counts.read).sum::<u64>(),
         })
@@ -282,10 +289,10 @@ impl<'a> Engine<'a> {
         self.give_out(running, &rows, self.watermark.current())
     }
 
-    fn give_out(&mut self, running: Running, rows: &[RecordBatch], watermark: Option<Micros>) -> Result<()> {
+    fn give_out(&mut self, running: Running, rows: &Results, watermark: Option<Micros>) -> Result<()> {
         let batch_id = self.totals.batches;
         let records: u64 = running.counts.iter().map(|counts| counts.read).sum();
-        let given = running.given + rows.iter().map(|rows| rows.num_rows() as u64).sum::<u64>();
+        let given = running.given + rows.count();
         self.totals.batches += 1;
         self.totals.read += records;
         self.totals.rejected +=
@@ -299,7 +306,7 @@ impl<'a> Engine<'a> {
             self.sink.write(&Batch {
                 id: batch_id,
                 columns: self.graph.plan().result_columns(),
-                rows,
+                rows: rows.rows(),
                 records,
                 total_records: self.totals.read,
             })?;

@@ -1,5 +1,6 @@
 //! How a query runs: when, how much at once, and what it shows.
 
+use super::operator::StateLimit;
 use super::source::Allowance;
 use super::watermark::Policy;
 use crate::catalog::Topic;
@@ -103,6 +104,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Whether the quality of records is measured, for which more columns are read.
     pub quality: bool,
+    /// How much memory state may take before it goes to the disk; `None` is however much.
+    pub state: Option<StateLimit>,
 }
 
 impl Default for Options {
@@ -123,6 +126,7 @@ impl Default for Options {
             keep_late: false,
             fail_fast: false,
             quality: false,
+            state: None,
         }
     }
 }
@@ -142,6 +146,13 @@ impl Options {
             .any(|(number, operator)| matches!(operator, OperatorSpec::Window(_)) && is_last(number));
         if !windows && self.mode == OutputMode::Complete {
             return Err(Error::usage("output mode complete needs a window").hint("use append or update"));
+        }
+        let operators = &plan.stages.operators;
+        if let Some(first) = operators.first().filter(|_| self.state.is_some())
+            && !operators.iter().any(OperatorSpec::can_spill)
+        {
+            let message = format!("--state-memory: {} stay in memory in this version", first.keeps());
+            return Err(Error::usage(message).hint("leave it out; only windows go to the disk"));
         }
         match self.trigger {
             Trigger::Continuous(_) if !plan.stages.operators.is_empty() => {

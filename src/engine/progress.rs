@@ -114,8 +114,15 @@ pub struct StateOperator {
     pub num_rows_updated: usize,
     /// About how many bytes it takes.
     pub memory_used_bytes: usize,
+    /// How many bytes of it are on the disk, as memory is not to hold them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub disk_used_bytes: usize,
     /// Late rows that it dropped in this batch.
     pub num_rows_dropped_by_watermark: u64,
+}
+
+fn is_zero(bytes: &usize) -> bool {
+    *bytes == 0
 }
 
 /// How far one topic was read. Offsets are of the next record.

@@ -59,12 +59,16 @@ impl Engine<'_> {
         }
         let sources = (0..self.topics.len()).map(|topic| self.source(topic, running)).collect();
         let dropped = self.graph.take_late();
-        let state = self.graph.kept().zip(self.graph.updated()).zip(self.graph.memory()).zip(dropped);
-        let state_operators = state
-            .map(|(((num_rows_total, num_rows_updated), memory_used_bytes), late)| StateOperator {
+        let rows = self.graph.kept().zip(self.graph.updated());
+        let bytes = self.graph.memory().zip(self.graph.spilled());
+        let state_operators = rows
+            .zip(bytes)
+            .zip(dropped)
+            .map(|(((num_rows_total, num_rows_updated), (memory, disk)), late)| StateOperator {
                 num_rows_total,
                 num_rows_updated,
-                memory_used_bytes,
+                memory_used_bytes: memory,
+                disk_used_bytes: disk,
                 num_rows_dropped_by_watermark: late,
             })
             .collect();

@@ -137,6 +137,11 @@ fn of_names(error: &SchemaError) -> Error {
 
 /// The error of running a query on data.
 pub fn of_running(error: &DataFusionError) -> Error {
+    if let DataFusionError::External(inner) = error
+        && let Some(ours) = inner.downcast_ref::<Error>()
+    {
+        return ours.clone();
+    }
     Error::failed(format!("the query failed on its data: {}", reason(error)))
 }
 

@@ -42,8 +42,9 @@ impl<W: Write> Console<W> {
     fn table(&mut self, batch: &Batch<'_>) -> Result<()> {
         let line = "-".repeat(43);
         let mut text = format!("{line}\nBatch {}\n{line}\n", batch.id);
-        if !batch.rows.is_empty() {
-            let rows = sorted(&concat_batches(&batch.columns, batch.rows)?)?;
+        let all = batch.rows.all()?;
+        if !all.is_empty() {
+            let rows = sorted(&concat_batches(&batch.columns, all.iter())?)?;
             let shown = readable(&rows.slice(0, rows.num_rows().min(self.most)))?;
             let options = FormatOptions::default().with_timestamp_format(Some(TIME)).with_null("NULL");
             text += &format!("{}\n", pretty_format_batches_with_options(&[shown], &options)?);
@@ -60,12 +61,14 @@ impl<W: Write> Console<W> {
     }
 
     fn json(&mut self, batch: &Batch<'_>) -> Result<()> {
-        self.put(&lines::ndjson(batch.rows)?)
+        batch.rows.pieces().try_for_each(|rows| self.put(&lines::ndjson(&[rows?])?))
     }
 
     fn csv(&mut self, batch: &Batch<'_>) -> Result<()> {
-        let heading = !std::mem::replace(&mut self.wrote_heading, true);
-        self.put(&lines::csv(&batch.columns, batch.rows, heading)?)
+        if !std::mem::replace(&mut self.wrote_heading, true) {
+            self.put(&lines::csv(&batch.columns, &[], true)?)?;
+        }
+        batch.rows.pieces().try_for_each(|rows| self.put(&lines::csv(&batch.columns, &[rows?], false)?))
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
@@ -129,6 +132,7 @@ fn float(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::Rows;
     use arrow::array::{Float64Array, Int64Array, TimestampMicrosecondArray};
 
     fn shown(form: Form, most: usize) -> String {
@@ -140,7 +144,8 @@ mod tests {
         ];
         let rows = RecordBatch::try_from_iter(columns).expect("columns of one length");
         let mut out = Vec::new();
-        let batch = Batch { id: 7, columns: rows.schema(), rows: &[rows], records: 3, total_records: 12 };
+        let batch =
+            Batch { id: 7, columns: rows.schema(), rows: Rows::Held(&[rows]), records: 3, total_records: 12 };
         Console::new(&mut out, form, most).write(&batch).expect("written");
         String::from_utf8(out).expect("UTF-8")
     }

@@ -160,7 +160,8 @@ impl Keeping<'_> {
         if columns != self.table.columns {
             actions.push(Action::Metadata(evolved(self.table.metadata(), &columns)?));
         }
-        let rows = self.batch.rows.iter().map(|rows| self.fit(&columns, rows)).collect::<Result<Vec<_>>>()?;
+        let rows =
+            self.batch.rows.pieces().map(|rows| self.fit(&columns, &rows?)).collect::<Result<Vec<_>>>()?;
         let Options { merge_on, file_size, .. } = self.options;
         if merges {
             actions.extend(merge(self.table, &columns, merge_on, &rows, *file_size).await?);

@@ -2,7 +2,7 @@
 //! the same bytes each time. Standard input is a file, so that a command never takes the beginning of a batch for all
 //! of it, as it might where whoever writes into a pipe is killed.
 
-use super::{Batch, Sink, Writer, lines};
+use super::{Batch, Rows, Sink, Writer, lines};
 use crate::record::zone;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
@@ -13,7 +13,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::slice;
 use std::sync::Arc;
 
 /// So many of a command's last lines are shown when it fails.
@@ -59,8 +58,8 @@ impl Exec {
         let mut file = tempfile::tempfile()?;
         match self.form {
             Form::Ndjson => {
-                for rows in batch.rows {
-                    file.write_all(&lines::ndjson(slice::from_ref(rows))?)?;
+                for rows in batch.rows.pieces() {
+                    file.write_all(&lines::ndjson(&[rows?])?)?;
                 }
             }
             Form::Arrow => write_arrow(BufWriter::new(&file), &batch.columns, batch.rows)?,
@@ -121,11 +120,12 @@ fn last_lines(said: impl Read) -> VecDeque<String> {
     last
 }
 
-fn write_arrow(out: impl Write, columns: &Schema, rows: &[RecordBatch]) -> Result<()> {
+fn write_arrow(out: impl Write, columns: &Schema, rows: Rows<'_>) -> Result<()> {
     let utc = Some("UTC");
     let columns = Arc::new(Schema::new(zone::labelled_fields(columns.fields(), utc)));
     let mut writer = StreamWriter::try_new(out, &columns)?;
-    for rows in rows {
+    for rows in rows.pieces() {
+        let rows = rows?;
         let arrays = rows.columns().iter().map(|column| zone::label(column, utc)).collect::<Result<_>>()?;
         writer.write(&RecordBatch::try_new(columns.clone(), arrays)?)?;
     }

@@ -1,7 +1,7 @@
 //! What stands between a query's dead letters and the sinks that keep them: each goes to its place, in the form that
 //! it has there.
 
-use super::{Batch, Sink};
+use super::{Batch, Rows, Sink};
 use crate::Result;
 use crate::record::letter::Letter;
 use crate::record::letter::rows::Letters;
@@ -41,8 +41,8 @@ impl Sink for Shared<'_> {
             let taken = Letters::of(rows)?.iter().map(|letter| self.share.takes(&letter)).collect::<Vec<_>>();
             Ok(filter_record_batch(rows, &BooleanArray::from(taken))?)
         };
-        let rows = batch.rows.iter().map(own).collect::<Result<Vec<_>>>()?;
-        self.sink.write(&Batch { columns: batch.columns.clone(), rows: &rows, ..*batch })
+        let rows = batch.rows.all()?.iter().map(own).collect::<Result<Vec<_>>>()?;
+        self.sink.write(&Batch { columns: batch.columns.clone(), rows: Rows::Held(&rows), ..*batch })
     }
 }
 
@@ -52,7 +52,7 @@ pub struct Readable<'a>(pub Box<dyn Sink + 'a>);
 impl Sink for Readable<'_> {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         let columns = columns(&batch.columns);
-        let rows = batch.rows.iter().map(|rows| readable(&columns, rows)).collect::<Result<Vec<_>>>()?;
-        self.0.write(&Batch { columns, rows: &rows, ..*batch })
+        let rows = batch.rows.all()?.iter().map(|rows| readable(&columns, rows)).collect::<Result<Vec<_>>>()?;
+        self.0.write(&Batch { columns, rows: Rows::Held(&rows), ..*batch })
     }
 }

@@ -18,7 +18,8 @@ impl Memory {
 
 impl Sink for Memory {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(batch.rows);
+        let rows = batch.rows.all()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&rows);
         Ok(())
     }
 }

@@ -10,12 +10,14 @@ mod lines;
 pub mod memory;
 pub mod postgres;
 pub mod retry;
+mod rows;
 pub mod several;
 pub mod steps;
 
+pub use rows::{Rows, Stored};
+
 use crate::error::Fault;
 use crate::{Error, Result};
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 /// What a batch of a query gives out.
@@ -26,7 +28,7 @@ pub struct Batch<'a> {
     /// The columns of the result.
     pub columns: SchemaRef,
     /// The rows.
-    pub rows: &'a [RecordBatch],
+    pub rows: Rows<'a>,
     /// Records that were read for it, the refused ones with them.
     pub records: u64,
     /// Records that were read since the query began.
@@ -36,7 +38,7 @@ pub struct Batch<'a> {
 impl Batch<'_> {
     /// How many rows it has.
     pub fn count(&self) -> u64 {
-        self.rows.iter().map(|rows| rows.num_rows() as u64).sum()
+        self.rows.count()
     }
 
     /// Whether it has none.

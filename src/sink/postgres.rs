@@ -119,12 +119,13 @@ impl PostgresSink {
 
     fn attempt(&mut self, batch: &Batch<'_>) -> Result<()> {
         let mut open = self.open.take().map_or_else(|| self.begin(false), Ok)?;
+        let all = batch.rows.all()?;
         let rows = match &self.target.key[..] {
-            [] => batch.rows.to_vec(),
+            [] => all.into_owned(),
             key => {
                 let key: Vec<_> =
                     key.iter().map(|name| batch.columns.index_of(name)).collect::<Result<_, _>>()?;
-                last_of_each(batch.rows, &key)?
+                last_of_each(&all, &key)?
             }
         };
         let kept = open.session.keep(&self.statements, &self.claim, batch.id, &rows);

@@ -134,6 +134,7 @@ fn in_the_middle(error: Error) -> Error {
 mod tests {
     use super::*;
     use crate::clock::{Clock, ManualClock};
+    use crate::sink::Rows;
     use arrow::array::{ArrayRef, Int64Array, RecordBatch};
     use std::sync::Mutex;
 
@@ -164,7 +165,8 @@ mod tests {
         };
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
         let rows = RecordBatch::try_from_iter([("n", column)]).expect("a column");
-        let batch = Batch { id: 7, columns: rows.schema(), rows: &[rows], records: 2, total_records: 2 };
+        let batch =
+            Batch { id: 7, columns: rows.schema(), rows: Rows::Held(&[rows]), records: 2, total_records: 2 };
         let written = Retrying::new("pg", Box::new(Scripted(answers)), patience).write(&batch);
         let told = told.lock().expect("alone").clone();
         (written, told, clock.now() as f64 / 1e6)
@@ -237,7 +239,7 @@ mod tests {
         };
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         let rows = RecordBatch::try_from_iter([("n", column)]).expect("a column");
-        let batch = Batch { id: 3, columns: rows.schema(), rows: &[rows], records: 1, total_records: 1 };
+        let batch = Batch { id: 3, columns: rows.schema(), rows: Rows::Held(&[rows]), records: 1, total_records: 1 };
         assert_eq!(Retrying::new("pg", Box::new(Slow(wait)), patience).write(&batch), Ok(()));
         let lines: Vec<_> = lines.iter().collect();
         assert_eq!(

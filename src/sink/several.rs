@@ -36,6 +36,7 @@ impl Sink for Several<'_> {
 mod tests {
     use super::*;
     use crate::Error;
+    use crate::sink::Rows;
     use crate::sink::memory::Memory;
     use arrow::array::{ArrayRef, Int64Array, RecordBatch};
     use std::sync::Arc;
@@ -59,7 +60,8 @@ mod tests {
         let rows = RecordBatch::try_from_iter([("n", column)])?;
         let mut write = |id| {
             let rows = [rows.clone()];
-            several.write(&Batch { id, columns: rows[0].schema(), rows: &rows, records: 1, total_records: 1 })
+            let (columns, rows) = (rows[0].schema(), Rows::Held(&rows));
+            several.write(&Batch { id, columns, rows, records: 1, total_records: 1 })
         };
         assert!(write(0).is_err());
         assert_eq!((first.rows().len(), last.rows().len()), (1, 0));

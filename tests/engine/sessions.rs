@@ -68,7 +68,7 @@ fn run(sql: &str, visits: &[Visit], course: Course) -> Vec<RecordBatch> {
         assert_eq!(push(&mut query, batch), 0, "nothing is late");
         let next = to_come.get((number + 1) * course.per_batch).copied();
         query.advance(next.map_or(i64::MIN, |millis| millis * 1_000 - 1), course.mode).expect("shows");
-        rows.extend(query.take_results());
+        rows.extend(query.take_results().all().expect("are there"));
         if number % course.restart == 0 {
             snapshots.push(query.snapshot().expect("saves"));
             query = Graph::new(query.into_plan(), DELAY).expect("fits");
@@ -77,7 +77,7 @@ fn run(sql: &str, visits: &[Visit], course: Course) -> Vec<RecordBatch> {
     }
     query.advance(i64::MAX - 1, course.mode).expect("closes");
     assert_eq!(query.kept().sum::<usize>(), 0, "nothing is kept of what is over");
-    rows.extend(query.take_results());
+    rows.extend(query.take_results().all().expect("are there"));
     rows
 }
 

@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Event time in milliseconds, a category, a customer, a quantity that no other sale has.
-type Sale = (i64, u8, u8, i64);
+pub(super) type Sale = (i64, u8, u8, i64);
 /// Window start in milliseconds and category.
-type Group = (i64, String);
+pub(super) type Group = (i64, String);
 
 fn sql(size: i64, slide: i64) -> String {
     format!(
@@ -30,18 +30,33 @@ fn sql(size: i64, slide: i64) -> String {
     )
 }
 
-fn graph(size: i64, slide: i64) -> Graph {
+pub(super) fn graph(size: i64, slide: i64) -> Graph {
+    graph_of(&sql(size, slide))
+}
+
+pub(super) fn graph_of(sql: &str) -> Graph {
     let catalog = Catalog::built_in().expect("valid");
-    let plan = StreamPlan::new(&sql(size, slide), &catalog, "", None).expect("plans");
+    let plan = StreamPlan::new(sql, &catalog, "", None).expect("plans");
     Graph::new(plan, Duration::ZERO).expect("fits")
 }
 
 /// The same query before its first row.
-fn restarted(query: Graph) -> Graph {
+pub(super) fn restarted(query: Graph) -> Graph {
     Graph::new(query.into_plan(), Duration::ZERO).expect("fits")
 }
 
 fn push(query: &mut Graph, sales: &[Sale]) {
+    assert_eq!(push_any(query, sales), 0, "nothing is late");
+}
+
+/// Gives how many of the sales were late.
+pub(super) fn push_any(query: &mut Graph, sales: &[Sale]) -> u64 {
+    let rows = rows_of(query, sales);
+    query.push(0, &rows).expect("aggregates")
+}
+
+/// The sales with the columns that a query needs.
+pub(super) fn rows_of(query: &Graph, sales: &[Sale]) -> RecordBatch {
     let scan = &query.plan().scans[0];
     let mut intake = Intake::new(&scan.topic, scan.columns.clone(), &scan.time).expect("has columns");
     for (offset, (millis, category, customer, quantity)) in (0i64..).zip(sales) {
@@ -53,13 +68,15 @@ fn push(query: &mut Graph, sales: &[Sale]) {
             .take(&SourceRecord { partition: 0, offset, timestamp, key: None, value, in_file: None })
             .expect("valid");
     }
-    for decoded in intake.take_rows(0).expect("decodes") {
-        assert_eq!(query.push(0, &decoded.rows).expect("aggregates"), 0, "nothing is late");
-    }
+    intake.take_rows(0).expect("decodes").remove(0).rows
+}
+
+pub(super) fn results(query: &mut Graph) -> Vec<RecordBatch> {
+    query.take_results().all().expect("are there")
 }
 
 /// What was shown of each group, as text. A group comes once.
-fn shown(batches: &[RecordBatch]) -> BTreeMap<Group, String> {
+pub(super) fn shown(batches: &[RecordBatch]) -> BTreeMap<Group, String> {
     let mut shown = BTreeMap::new();
     for batch in batches {
         let starts = batch.column(0).as_primitive::<TimestampMicrosecondType>();
@@ -112,7 +129,7 @@ fn expected(sales: &[Sale], size: i64, slide: i64) -> BTreeMap<Group, String> {
     groups.into_iter().map(|(group, sales)| (group, values(sales))).collect()
 }
 
-fn sales(categories: u8) -> impl Strategy<Value = Vec<Sale>> {
+pub(super) fn sales(categories: u8) -> impl Strategy<Value = Vec<Sale>> {
     let sale = (0i64..10_000, 0..categories, 0u8..6);
     prop::collection::vec(sale, 1..200).prop_map(|sales| {
         let numbered = sales.into_iter().zip(1i64..);
@@ -121,7 +138,7 @@ fn sales(categories: u8) -> impl Strategy<Value = Vec<Sale>> {
 }
 
 /// Slides that divide the size and slides that do not.
-fn size_and_slide() -> impl Strategy<Value = (i64, i64)> {
+pub(super) fn size_and_slide() -> impl Strategy<Value = (i64, i64)> {
     (1i64..=24).prop_flat_map(|size| (Just(size * 250), (1..=size).prop_map(|slide| slide * 250)))
 }
 
@@ -140,7 +157,7 @@ proptest! {
             let mut wanted = expected(&sales[..number * per_batch + batch.len()], size, slide);
             let changed: BTreeSet<Group> = batch.iter().flat_map(|sale| groups_of(sale, size, slide)).collect();
             wanted.retain(|group, _| changed.contains(group));
-            prop_assert_eq!(shown(&query.take_results()), wanted);
+            prop_assert_eq!(shown(&results(&mut query)), wanted);
             snapshots.push(query.snapshot().expect("saves"));
             if number % restart == 0 {
                 query = restarted(query);
@@ -185,7 +202,7 @@ proptest! {
             }
             let mode = [OutputMode::Append, OutputMode::Update, OutputMode::Complete][usize::from(mode)];
             query.advance(i64::MIN, mode).expect("shows");
-            for (group, values) in shown(&query.take_results()) {
+            for (group, values) in shown(&results(&mut query)) {
                 let (first, last) = wanted[&group];
                 prop_assert_eq!(values, format!("{first} {last}"));
             }
@@ -197,7 +214,7 @@ proptest! {
         }
         query.advance(i64::MAX, OutputMode::Append).expect("closes");
         let wanted = wanted.into_iter().map(|(group, (first, last))| (group, format!("{first} {last}")));
-        prop_assert_eq!(shown(&query.take_results()), wanted.collect());
+        prop_assert_eq!(shown(&results(&mut query)), wanted.collect());
     }
 
     #[test]
@@ -210,7 +227,7 @@ proptest! {
             push(&mut query, batch);
             let mode = [OutputMode::Append, OutputMode::Update, OutputMode::Complete][usize::from(mode)];
             query.advance(i64::MIN, mode).expect("shows");
-            let (shown, so_far) = (shown(&query.take_results()), &sales[..number * per_batch + batch.len()]);
+            let (shown, so_far) = (shown(&results(&mut query)), &sales[..number * per_batch + batch.len()]);
             let wanted = expected(so_far, size, slide);
             for (group, values) in &shown {
                 prop_assert_eq!(Some(values), wanted.get(group));
@@ -232,7 +249,7 @@ proptest! {
             }
         }
         query.advance(i64::MAX, OutputMode::Append).expect("closes");
-        prop_assert_eq!(shown(&query.take_results()), expected(&sales, size, slide));
+        prop_assert_eq!(shown(&results(&mut query)), expected(&sales, size, slide));
         prop_assert_eq!(query.kept().sum::<usize>(), 0, "nothing is kept of what is over");
     }
 }

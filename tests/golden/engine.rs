@@ -8,14 +8,17 @@ use crate::support::kept::{Fuse, KILLED, Kept, Results};
 use crate::support::listed::{Listed, Stored};
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::checkpoint::{self, Asked, Checkpoint};
+use ecap::engine::operator::StateLimit;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::Source;
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
+use ecap::query::cut::OperatorSpec;
 use ecap::query::plan::StreamPlan;
 use ecap::tables;
 use ecap::units::parse_duration;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// Runs a case in a way. `flush` closes the last windows at the end.
 pub fn run(case: &Case, way: &Way, flush: bool) -> Result<rows::Table, String> {
@@ -32,7 +35,8 @@ fn run_with(case: &Case, way: &Way, flush: bool, policy: Policy) -> Result<rows:
     let topics = records::of(case, &catalog);
     let fuse = Fuse::none();
     let (shown, kept) = (Results::new(fuse.clone()), Kept::new(fuse.clone()));
-    let run = Run { case, way, flush, policy, topics: &topics, shown, kept };
+    let folder = TempDir::new().map_err(|error| error.to_string())?;
+    let run = Run { case, way, flush, policy, topics: &topics, shown, kept, folder };
     let totals = run.through(&fuse).map_err(|error| error.to_string())?;
     let expected = (case.settings.late, case.settings.rejected);
     if (totals.late, totals.rejected) != expected {
@@ -52,6 +56,7 @@ struct Run<'a> {
     topics: &'a [Topical],
     shown: Results,
     kept: Kept,
+    folder: TempDir,
 }
 
 impl Run<'_> {
@@ -96,7 +101,11 @@ impl Run<'_> {
             checkpoint,
             clock: Arc::new(ManualClock::at(0)),
         };
-        Engine::new(plan, self.options(flush)?, around)
+        let mut options = self.options(flush)?;
+        if self.way.is_spilled() && plan.stages.operators.iter().any(OperatorSpec::can_spill) {
+            options.state = Some(StateLimit { memory: 0, folder: self.folder.path().into() });
+        }
+        Engine::new(plan, options, around)
     }
 
     fn checkpoint(&self, plan: &StreamPlan) -> ecap::Result<Checkpoint> {

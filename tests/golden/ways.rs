@@ -19,6 +19,8 @@ pub struct Way {
     stop: Option<Stop>,
     /// Whether it is killed again and again, and goes on from its checkpoint, and by which dice.
     killed: Option<u64>,
+    /// Whether no state may stay in memory, where it need not.
+    spilled: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,19 +53,23 @@ impl fmt::Display for Way {
         if let Some(at) = self.stop {
             write!(f, ", restored after {at:?}")?;
         }
-        self.killed.map_or(Ok(()), |seed| write!(f, ", killed (seed {seed})"))
+        if let Some(seed) = self.killed {
+            write!(f, ", killed (seed {seed})")?;
+        }
+        f.write_str(if self.spilled { ", state on the disk" } else { "" })
     }
 }
 
 /// All ways of a case.
 pub fn all(case: &Case) -> Vec<Way> {
-    let way = |reads, mixed, stop| Way { reads, mixed, stop, killed: None };
+    let way = |reads, mixed, stop| Way { reads, mixed, stop, killed: None, spilled: false };
     if let Some(sizes) = &case.settings.batches {
         let count = sizes.values().map(Vec::len).max().unwrap_or_default();
         let restored = |after| way(Reads::Listed(sizes.clone()), None, Some(Stop::Batches(after)));
         let killed = seeds(case)
             .map(|seed| Way { killed: Some(seed), ..way(Reads::Listed(sizes.clone()), None, None) });
-        return (1..count).map(restored).chain(killed).collect();
+        let spilled = killed.clone().map(|way| Way { spilled: true, ..way });
+        return (1..count).map(restored).chain(killed).chain(spilled).collect();
     }
     let mut ways = vec![way(Reads::Of(1), None, None), way(Reads::Of(7), None, None)];
     for seed in seeds(case) {
@@ -73,6 +79,12 @@ pub fn all(case: &Case) -> Vec<Way> {
         ways.push(way(Reads::Random(seed), Some(seed), Some(Stop::Thousandths(dice.below(1_000)))));
         ways.push(way(Reads::Everything, Some(seed), Some(Stop::Thousandths(dice.below(1_000)))));
         ways.push(Way { killed: Some(seed), ..way(Reads::Random(seed), Some(seed), None) });
+        ways.push(Way { spilled: true, ..way(Reads::Random(seed), Some(seed), None) });
+        ways.push(Way {
+            killed: Some(seed),
+            spilled: true,
+            ..way(Reads::Random(seed + 1), Some(seed), None)
+        });
     }
     ways
 }
@@ -88,7 +100,12 @@ impl Way {
     /// In one batch, or in the batches that the case lists.
     pub fn straight(case: &Case) -> Self {
         let reads = case.settings.batches.clone().map_or(Reads::Everything, Reads::Listed);
-        Self { reads, mixed: None, stop: None, killed: None }
+        Self { reads, mixed: None, stop: None, killed: None, spilled: false }
+    }
+
+    /// Whether no state may stay in memory, where it need not.
+    pub fn is_spilled(&self) -> bool {
+        self.spilled
     }
 
     /// Whether the query goes on from a checkpoint.

@@ -6,14 +6,14 @@ use arrow::array::*;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit, i256};
 use ecap::error::Fault;
 use ecap::sink::postgres::PostgresSink;
-use ecap::sink::{Batch, Sink};
+use ecap::sink::{Batch, Rows, Sink};
 use std::sync::Arc;
 
 /// Writes rows into a table as batch `id`.
 fn put(postgres: &Postgres, table: &str, key: &[&str], id: u64, rows: &[RecordBatch]) -> ecap::Result<()> {
     let columns = rows[0].schema();
     let mut sink = PostgresSink::new(target(&postgres.url(), table, key), columns.clone(), writer(table))?;
-    sink.write(&Batch { id, columns, rows, records: 0, total_records: 0 })
+    sink.write(&Batch { id, columns, rows: Rows::Held(rows), records: 0, total_records: 0 })
 }
 
 /// A row of every kind, and one of nulls.

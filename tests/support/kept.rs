@@ -167,12 +167,13 @@ impl Sink for Results {
         self.fuse.around(|| {
             let mut given = self.given.lock().expect("not poisoned");
             given.columns = Some(batch.columns.clone());
+            let rows = batch.rows.all()?.into_owned();
             let Some(has) = given.batches.get(&batch.id) else {
-                given.batches.insert(batch.id, batch.rows.to_vec());
+                given.batches.insert(batch.id, rows);
                 return Ok(());
             };
-            if lines(has) != lines(batch.rows) {
-                let (was, is) = (lines(has).join("\n"), lines(batch.rows).join("\n"));
+            if lines(has) != lines(&rows) {
+                let (was, is) = (lines(has).join("\n"), lines(&rows).join("\n"));
                 return Err(Error::failed(format!("batch {} was\n{was}\nand is\n{is}", batch.id)));
             }
             given.again += 1;

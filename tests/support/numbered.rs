@@ -1,7 +1,7 @@
 //! Numbered batches for sinks, and a process of their own that writes them and can be killed.
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use ecap::sink::{Batch, Sink};
+use ecap::sink::{Batch, Rows, Sink};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -26,7 +26,8 @@ pub fn rows(batch: u64) -> RecordBatch {
 /// Writes a batch.
 pub fn write(sink: &mut dyn Sink, batch: u64) -> ecap::Result<()> {
     let rows = [rows(batch)];
-    sink.write(&Batch { id: batch, columns: rows[0].schema(), rows: &rows, records: 0, total_records: 0 })
+    let (columns, rows) = (rows[0].schema(), Rows::Held(&rows));
+    sink.write(&Batch { id: batch, columns, rows, records: 0, total_records: 0 })
 }
 
 /// The ids of so many batches.

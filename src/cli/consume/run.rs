@@ -2,10 +2,11 @@
 
 use super::{checkpoint, letters, show, sink, source, told};
 use crate::catalog::ARRIVAL_TIME;
-use crate::cli::common::{CommonArgs, Settings};
+use crate::cli::common::{self, CommonArgs, Settings};
 use crate::cli::{interrupt, output};
 use crate::clock::SystemClock;
 use crate::engine::checkpoint::Checkpoint;
+use crate::engine::operator::StateLimit;
 use crate::engine::options::{Limits, Options, OutputMode, Trigger};
 use crate::engine::source::Source;
 use crate::engine::watermark::Policy;
@@ -17,6 +18,7 @@ use crate::query::plan::StreamPlan;
 use crate::tables::Table;
 use crate::units::{format_count, parse_duration, parse_size};
 use crate::{Error, Result};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +81,13 @@ pub struct RunArgs {
     /// At the end of a bounded run, close the windows that are still open
     #[arg(long)]
     flush_at_end: bool,
+    /// How much memory the windows that are open may take, such as 256m; beyond that they go to the disk [default: however
+    /// much]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    state_memory: Option<u64>,
+    /// The folder where they go then; it should be a disk, not memory [default: $ECAP_HOME]
+    #[arg(long, value_name = "DIR", requires = "state_memory", value_hint = clap::ValueHint::DirPath)]
+    state_directory: Option<PathBuf>,
     /// Measure the records (nulls, age, duplicates, anomalies; a score of 0 to 100), for which more of their columns
     /// are read
     #[arg(long)]
@@ -252,6 +261,10 @@ impl RunArgs {
             keep_late: self.late != letters::Late::Drop,
             fail_fast: self.fail_fast,
             quality: self.quality,
+            state: self.state_memory.map(|memory| StateLimit {
+                memory: usize::try_from(memory).unwrap_or(usize::MAX),
+                folder: self.state_directory.clone().unwrap_or_else(common::home),
+            }),
         }
     }
 }

@@ -34,9 +34,9 @@ pub use document::{Commit, Entry, HeldTable, PartRef, Query, State, Versions};
 pub use objects::Objects;
 pub use store::{Folder, Owned, Store};
 
-use super::Totals;
 use super::operator::Snapshot;
 use super::source::Mark;
+use super::{Totals, ipc};
 use crate::clock::Micros;
 use crate::tables::Table;
 use crate::{Error, Result};
@@ -44,6 +44,8 @@ use arrow::array::RecordBatch;
 use compare::{compared, query, ways_out};
 use state::StateFiles;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The file that says which query a checkpoint is of.
@@ -72,7 +74,7 @@ impl Default for Options {
 
 /// The checkpoint of a running query, which nobody else uses meanwhile.
 pub struct Checkpoint {
-    store: Box<dyn Store>,
+    store: Arc<dyn Store>,
     query: Query,
     retained: u64,
     state: StateFiles,
@@ -102,6 +104,7 @@ impl Checkpoint {
         options: &Options,
         now: Micros,
     ) -> Result<Self> {
+        let store: Arc<dyn Store> = store.into();
         let owned = store.own(owner)?;
         let query = match query(store.as_ref())? {
             None => asked.begun(now),
@@ -195,10 +198,17 @@ impl Checkpoint {
     pub fn commit(&mut self, mut commit: Commit, changed: Vec<Snapshot>) -> Result<()> {
         let number = commit.totals.batches;
         let mut state = self.state.clone();
+        let has_rows = state.has_to_write(&changed);
         let store = self.store.as_ref();
-        let bytes = state.change(number, changed, |file| read_state(store, file))?;
-        if !bytes.is_empty() {
-            store.write(&state_file(number), &bytes)?;
+        let mut changed = Some(changed);
+        let mut write = |out: &mut dyn Write| {
+            let read = |file, bytes| read_state(store, file, bytes);
+            state.change(number, changed.take().unwrap_or_default(), read, out)
+        };
+        if has_rows {
+            store.write_with(&state_file(number), &mut write)?;
+        } else {
+            write(&mut io::sink())?;
         }
         commit.operators.clone_from(&state.operators);
         store.write(&commit_file(number), &seal(&commit)?)?;
@@ -234,7 +244,7 @@ impl Checkpoint {
             return Ok(held.clone());
         }
         let mut bytes = Vec::new();
-        state::encode(&table.rows(), &mut bytes)?;
+        ipc::encode(&table.rows(), &mut bytes)?;
         let (name, crc) = (table.name(), crc32c::crc32c(&bytes));
         let held =
             HeldTable { name: name.into(), file: format!("{TABLE}{name}-{:x}-{crc:08x}.arrow", bytes.len()) };
@@ -254,7 +264,7 @@ impl Checkpoint {
             let place = self.store.place();
             return Err(Error::failed(format!("checkpoint {place}: {} is not as it was written", held.file)));
         }
-        if bytes.is_empty() { Ok(vec![]) } else { state::decode(&bytes) }
+        if bytes.is_empty() { Ok(vec![]) } else { ipc::decode(&bytes) }
     }
 
     /// Goes to the last commit that is whole with its state.
@@ -263,10 +273,10 @@ impl Checkpoint {
         let any = !left.is_empty();
         while let Some(number) = left.pop() {
             match load(self.store.as_ref(), number) {
-                Ok((commit, state, snapshots)) => {
-                    self.state = state;
+                Ok((commit, state)) => {
                     self.commits.insert(number, commit.files().collect());
-                    self.unused = Some((commit, snapshots));
+                    self.unused = Some((commit, state.snapshots(&self.store)));
+                    self.state = state;
                     break;
                 }
                 Err(error) => {
@@ -333,25 +343,20 @@ impl Checkpoint {
     }
 }
 
-/// The commit of this number with its state, if both are as they were written.
-fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles, Vec<Snapshot>)> {
+/// The commit of this number and where its state stands, if both are as they were written.
+fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles)> {
     let broken = || Error::failed(format!("commit {number} is not as it was written"));
     let bytes = store.read(&commit_file(number))?.ok_or_else(broken)?;
     let commit: Commit = sealed::open(&bytes).ok_or_else(broken)?;
-    let files: BTreeMap<u64, Vec<u8>> = commit
-        .files()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .map(|file| Ok((file, read_state(store, file)?)))
-        .collect::<Result<_>>()?;
-    let size = |file: u64| files.get(&file).map_or(0, Vec::len);
-    let state = StateFiles::new(commit.operators.clone(), size);
-    let snapshots = state.load(&files).map_err(|error| error.at(format!("commit {number}")))?;
-    Ok((commit, state, snapshots))
+    let state = StateFiles::of(commit.operators.clone(), store);
+    let state = state.map_err(|error| error.at(format!("commit {number}")))?;
+    Ok((commit, state))
 }
 
-fn read_state(store: &dyn Store, file: u64) -> Result<Vec<u8>> {
-    store.read(&state_file(file))?.ok_or_else(|| Error::failed(format!("{} is gone", state_file(file))))
+/// Some bytes of a file of state.
+fn read_state(store: &dyn Store, file: u64, bytes: Range<usize>) -> Result<Vec<u8>> {
+    let read = store.read_range(&state_file(file), bytes)?;
+    read.ok_or_else(|| Error::failed(format!("{} is gone", state_file(file))))
 }
 
 fn seal(document: &impl serde::Serialize) -> Result<Vec<u8>> {

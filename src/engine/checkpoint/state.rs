@@ -5,12 +5,16 @@
 //! that anew into the file of the next commit, so files take at most about twice what the state takes.
 
 use super::document::{PartRef, State};
-use crate::engine::operator::{Part, Snapshot};
+use super::{Store, read_state, state_file};
+use crate::engine::ipc::{decode, encode};
+use crate::engine::operator::{Part, Snapshot, Stored};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::StreamWriter;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// So many bytes that are not in use any more are left alone.
 const LITTLE: usize = 1 << 20;
@@ -25,63 +29,87 @@ pub struct StateFiles {
 }
 
 impl StateFiles {
-    /// What a commit says of state; `size` says how long a file is.
-    pub fn new(operators: Vec<State>, size: impl Fn(u64) -> usize) -> Self {
-        let files = operators.iter().flat_map(|state| &state.parts).map(|part| part.file);
-        let sizes = files.map(|file| (file, size(file))).collect();
-        Self { operators, sizes }
-    }
-
-    /// Takes in what changed; gives the file `number` with it, which is empty where nothing changed.
+    /// What a commit says of state.
     ///
     /// # Errors
-    /// When Arrow refuses rows, which is a fault of an operator; as `read`, which gives a file.
+    /// When a file is not as it was written, or the store fails.
+    pub fn of(operators: Vec<State>, store: &dyn Store) -> Result<Self> {
+        let mut sizes = BTreeMap::new();
+        for part in operators.iter().flat_map(|state| &state.parts) {
+            read_part(part, store)?;
+            if !sizes.contains_key(&part.file) {
+                sizes.insert(part.file, store.length(&state_file(part.file))?.unwrap_or_default());
+            }
+        }
+        Ok(Self { operators, sizes })
+    }
+
+    /// Takes in what changed, and writes it to `out`, the file `number`; rows that are not in memory part by part.
+    ///
+    /// # Errors
+    /// When Arrow refuses rows, which is a fault of an operator; when `out` does not take them; as `read`, which gives
+    /// some bytes of a file.
     pub fn change(
         &mut self,
         number: u64,
         snapshots: Vec<Snapshot>,
-        read: impl Fn(u64) -> Result<Vec<u8>>,
-    ) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.carry(number, &mut bytes, read)?;
+        read: impl Fn(u64, Range<usize>) -> Result<Vec<u8>>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let mut end = 0;
+        self.carry(number, &mut end, read, out)?;
         self.operators.resize_with(snapshots.len(), State::default);
+        let mut bytes = Vec::new();
         for (state, snapshot) in self.operators.iter_mut().zip(snapshots) {
             state.mark = snapshot.mark;
             let replaced = snapshot.parts.iter().filter(|part| part.replaces).map(|part| part.key);
             let replaced: BTreeSet<i64> = replaced.collect();
             state.parts.retain(|part| !replaced.contains(&part.key));
-            for Part { key, rows, .. } in snapshot.parts {
-                let start = bytes.len();
-                encode(&rows, &mut bytes)?;
-                if bytes.len() > start {
-                    let crc = crc32c::crc32c(&bytes[start..]);
-                    state.parts.push(PartRef { key, file: number, bytes: start..bytes.len(), crc });
+            for part in snapshot.parts {
+                let key = part.key;
+                bytes.clear();
+                encode(&part.load()?, &mut bytes)?;
+                if !bytes.is_empty() {
+                    out.write_all(&bytes)?;
+                    let crc = crc32c::crc32c(&bytes);
+                    state.parts.push(PartRef { key, file: number, bytes: end..end + bytes.len(), crc });
+                    end += bytes.len();
                 }
             }
         }
-        self.sizes.insert(number, bytes.len());
+        self.sizes.insert(number, end);
         let used = self.used();
         self.sizes.retain(|file, _| used.contains_key(file));
-        Ok(bytes)
+        Ok(())
     }
 
-    /// Writes what is in use of the oldest file anew, where most of what files hold is not in use.
+    /// Whether there is anything to write.
+    pub fn has_to_write(&self, snapshots: &[Snapshot]) -> bool {
+        let mut parts = snapshots.iter().flat_map(|snapshot| &snapshot.parts);
+        self.due().is_some() || parts.any(|part| !part.is_empty())
+    }
+
+    /// The oldest file, where most of what files hold is not in use.
+    fn due(&self) -> Option<u64> {
+        let (used, all) = (self.used().values().sum::<usize>(), self.sizes.values().sum::<usize>());
+        self.sizes.keys().next().copied().filter(|_| all > 2 * used + LITTLE)
+    }
+
+    /// Writes what is in use of the oldest file anew, where that is due.
     fn carry(
         &mut self,
         number: u64,
-        bytes: &mut Vec<u8>,
-        read: impl Fn(u64) -> Result<Vec<u8>>,
+        end: &mut usize,
+        read: impl Fn(u64, Range<usize>) -> Result<Vec<u8>>,
+        out: &mut dyn Write,
     ) -> Result<()> {
-        let (used, all) = (self.used().values().sum::<usize>(), self.sizes.values().sum::<usize>());
-        let Some(oldest) = self.sizes.keys().next().copied().filter(|_| all > 2 * used + LITTLE) else {
-            return Ok(());
-        };
-        let file = read(oldest)?;
+        let Some(oldest) = self.due() else { return Ok(()) };
         for part in self.operators.iter_mut().flat_map(|state| &mut state.parts) {
             if part.file == oldest {
-                let start = bytes.len();
-                bytes.extend_from_slice(checked(part, &file)?);
-                (part.file, part.bytes) = (number, start..bytes.len());
+                let bytes = read(oldest, part.bytes.clone())?;
+                out.write_all(checked(part, &bytes)?)?;
+                (part.file, part.bytes) = (number, *end..*end + bytes.len());
+                *end += bytes.len();
             }
         }
         Ok(())
@@ -101,39 +129,45 @@ impl StateFiles {
         self.sizes.values().sum()
     }
 
-    /// The state of each operator, out of its files.
-    ///
-    /// # Errors
-    /// When a file is not as it was written.
-    pub fn load(&self, files: &BTreeMap<u64, Vec<u8>>) -> Result<Vec<Snapshot>> {
+    /// The state of each operator, whose parts are read out of their files when they are asked for.
+    pub fn snapshots(&self, store: &Arc<dyn Store>) -> Vec<Snapshot> {
         let part = |part: &PartRef| {
-            let file = files.get(&part.file).map_or(&[][..], Vec::as_slice);
-            let rows = decode(checked(part, file)?)?;
-            Ok(Part { key: part.key, replaces: false, rows })
+            let stored = InStore { store: store.clone(), part: part.clone() };
+            Part::stored(part.key, Arc::new(stored))
         };
-        let snapshot = |state: &State| {
-            let parts = state.parts.iter().map(part).collect::<Result<_>>()?;
-            Ok(Snapshot { mark: state.mark, parts })
-        };
-        self.operators.iter().map(snapshot).collect()
+        let parts = |state: &State| state.parts.iter().map(part).collect();
+        self.operators.iter().map(|state| Snapshot { mark: state.mark, parts: parts(state) }).collect()
     }
 }
 
-/// The bytes of a part in its file.
-fn checked<'a>(part: &PartRef, file: &'a [u8]) -> Result<&'a [u8]> {
-    let bytes = file.get(part.bytes.clone()).filter(|bytes| crc32c::crc32c(bytes) == part.crc);
-    bytes.ok_or_else(|| Error::failed("the state is not as it was written: its checksum differs"))
+/// A part of state in a file of a checkpoint.
+struct InStore {
+    store: Arc<dyn Store>,
+    part: PartRef,
 }
 
-/// Appends rows as an Arrow stream; nothing where there are none.
-pub fn encode(rows: &[RecordBatch], bytes: &mut Vec<u8>) -> Result<()> {
-    let Some(first) = rows.iter().find(|rows| rows.num_rows() > 0) else { return Ok(()) };
-    let mut writer = StreamWriter::try_new(bytes, &first.schema())?;
-    rows.iter().try_for_each(|rows| writer.write(rows))?;
-    Ok(writer.finish()?)
+impl fmt::Debug for InStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.part.fmt(f)
+    }
 }
 
-/// The rows of an Arrow stream.
-pub fn decode(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
-    Ok(StreamReader::try_new(bytes, None)?.collect::<std::result::Result<_, _>>()?)
+impl Stored for InStore {
+    fn load(&self) -> Result<Vec<RecordBatch>> {
+        decode(&read_part(&self.part, self.store.as_ref())?)
+    }
+}
+
+fn read_part(part: &PartRef, store: &dyn Store) -> Result<Vec<u8>> {
+    let bytes = read_state(store, part.file, part.bytes.clone())?;
+    checked(part, &bytes)?;
+    Ok(bytes)
+}
+
+/// The bytes of a part, if they are as they were written.
+fn checked<'a>(part: &PartRef, bytes: &'a [u8]) -> Result<&'a [u8]> {
+    if bytes.len() == part.bytes.len() && crc32c::crc32c(bytes) == part.crc {
+        return Ok(bytes);
+    }
+    Err(Error::failed("the state is not as it was written: its checksum differs"))
 }

@@ -3,12 +3,13 @@
 use crate::lock::Lock;
 use crate::new_file::NewFile;
 use crate::{Error, Result};
-use std::fs;
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Files by name. A file is there whole, and for good, when [`Store::write`] returns.
-pub trait Store: Send {
+pub trait Store: Send + Sync {
     /// What people call the place.
     fn place(&self) -> String;
 
@@ -29,6 +30,34 @@ pub trait Store: Send {
     /// # Errors
     /// When it cannot be read.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// How many bytes a file has; `None` where there is none of this name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn length(&self, name: &str) -> Result<Option<usize>> {
+        Ok(self.read(name)?.map(|bytes| bytes.len()))
+    }
+
+    /// Some bytes of a file, as many as there are of them; `None` where there is no file of this name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
+        let cut = |file: Vec<u8>| file[bytes.start.min(file.len())..bytes.end.min(file.len())].to_vec();
+        Ok(self.read(name)?.map(cut))
+    }
+
+    /// Makes a file, or puts it in the place of another, of what `fill` writes, which is called once and need not
+    /// have all of it in memory.
+    ///
+    /// # Errors
+    /// As [`Self::write`] and as `fill`.
+    fn write_with(&self, name: &str, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
+        let mut bytes = Vec::new();
+        fill(&mut bytes)?;
+        self.write(name, &bytes)
+    }
 
     /// Makes a file, or puts it in the place of another.
     ///
@@ -139,10 +168,34 @@ impl Store for Folder {
         }
     }
 
+    fn length(&self, name: &str) -> Result<Option<usize>> {
+        match fs::metadata(self.0.join(name)) {
+            Ok(file) => Ok(Some(file.len() as usize)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
+
+    fn read_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
+        let mut file = match File::open(self.0.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed(name, error)),
+        };
+        let mut read = Vec::with_capacity(bytes.len());
+        file.seek(SeekFrom::Start(bytes.start as u64))
+            .and_then(|_| file.take(bytes.len() as u64).read_to_end(&mut read))
+            .map_err(|error| self.failed(name, error))?;
+        Ok(Some(read))
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.0.join(name);
-        let mut file = NewFile::create(&path, true)?;
-        file.write_all(bytes).map_err(|error| self.failed(name, error))?;
+        self.write_with(name, &mut |file| file.write_all(bytes).map_err(|error| self.failed(name, error)))
+    }
+
+    fn write_with(&self, name: &str, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
+        let mut file = NewFile::create(&self.0.join(name), true)?;
+        fill(&mut file)?;
         file.finish()
     }
 

@@ -3,7 +3,7 @@
 
 use super::key_map::KeyMap;
 use super::keys::{Key, KeyMaker};
-use super::{Operator, Part, Pushed, Snapshot};
+use super::{Operator, Part, Pushed, Snapshot, ours};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
 use crate::query::dedup::DedupSpec;
@@ -180,19 +180,20 @@ impl Operator for Dedup {
     fn snapshot(&mut self) -> Result<Snapshot> {
         let watermark = self.watermark;
         let over = self.parts.extract_if(.., |_, until| *until <= watermark);
-        let mut parts: Vec<Part> = over.map(|(key, _)| Part { key, replaces: true, rows: vec![] }).collect();
+        let mut parts: Vec<Part> = over.map(|(key, _)| Part::of(key, true, vec![])).collect();
         if let Some((rows, until)) = self.save_keys()? {
             let key = self.parts.last_key_value().map_or(0, |(last, _)| last + 1);
             self.parts.insert(key, until);
-            parts.push(Part { key, replaces: true, rows: vec![rows] });
+            parts.push(Part::of(key, true, vec![rows]));
         }
         Ok(Snapshot { mark: watermark, parts })
     }
 
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
         for snapshot in snapshots {
-            for part in &snapshot.parts {
-                part.rows.iter().try_for_each(|rows| self.restore_keys(part.key, rows))?;
+            for part in snapshot.parts {
+                let key = part.key;
+                part.load().map_err(ours)?.iter().try_for_each(|rows| self.restore_keys(key, rows))?;
             }
             self.watermark = snapshot.mark;
         }

@@ -1,10 +1,11 @@
 //! Frozen groups: partial aggregates as rows, which a snapshot keeps as they are.
 
-use super::Snapshot;
 use super::accumulators::Accumulators;
+use super::frozen_disk::{Disk, spill_all};
 use super::groups::Groups;
 use super::keys::{KeyMaker, Keys};
 use super::state_rows::{Place, StateRows};
+use super::{Snapshot, StateLimit};
 use crate::clock::Micros;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::functions::time_type;
@@ -22,6 +23,8 @@ pub struct Frozen {
     pub rows: StateRows,
     /// Makes bytes of the groups' keys.
     pub maker: KeyMaker,
+    /// Where rows go that memory is not to hold, where there is a limit.
+    pub disk: Option<Disk>,
 }
 
 impl Frozen {
@@ -33,7 +36,12 @@ impl Frozen {
         let maker = KeyMaker::new(spec.keys.fields().iter().map(|field| field.data_type().clone()))?;
         let pane = Arc::new(Field::new("pane", time_type(), false));
         let fields: Vec<_> = spec.state.fields().iter().cloned().chain([pane]).collect();
-        Ok(Self { spec, rows: StateRows::new(Arc::new(Schema::new(fields))), maker })
+        Ok(Self { spec, rows: StateRows::new(Arc::new(Schema::new(fields))), maker, disk: None })
+    }
+
+    /// From now on rows may go to the disk.
+    pub fn keep_to(&mut self, limit: StateLimit) {
+        self.disk = Some(Disk::new(limit));
     }
 
     /// Adds groups of a pane; gives their batch, and its number.
@@ -85,15 +93,37 @@ impl Frozen {
         (0..rows).map(move |row| (number, row))
     }
 
-    /// Goes on from what snapshots kept; gives the batches and rows in use, by pane.
-    pub fn restore(&mut self, snapshots: Vec<Snapshot>) -> BTreeMap<Micros, BTreeMap<u32, BTreeSet<u32>>> {
+    /// Goes on from what snapshots kept; gives the batches and rows in use, by pane. Beyond the limit they go to the
+    /// disk, the ones before them too.
+    pub fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<BTreeMap<Micros, Restored>> {
         let parts = snapshots.into_iter().flat_map(|snapshot| snapshot.parts);
-        let mut panes: BTreeMap<Micros, BTreeMap<u32, BTreeSet<u32>>> = BTreeMap::new();
-        for (number, live) in self.rows.restore(parts) {
+        let (maker, disk) = (&self.maker, &mut self.disk);
+        let kept = self.rows.restore(parts, |rows| match disk {
+            Some(disk) if rows.memory() > disk.limit.held() => spill_all(rows, maker, disk),
+            _ => Ok(()),
+        })?;
+        let mut panes: BTreeMap<Micros, Restored> = BTreeMap::new();
+        for (number, live) in kept {
             let Some(batch) = self.rows.batch(number).filter(|batch| batch.num_rows() > 0) else { continue };
-            let pane = batch.column(batch.num_columns() - 1).as_primitive::<TimestampMicrosecondType>();
-            panes.entry(pane.value(0)).or_default().insert(number, live);
+            panes.entry(pane_of(batch)).or_default().batches.insert(number, live);
         }
-        panes
+        for (number, run) in self.rows.runs() {
+            panes.entry(run.pane).or_default().runs.insert(number);
+        }
+        Ok(panes)
     }
+}
+
+/// What a pane goes on from.
+#[derive(Default)]
+pub struct Restored {
+    /// Its batches in memory, with the rows in use.
+    pub batches: BTreeMap<u32, BTreeSet<u32>>,
+    /// Its batches on the disk.
+    pub runs: BTreeSet<u32>,
+}
+
+/// The start of the pane that a batch is of.
+pub fn pane_of(batch: &RecordBatch) -> Micros {
+    batch.column(batch.num_columns() - 1).as_primitive::<TimestampMicrosecondType>().value(0)
 }

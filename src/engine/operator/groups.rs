@@ -75,6 +75,9 @@ impl Groups {
 
     /// Adds partial aggregates in the layout of [`AggregateSpec::state`].
     pub fn merge(&mut self, spec: &AggregateSpec, state: &RecordBatch) -> Result<()> {
+        if state.num_rows() == 0 {
+            return Ok(());
+        }
         let (keys, states) = state.columns().split_at(spec.keys.fields().len());
         let groups = self.intern(keys, state.num_rows())?;
         self.accumulators.merge(states, &self.indices, groups)

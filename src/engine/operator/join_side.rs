@@ -1,7 +1,7 @@
 //! One side of a join: the rows that arrive, and those that are kept, in buckets by time.
 
-use super::Part;
 use super::join_bucket::Bucket;
+use super::{Part, ours};
 use crate::clock::Micros;
 use crate::query::join::{JoinSpec, Side};
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
@@ -166,21 +166,17 @@ impl Kept {
     pub fn save(&mut self, parts: &mut Vec<Part>) -> Result<()> {
         let key = |number: i64, what: i64| number * 4 + 2 * self.side as i64 + what;
         for number in self.dropped.drain(..) {
-            parts.extend([ROWS, MATCHED].map(|what| Part {
-                key: key(number, what),
-                replaces: true,
-                rows: vec![],
-            }));
+            parts.extend([ROWS, MATCHED].map(|what| Part::of(key(number, what), true, vec![])));
         }
         for (number, bucket) in &mut self.buckets {
             let rows = bucket.save();
             if !rows.is_empty() {
-                parts.push(Part { key: key(*number, ROWS), replaces: false, rows });
+                parts.push(Part::of(key(*number, ROWS), false, rows));
             }
             let matched = bucket.save_matched();
             if !matched.is_empty() {
                 let rows = vec![matched_rows(matched)?];
-                parts.push(Part { key: key(*number, MATCHED), replaces: false, rows });
+                parts.push(Part::of(key(*number, MATCHED), false, rows));
             }
         }
         Ok(())
@@ -193,12 +189,12 @@ impl Kept {
 
     /// Takes back a part that [`Self::save`] gave; `arrive` evaluates rows again.
     pub fn restore(&mut self, part: Part, arrive: impl Fn(RecordBatch) -> Result<Arrived>) -> Result<()> {
-        let number = part.key.div_euclid(4);
-        if part.replaces && part.key.rem_euclid(2) == ROWS {
+        let (number, what) = (part.key.div_euclid(4), part.key.rem_euclid(2));
+        if part.replaces && what == ROWS {
             self.buckets.remove(&number);
         }
-        for rows in part.rows {
-            if part.key.rem_euclid(2) == ROWS {
+        for rows in part.load().map_err(ours)? {
+            if what == ROWS {
                 let (all, none) = (Vec::from_iter(0..rows.num_rows() as u32), vec![false; rows.num_rows()]);
                 self.add(&arrive(rows)?, &all, &none)?;
             } else if let Some(bucket) = self.buckets.get_mut(&number) {

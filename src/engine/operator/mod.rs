@@ -7,6 +7,7 @@ mod distinct;
 mod distinct_values;
 mod first_last;
 mod frozen;
+mod frozen_disk;
 mod groups;
 pub mod join;
 mod join_bucket;
@@ -20,15 +21,20 @@ mod rolling_distinct;
 pub mod session;
 mod session_batch;
 mod session_open;
+pub(super) mod spill;
 mod state_rows;
 pub mod window_aggregate;
+mod window_parts;
+
+pub use spill::StateLimit;
 
 use super::options::OutputMode;
 use crate::clock::Micros;
 use crate::query::cut::OperatorSpec;
 use crate::query::window::Windows;
 use arrow::array::RecordBatch;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What keeps state of one or two streams, and gives rows when event time allows.
@@ -43,6 +49,12 @@ pub trait Operator {
     /// brings is late only for what was ready then.
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>>;
 
+    /// More of the rows that are ready since the last `advance`, where memory is not to hold all of them at once; none
+    /// where these were all.
+    fn more(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![])
+    }
+
     /// Rows of its input number `input` that are older cannot change any result: they are late.
     fn late_before(&self, input: usize) -> Micros;
 
@@ -55,10 +67,26 @@ pub trait Operator {
     /// About how many bytes the state takes. Costs nothing that depends on how much there is.
     fn memory(&self) -> usize;
 
+    /// From now on it keeps to `limit`, by writing rows to the disk. `mode` is that of all `advance`s to come. Gives
+    /// whether it can.
+    fn keep_to(&mut self, _limit: StateLimit, _mode: OutputMode) -> bool {
+        false
+    }
+
+    /// Writes to the disk what is above the limit. Called after each `push`.
+    fn spill(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many bytes of its state are on the disk.
+    fn spilled(&self) -> usize {
+        0
+    }
+
     /// What changed since the last snapshot.
     fn snapshot(&mut self) -> Result<Snapshot>;
 
-    /// Goes on from all snapshots of a stream, in order. Called once, on a new operator.
+    /// Goes on from all snapshots of a stream, in order. Called once, on a new operator that knows its limit.
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()>;
 }
 
@@ -89,6 +117,47 @@ pub struct Part {
     pub replaces: bool,
     /// The state as rows.
     pub rows: Vec<RecordBatch>,
+    /// Where they stand, if they are not in memory.
+    pub stored: Option<Arc<dyn Stored>>,
+}
+
+/// Rows that are kept somewhere else than in memory.
+pub trait Stored: std::fmt::Debug + Send + Sync {
+    /// The rows.
+    ///
+    /// # Errors
+    /// When they are not there as they were written.
+    fn load(&self) -> crate::Result<Vec<RecordBatch>>;
+}
+
+impl Part {
+    /// A part whose rows are in memory.
+    pub fn of(key: i64, replaces: bool, rows: Vec<RecordBatch>) -> Self {
+        Self { key, replaces, rows, stored: None }
+    }
+
+    /// A part whose rows are somewhere else.
+    pub fn stored(key: i64, rows: Arc<dyn Stored>) -> Self {
+        Self { key, replaces: false, rows: vec![], stored: Some(rows) }
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.stored.is_none() && self.rows.iter().all(|rows| rows.num_rows() == 0)
+    }
+
+    /// The rows, wherever they are.
+    ///
+    /// # Errors
+    /// As [`Stored::load`].
+    pub fn load(self) -> crate::Result<Vec<RecordBatch>> {
+        self.stored.map_or(Ok(self.rows), |stored| stored.load())
+    }
+}
+
+/// An error of ours on its way through DataFusion's.
+pub(super) fn ours(error: crate::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
 }
 
 /// The operator that `spec` describes. `delay` is how long keys of rows are remembered.

@@ -1,6 +1,6 @@
 //! A pane: a stretch of time in which every record is in the same windows.
 
-use super::frozen::Frozen;
+use super::frozen::{Frozen, Restored};
 use super::groups::Groups;
 use super::keyed_rows::KeyedRows;
 use super::keys::Key;
@@ -9,12 +9,15 @@ use crate::clock::Micros;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::RecordBatch;
 use datafusion::common::Result;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// So many frozen batches are merged into one, where all of them are read again and again.
 const MANY: usize = 8;
 /// So many of about one size are merged into one, where they are read once.
 const SEVERAL: usize = 4;
+
+/// After so many spills of about one size what they wrote is merged.
+const OFTEN: usize = 16;
 
 /// The partial aggregates of a pane: a live part that takes rows, and frozen rows.
 pub struct Pane {
@@ -22,6 +25,8 @@ pub struct Pane {
     live: Option<Groups>,
     touched: Touched,
     held: Held,
+    /// The numbers of batches on the disk, all of them older than what is held.
+    runs: BTreeSet<u32>,
 }
 
 /// The live groups that rows came to since they were counted last: a bit for each group, and a list of those set.
@@ -29,6 +34,8 @@ pub struct Pane {
 struct Touched {
     bits: Vec<u64>,
     groups: Vec<usize>,
+    /// Groups that are not live any more; one that comes again counts again.
+    spilled: usize,
 }
 
 impl Touched {
@@ -46,7 +53,7 @@ impl Touched {
     }
 
     fn take_count(&mut self) -> usize {
-        let count = self.groups.len();
+        let count = self.groups.len() + std::mem::take(&mut self.spilled);
         for group in self.groups.drain(..) {
             self.bits[group / 64] = 0;
         }
@@ -65,11 +72,14 @@ enum Held {
 impl Pane {
     /// The pane that begins at `start`.
     pub fn new(start: Micros) -> Self {
-        Self { start, live: None, touched: Touched::default(), held: Held::Batches(BTreeSet::new()) }
+        let (touched, held) = (Touched::default(), Held::Batches(BTreeSet::new()));
+        Self { start, live: None, touched, held, runs: BTreeSet::new() }
     }
 
     /// Goes on with these frozen batches, and the rows of them that are in use.
-    pub fn restore(&mut self, batches: &BTreeMap<u32, BTreeSet<u32>>, frozen: &mut Frozen) -> Result<()> {
+    pub fn restore(&mut self, restored: Restored, frozen: &mut Frozen) -> Result<()> {
+        let Restored { batches, runs } = restored;
+        self.runs = runs;
         self.held = Held::Batches(batches.keys().copied().collect());
         if batches.iter().all(|(number, live)| frozen.places(*number).count() == live.len()) {
             return Ok(());
@@ -114,7 +124,7 @@ impl Pane {
         if groups.by_key.len() < places.len() {
             // Some group has several rows.
             let state = frozen.merged(&[rows])?.take_state(&frozen.spec)?;
-            self.forget(frozen);
+            self.forget_held(frozen);
             self.held = Held::Groups(KeyedRows::default());
             return self.add(&state, frozen).map(|_| ());
         }
@@ -167,7 +177,7 @@ impl Pane {
             Held::Batches(batches) if batches.len() < MANY => Ok(()),
             Held::Batches(_) => {
                 let state = frozen.merged(&self.frozen_rows(frozen)?)?.take_state(&frozen.spec)?;
-                self.forget(frozen);
+                self.forget_held(frozen);
                 self.add(&state, frozen).map(|_| ())
             }
         }
@@ -205,11 +215,64 @@ impl Pane {
 
     /// Drops what is frozen.
     pub fn forget(&mut self, frozen: &mut Frozen) {
+        std::mem::take(&mut self.runs).iter().for_each(|number| frozen.rows.remove(*number));
+        self.forget_held(frozen);
+    }
+
+    fn forget_held(&mut self, frozen: &mut Frozen) {
         self.batches().iter().for_each(|number| frozen.rows.remove(*number));
         self.held = Held::Batches(BTreeSet::new());
     }
 
-    /// The numbers of its frozen batches, whose rows are all in use; none where single rows are.
+    /// Puts all that is in memory onto the disk.
+    pub fn spill(&mut self, frozen: &mut Frozen) -> Result<()> {
+        self.touched.spilled = self.touched.take_count();
+        self.freeze(frozen)?;
+        let places = match &self.held {
+            Held::Batches(batches) => frozen.hashed(batches)?,
+            Held::Groups(groups) => groups.by_key.iter().map(|entry| (entry.hash(), entry.value)).collect(),
+        };
+        if places.is_empty() {
+            return Ok(());
+        }
+        let runs = frozen.spill(self.start, places)?;
+        self.forget_held(frozen);
+        self.runs.extend(runs);
+        self.merge_runs(frozen)
+    }
+
+    /// Merges the last of what was spilled where that was often and about as much, so that a group does not have many
+    /// rows there, and a row is written anew seldom: about as often as the rows of the pane double.
+    fn merge_runs(&mut self, frozen: &mut Frozen) -> Result<()> {
+        let spills = frozen.spills(&self.runs);
+        let (mut merged, mut size) = (BTreeSet::new(), 0);
+        let mut count = 0;
+        for (rows, runs) in spills.into_iter().rev() {
+            if count > 0 && rows > 2 * size {
+                break;
+            }
+            size += rows;
+            count += 1;
+            merged.extend(runs);
+        }
+        if count < OFTEN {
+            return Ok(());
+        }
+        let runs = frozen.merge_runs(self.start, &merged)?;
+        for number in merged {
+            self.runs.remove(&number);
+            frozen.rows.remove(number);
+        }
+        self.runs.extend(runs);
+        Ok(())
+    }
+
+    /// What is on the disk: the numbers of batches. A group may have a row in each.
+    pub fn runs(&self) -> &BTreeSet<u32> {
+        &self.runs
+    }
+
+    /// The numbers of its frozen batches in memory, whose rows are all in use; none where single rows are.
     pub fn whole_batches(&self) -> Option<&BTreeSet<u32>> {
         match &self.held {
             Held::Batches(batches) => Some(batches),
@@ -226,10 +289,10 @@ impl Pane {
 
     /// The live part itself, if nothing is frozen: then there is nothing to merge.
     pub fn take_live(&mut self) -> Option<Groups> {
-        if self.batches().is_empty() { self.live.take() } else { None }
+        if self.batches().is_empty() && self.runs.is_empty() { self.live.take() } else { None }
     }
 
-    /// All frozen rows, in the order in which they were frozen.
+    /// All frozen rows in memory, in the order in which they were frozen.
     pub fn frozen_rows(&self, frozen: &Frozen) -> Result<Vec<RecordBatch>> {
         match &self.held {
             Held::Batches(batches) => {
@@ -243,7 +306,7 @@ impl Pane {
         }
     }
 
-    /// Where the frozen rows of groups are, once there is an index.
+    /// Where the frozen rows of groups are in memory, once there is an index.
     pub fn places<'a>(&self, keys: impl Iterator<Item = Key<'a>>) -> Vec<Place> {
         match &self.held {
             Held::Batches(_) => vec![],

@@ -235,7 +235,8 @@ impl Operator for SessionAggregate {
 
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
         self.watermark = snapshots.last().map_or(Micros::MIN, |snapshot| snapshot.mark);
-        let live = self.rows.restore(snapshots.into_iter().flat_map(|snapshot| snapshot.parts));
+        let parts = snapshots.into_iter().flat_map(|snapshot| snapshot.parts);
+        let live = self.rows.restore(parts, |_| Ok(()))?;
         for (number, rows) in live {
             let Some(batch) = self.rows.batch(number) else { continue };
             let keys = self.maker.keys(&batch.columns()[..self.maker.width()])?;

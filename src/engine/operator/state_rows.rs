@@ -1,9 +1,11 @@
 //! Rows of state that are replaced, never changed: batches, and which of their rows are still in use.
 
-use super::Part;
+use super::spill::Run;
+use super::{Part, ours};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::{Result, internal_datafusion_err};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,6 +19,8 @@ pub type Place = (u32, u32);
 pub struct StateRows {
     schema: SchemaRef,
     batches: BTreeMap<u32, Kept>,
+    /// Batches on the disk: all of their rows are in use.
+    runs: BTreeMap<u32, Arc<Run>>,
     next: u32,
     /// Batches that no snapshot gave yet.
     fresh: BTreeSet<u32>,
@@ -26,8 +30,9 @@ pub struct StateRows {
     told: usize,
     /// How many rows are in use.
     live: usize,
-    /// What the batches take, in bytes.
+    /// What the batches take, in bytes, in memory and on the disk.
     memory: usize,
+    spilled: usize,
 }
 
 /// The batches that rows were dropped from.
@@ -69,20 +74,74 @@ impl Kept {
 impl StateRows {
     /// No rows of `schema` yet.
     pub fn new(schema: SchemaRef) -> Self {
-        let (fresh, gone) = (BTreeSet::new(), BTreeSet::new());
-        Self { schema, batches: BTreeMap::new(), next: 0, fresh, gone, told: 0, live: 0, memory: 0 }
+        let (batches, runs, fresh, gone) = Default::default();
+        Self { schema, batches, runs, next: 0, fresh, gone, told: 0, live: 0, memory: 0, spilled: 0 }
     }
 
     /// Adds rows; gives the number of their batch.
     pub fn add(&mut self, rows: RecordBatch) -> u32 {
-        let number = self.next;
-        self.next += 1;
-        self.fresh.insert(number);
-        self.memory += rows.get_array_memory_size();
+        let number = self.take_number();
+        self.memory += get_record_batch_memory_size(&rows);
         let live = rows.num_rows();
         self.live += live;
         self.batches.insert(number, Kept { rows, live, dead: vec![], told: 0 });
         number
+    }
+
+    /// Adds rows on the disk; gives the number of their batch.
+    pub fn add_run(&mut self, run: Run) -> u32 {
+        let number = self.take_number();
+        self.insert_run(number, run);
+        number
+    }
+
+    fn take_number(&mut self) -> u32 {
+        self.next += 1;
+        self.fresh.insert(self.next - 1);
+        self.next - 1
+    }
+
+    fn insert_run(&mut self, number: u32, run: Run) {
+        self.live += run.rows;
+        self.spilled += run.bytes;
+        self.runs.insert(number, Arc::new(run));
+    }
+
+    /// Puts a batch of memory onto the disk; `runs` are its rows that are in use. Where that is all of it, and one run,
+    /// it keeps its number, and a snapshot need not give it again.
+    pub fn replace(&mut self, number: u32, runs: Vec<Run>) {
+        let whole = self.batches.get(&number).is_some_and(|kept| kept.dead.is_empty());
+        match <[Run; 1]>::try_from(runs) {
+            Ok([run]) if whole => {
+                self.forget(number);
+                self.insert_run(number, run);
+            }
+            Ok([run]) => {
+                self.remove(number);
+                self.add_run(run);
+            }
+            Err(several) => {
+                self.remove(number);
+                several.into_iter().for_each(|run| {
+                    self.add_run(run);
+                });
+            }
+        }
+    }
+
+    /// A batch on the disk.
+    pub fn run(&self, number: u32) -> Option<&Arc<Run>> {
+        self.runs.get(&number)
+    }
+
+    /// All batches on the disk.
+    pub fn runs(&self) -> impl Iterator<Item = (u32, &Arc<Run>)> {
+        self.runs.iter().map(|(number, run)| (*number, run))
+    }
+
+    /// What is on the disk, in bytes. O(1).
+    pub fn spilled(&self) -> usize {
+        self.spilled
     }
 
     /// The rows at these places, in order. O(places).
@@ -135,12 +194,21 @@ impl StateRows {
 
     /// Says that no row of a batch is in use any more.
     pub fn remove(&mut self, number: u32) {
-        let Some(kept) = self.batches.remove(&number) else { return };
-        self.live -= kept.live;
-        self.memory -= kept.rows.get_array_memory_size();
-        if !self.fresh.remove(&number) {
+        if self.forget(number) && !self.fresh.remove(&number) {
             self.gone.insert(number);
         }
+    }
+
+    fn forget(&mut self, number: u32) -> bool {
+        if let Some(kept) = self.batches.remove(&number) {
+            self.live -= kept.live;
+            self.memory -= get_record_batch_memory_size(&kept.rows);
+            return true;
+        }
+        let Some(run) = self.runs.remove(&number) else { return false };
+        self.live -= run.rows;
+        self.spilled -= run.bytes;
+        true
     }
 
     /// Whether so few rows of a batch are in use that it pays to write them anew, with others.
@@ -157,11 +225,16 @@ impl StateRows {
     pub fn save(&mut self) -> Result<Vec<Part>> {
         let mut parts = Vec::new();
         for number in std::mem::take(&mut self.gone) {
-            parts.push(Part { key: number.into(), replaces: true, rows: vec![] });
+            parts.push(Part::of(number.into(), true, vec![]));
         }
         for number in std::mem::take(&mut self.fresh) {
-            let rows = self.batches.get(&number).map(|kept| kept.rows.clone());
-            parts.push(Part { key: number.into(), replaces: false, rows: rows.into_iter().collect() });
+            parts.push(match self.runs.get(&number) {
+                Some(run) => Part::stored(number.into(), run.clone()),
+                None => {
+                    let rows = self.batches.get(&number).map(|kept| kept.rows.clone());
+                    Part::of(number.into(), false, rows.into_iter().collect())
+                }
+            });
         }
         parts.extend(self.save_dead()?);
         Ok(parts)
@@ -182,43 +255,68 @@ impl StateRows {
             return Ok(None);
         }
         self.told = places.len() + if replaces { 0 } else { self.told };
-        Ok(Some(Part { key: DEAD, replaces, rows: vec![dead_rows(places)?] }))
+        Ok(Some(Part::of(DEAD, replaces, vec![dead_rows(places)?])))
     }
 
-    /// Goes on from what snapshots kept, in their order; gives the rows in use, by batch.
-    pub fn restore(&mut self, parts: impl Iterator<Item = Part>) -> BTreeMap<u32, BTreeSet<u32>> {
-        let mut dead: Vec<RecordBatch> = Vec::new();
+    /// Goes on from what snapshots kept, in their order; gives the rows in use, by batch in memory. `added` is called
+    /// after each batch, and may put batches onto the disk.
+    pub fn restore(
+        &mut self,
+        parts: impl Iterator<Item = Part>,
+        mut added: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<BTreeMap<u32, BTreeSet<u32>>> {
+        let (mut kept, mut dead): (BTreeMap<u32, Part>, Vec<RecordBatch>) = Default::default();
         for part in parts {
+            let number = part.key as u32;
             if part.key == DEAD {
                 if part.replaces {
                     dead.clear();
                 }
-                dead.extend(part.rows);
-                continue;
-            }
-            let number = part.key as u32;
-            self.next = self.next.max(number + 1);
-            self.batches.remove(&number);
-            for rows in part.rows {
-                self.batches.insert(number, Kept { live: rows.num_rows(), rows, dead: vec![], told: 0 });
+                dead.extend(part.load().map_err(ours)?);
+            } else if part.is_empty() {
+                kept.remove(&number);
+                self.next = self.next.max(number + 1);
+            } else {
+                kept.insert(number, part);
+                self.next = self.next.max(number + 1);
             }
         }
-        dead.iter().for_each(|rows| self.restore_dead(rows));
-        self.live = self.batches.values().map(|kept| kept.live).sum();
-        self.memory = self.batches.values().map(|kept| kept.rows.get_array_memory_size()).sum();
-        self.batches.iter().map(|(number, kept)| (*number, kept.in_use())).collect()
+        let mut dead = self.dead_by_batch(&dead);
+        for (number, part) in kept {
+            for rows in part.load().map_err(ours)? {
+                self.restore_batch(number, rows, dead.remove(&number).unwrap_or_default());
+            }
+            added(self)?;
+        }
+        Ok(self.batches.iter().map(|(number, kept)| (*number, kept.in_use())).collect())
     }
 
-    fn restore_dead(&mut self, rows: &RecordBatch) {
-        let [batches, rows] = [0, 1].map(|column| rows.column(column).as_primitive::<UInt32Type>().values());
-        self.told += rows.len();
-        for (number, row) in batches.iter().zip(rows.iter()) {
-            if let Some(kept) = self.batches.get_mut(number) {
-                kept.live -= 1;
-                kept.dead.push(*row);
-                kept.told += 1;
+    fn dead_by_batch(&mut self, told: &[RecordBatch]) -> BTreeMap<u32, Vec<u32>> {
+        let mut dead: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for rows in told {
+            let [batches, rows] =
+                [0, 1].map(|column| rows.column(column).as_primitive::<UInt32Type>().values());
+            self.told += rows.len();
+            for (number, row) in batches.iter().zip(rows.iter()) {
+                dead.entry(*number).or_default().push(*row);
             }
         }
+        dead
+    }
+
+    fn restore_batch(&mut self, number: u32, rows: RecordBatch, dead: Vec<u32>) {
+        let live = rows.num_rows() - dead.len();
+        self.live += live;
+        self.memory += get_record_batch_memory_size(&rows);
+        self.batches.insert(number, Kept { rows, live, told: dead.len(), dead });
+    }
+
+    /// The places of the rows in use, by batch in memory.
+    pub fn places(&self) -> impl Iterator<Item = (u32, Vec<Place>)> {
+        self.batches.iter().map(|(number, kept)| {
+            let rows = kept.in_use().into_iter();
+            (*number, rows.map(|row| (*number, row)).collect())
+        })
     }
 
     /// What the rows take, in bytes. O(1).

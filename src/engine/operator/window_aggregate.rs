@@ -1,9 +1,11 @@
 //! The window aggregate: rows go into panes, windows are merged from panes when they are shown.
 
 use super::frozen::Frozen;
+use super::groups::Groups;
 use super::pane::Pane;
 use super::rolling_distinct::RollingDistinct;
-use super::{Operator, Pushed, Snapshot};
+use super::window_parts::Giving;
+use super::{Operator, Pushed, Snapshot, StateLimit};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
@@ -20,15 +22,18 @@ use std::sync::Arc;
 
 /// Windows over one stream. Whatever the window's kind, a row is aggregated once, in its pane.
 pub struct WindowAggregate {
-    spec: Arc<AggregateSpec>,
-    window: WindowSpec,
-    panes: BTreeMap<Micros, Pane>,
-    frozen: Frozen,
+    pub(super) spec: Arc<AggregateSpec>,
+    pub(super) window: WindowSpec,
+    pub(super) panes: BTreeMap<Micros, Pane>,
+    pub(super) frozen: Frozen,
     /// What need not be merged from panes when a window that slides is closed.
-    rolling: Vec<RollingDistinct>,
+    pub(super) rolling: Vec<RollingDistinct>,
     /// The start of the first window that is not final. Rows of earlier windows only are late.
-    open: Micros,
+    pub(super) open: Micros,
     updated: usize,
+    /// What is still to be given since the last `advance`.
+    pub(super) giving: Option<Giving>,
+    waits_to_spill: bool,
 }
 
 impl WindowAggregate {
@@ -39,7 +44,17 @@ impl WindowAggregate {
     pub fn new(spec: Arc<AggregateSpec>, window: WindowSpec) -> Result<Self> {
         let frozen = Frozen::new(spec.clone())?;
         let rolling = if window.pane < window.size { RollingDistinct::all(&spec)? } else { vec![] };
-        Ok(Self { spec, window, panes: BTreeMap::new(), frozen, rolling, open: Micros::MIN, updated: 0 })
+        Ok(Self {
+            spec,
+            window,
+            panes: BTreeMap::new(),
+            frozen,
+            rolling,
+            open: Micros::MIN,
+            updated: 0,
+            giving: None,
+            waits_to_spill: false,
+        })
     }
 
     /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
@@ -72,32 +87,14 @@ impl WindowAggregate {
         Ok(late)
     }
 
-    /// Makes the windows final that end at or before `watermark`, and gives their rows, in order.
-    fn close(&mut self, watermark: Micros) -> Result<Vec<RecordBatch>> {
-        let window = self.window.clone();
-        let mut rows = Vec::new();
-        while let Some(pane) = self.panes.keys().next() {
-            let start = window.first_start(*pane).max(self.open);
-            if start.saturating_add(window.size) > watermark {
-                break;
-            }
-            rows.extend(self.window(start, Keep::Nothing)?);
-            self.forget_before(start.saturating_add(window.slide));
-        }
-        if watermark < Micros::MAX {
-            self.forget(watermark);
-        }
-        Ok(rows)
-    }
-
     /// Makes the windows final that end at or before `watermark`, without showing them.
-    fn forget(&mut self, watermark: Micros) {
+    pub(super) fn forget(&mut self, watermark: Micros) {
         if watermark > Micros::MIN {
             self.forget_before(self.window.first_open(watermark));
         }
     }
 
-    fn forget_before(&mut self, open: Micros) {
+    pub(super) fn forget_before(&mut self, open: Micros) {
         self.open = self.open.max(open);
         let kept = self.panes.split_off(&self.open);
         for mut pane in std::mem::replace(&mut self.panes, kept).into_values() {
@@ -129,20 +126,8 @@ impl WindowAggregate {
         Ok(rows)
     }
 
-    /// The rows of all windows that are kept.
-    fn all(&mut self) -> Result<Vec<RecordBatch>> {
-        let mut rows = Vec::new();
-        for start in self.starts_over(self.panes.keys().copied()) {
-            rows.extend(self.window(start, Keep::Panes)?);
-        }
-        for pane in self.panes.values_mut() {
-            pane.compact(&mut self.frozen, 0)?;
-        }
-        Ok(rows)
-    }
-
     /// The starts of the windows over these panes, in order, those that are final left out.
-    fn starts_over(&self, panes: impl Iterator<Item = Micros>) -> Vec<Micros> {
+    pub(super) fn starts_over(&self, panes: impl Iterator<Item = Micros>) -> Vec<Micros> {
         let window = &self.window;
         let mut starts = BTreeSet::new();
         for pane in panes {
@@ -155,8 +140,8 @@ impl WindowAggregate {
         starts.into_iter().collect()
     }
 
-    /// The rows of one window. Its groups come in the order in which its panes have them.
-    fn window(&mut self, start: Micros, keep: Keep) -> Result<Option<RecordBatch>> {
+    /// The rows of one window that is in memory. Its groups come in the order in which its panes have them.
+    pub(super) fn window(&mut self, start: Micros, keep: Keep) -> Result<Option<RecordBatch>> {
         let end = start.saturating_add(self.window.size);
         let mut panes: Vec<&mut Pane> = self.panes.range_mut(start..end).map(|(_, pane)| pane).collect();
         let alone = match &mut panes[..] {
@@ -203,7 +188,9 @@ impl WindowAggregate {
     /// The rows of one window for the groups that changed in its panes: merged from their rows in all of
     /// its panes.
     fn changed_groups(&self, start: Micros, changed: &BTreeMap<Micros, RecordBatch>) -> Result<RecordBatch> {
+        let on_disk = self.is_on_disk(start);
         if self.window.pane == self.window.size
+            && !on_disk
             && let Some(groups) = changed.get(&start)
         {
             return self.rows_of(start, self.frozen.values(groups)?);
@@ -215,14 +202,18 @@ impl WindowAggregate {
         let keys = keys.iter().flat_map(|(rows, keys)| (0..*rows).map(|row| keys.key(row)));
         let mut seen = HashSet::new();
         let keys: Vec<_> = keys.filter(|key| seen.insert(key.bytes)).collect();
+        let mut groups = Groups::new(&self.spec)?;
+        for (_, pane) in self.panes.range(start..end).filter(|_| on_disk) {
+            self.frozen.merge_keys(pane.runs(), &keys, &mut groups)?;
+        }
         let panes = self.panes.range(start..end);
         let places: Vec<_> = panes.flat_map(|(_, pane)| pane.places(keys.iter().copied())).collect();
-        let rows = self.frozen.rows.take(&places)?;
-        self.rows_of(start, self.frozen.merged(&[rows])?.take_result()?)
+        groups.merge(&self.spec, &self.frozen.rows.take(&places)?)?;
+        self.rows_of(start, groups.take_result()?)
     }
 
     /// Puts a window, its groups and their values together as a result.
-    fn rows_of(
+    pub(super) fn rows_of(
         &self,
         start: Micros,
         (mut columns, values): (Vec<ArrayRef>, Vec<ArrayRef>),
@@ -240,8 +231,10 @@ impl WindowAggregate {
 
 /// Whether panes are needed after a window was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keep {
+pub enum Keep {
+    /// They are not.
     Nothing,
+    /// They are.
     Panes,
 }
 
@@ -256,14 +249,34 @@ impl Operator for WindowAggregate {
         let watermark =
             if watermark < Micros::MAX { watermark.saturating_sub(self.spec.lag) } else { watermark };
         match mode {
-            OutputMode::Append => self.close(watermark),
-            OutputMode::Complete => self.all(),
+            OutputMode::Append => self.give_all(Giving::closed(watermark)),
+            OutputMode::Complete => self.give_all(Giving::all(self.starts_over(self.panes.keys().copied()))),
             OutputMode::Update => {
-                let changed = self.changed();
+                let changed = self.changed()?;
                 self.forget(watermark);
-                changed
+                self.spill_above_limit()?;
+                Ok(changed)
             }
         }
+    }
+
+    fn more(&mut self) -> Result<Vec<RecordBatch>> {
+        self.give()
+    }
+
+    fn keep_to(&mut self, limit: StateLimit, mode: OutputMode) -> bool {
+        self.frozen.keep_to(limit);
+        self.waits_to_spill = mode == OutputMode::Update;
+        true
+    }
+
+    /// In update mode what a batch changed stays in memory until it is shown.
+    fn spill(&mut self) -> Result<()> {
+        if self.waits_to_spill { Ok(()) } else { self.spill_above_limit() }
+    }
+
+    fn spilled(&self) -> usize {
+        self.frozen.rows.spilled()
     }
 
     fn late_before(&self, _: usize) -> Micros {
@@ -294,9 +307,9 @@ impl Operator for WindowAggregate {
     /// Panes of final windows are left out.
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
         let open = snapshots.last().map_or(Micros::MIN, |snapshot| snapshot.mark);
-        for (start, batches) in self.frozen.restore(snapshots) {
+        for (start, restored) in self.frozen.restore(snapshots)? {
             let pane = self.panes.entry(start).or_insert_with(|| Pane::new(start));
-            pane.restore(&batches, &mut self.frozen)?;
+            pane.restore(restored, &mut self.frozen)?;
         }
         self.forget_before(open);
         Ok(())

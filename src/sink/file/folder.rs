@@ -6,9 +6,9 @@
 use super::filling::Filling;
 use super::manifest::{Entry, Kept, Manifest, last};
 use super::{Layout, tidy};
-use crate::record::partition::{self, Part, slices};
+use crate::record::partition;
 use crate::sink::steps::Steps;
-use crate::sink::{Batch, Writer, at_start};
+use crate::sink::{Batch, Rows, Writer, at_start};
 use crate::{Error, Result};
 use arrow::datatypes::SchemaRef;
 use std::path::{Path, PathBuf};
@@ -74,14 +74,17 @@ impl Folder {
         if self.last()?.is_some_and(|last| batch.id <= last) {
             return Ok(());
         }
-        let parts = partition::split(&self.layout.partition_by, batch.rows)?;
-        if parts.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
         self.last = None;
         let mut files = Vec::new();
-        for (folder, part) in &parts {
-            self.write_part(batch.id, folder, part, &mut files)?;
+        if self.layout.partition_by.is_empty() {
+            self.write_part(batch.id, "", batch.rows, &mut files)?;
+        } else {
+            for (folder, part) in &partition::split(&self.layout.partition_by, batch.rows.all()?.iter())? {
+                self.write_part(batch.id, folder, Rows::Held(&part.rows), &mut files)?;
+            }
         }
         self.steps.reach("manifest")?;
         let manifest = manifest(&self.path);
@@ -109,15 +112,15 @@ impl Folder {
     }
 
     /// Makes the files of a partition.
-    fn write_part(&mut self, batch: u64, folder: &str, part: &Part, files: &mut Vec<Kept>) -> Result<()> {
-        let mut slices = part.rows.iter().flat_map(slices).peekable();
+    fn write_part(&mut self, batch: u64, folder: &str, rows: Rows<'_>, files: &mut Vec<Kept>) -> Result<()> {
+        let mut slices = rows.slices().peekable();
         let mut number = 0;
         while slices.peek().is_some() {
             let path = self.place(batch, folder, number);
             let mut file = Filling::create(self.layout.form, &self.path.join(&path), &self.columns)?;
             let mut count = 0;
             while file.bytes() < self.layout.file_size
-                && let Some(rows) = slices.next()
+                && let Some(rows) = slices.next().transpose()?
             {
                 count += rows.num_rows() as u64;
                 file.write(&rows)?;

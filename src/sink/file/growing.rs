@@ -70,11 +70,10 @@ impl Growing {
             return Ok(());
         }
         let committed = self.cut(&file, &entries)?;
-        let text = text(self.form, &batch.columns, batch.rows, committed == 0)?;
         self.steps.reach("rows")?;
-        append(file, committed, &text)?;
+        let length = append(&file, committed, self.form, batch)?;
         self.steps.reach("manifest")?;
-        let kept = self.kept(batch.count(), committed + text.len() as u64);
+        let kept = self.kept(batch.count(), length);
         locked.append(&Entry::batch(&self.writer, batch.id, vec![kept]))?;
         self.steps.reach("committed")
     }
@@ -101,13 +100,25 @@ impl Growing {
     }
 }
 
-/// Adds text; where that fails the file is as long as before.
-fn append(mut file: File, before: u64, text: &[u8]) -> Result<()> {
-    let written = file.write_all(text).and_then(|()| file.sync_data());
+/// Adds rows behind what is committed; gives how long the file then is. Where that fails it is as long as before.
+fn append(file: &File, before: u64, form: Form, batch: &Batch<'_>) -> Result<u64> {
+    let written = write_text(file, form, batch, before == 0)
+        .and_then(|bytes| Ok(file.sync_data().map(|()| before + bytes)?));
     if written.is_err() {
         file.set_len(before)?;
     }
-    Ok(written?)
+    written
+}
+
+/// Writes rows as text, piece by piece; gives how many bytes that are.
+fn write_text(mut out: &File, form: Form, batch: &Batch<'_>, mut heading: bool) -> Result<u64> {
+    let mut bytes = 0;
+    for rows in batch.rows.pieces() {
+        let text = text(form, &batch.columns, &[rows?], std::mem::take(&mut heading))?;
+        out.write_all(&text)?;
+        bytes += text.len() as u64;
+    }
+    Ok(bytes)
 }
 
 /// What is no file on a disk, such as a pipe: it takes rows, and keeps no promise.
@@ -139,6 +150,6 @@ impl Pipe {
     /// When nobody takes them.
     pub fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         let heading = !std::mem::replace(&mut self.wrote_heading, true);
-        Ok(self.file.write_all(&text(self.form, &batch.columns, batch.rows, heading)?)?)
+        write_text(&self.file, self.form, batch, heading).map(drop)
     }
 }

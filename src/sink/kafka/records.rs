@@ -4,7 +4,6 @@ use crate::catalog::suggest;
 use crate::clock::Clock;
 use crate::kafka::producer::{Cause, Outgoing, Producer};
 use crate::record::letter;
-use crate::record::partition::slices;
 use crate::sink::{Batch, lines};
 use crate::{Error, Result};
 use arrow::array::{Array, RecordBatch};
@@ -95,7 +94,8 @@ impl ToRecords for Records {
         let id = batch.id.to_string();
         let headers = [("ecap.query", self.query.as_bytes()), ("ecap.batch", id.as_bytes())];
         let mut line = 0;
-        for rows in batch.rows.iter().flat_map(slices) {
+        for rows in batch.rows.slices() {
+            let rows = rows?;
             let (text, time) = (lines::ndjson(slice::from_ref(&rows))?, self.clock.now());
             for (key, value) in self.key.read(&rows)?.iter().zip(lines::split(&text)) {
                 line += 1;
@@ -118,8 +118,8 @@ pub struct Letters {
 impl ToRecords for Letters {
     fn send(&self, batch: &Batch<'_>, producer: &mut Producer) -> Result<()> {
         let mut line = 0;
-        for rows in batch.rows {
-            for letter in letter::rows::Letters::of(rows)?.iter() {
+        for rows in batch.rows.pieces() {
+            for letter in letter::rows::Letters::of(&rows?)?.iter() {
                 line += 1;
                 crate::kafka::letter::send(producer, &letter, line)?;
             }

@@ -1,0 +1,203 @@
+//! Frozen groups on the disk: rows in the order of their keys' hashes, so that groups are merged some at a time.
+
+use super::frozen::{Frozen, pane_of};
+use super::groups::Groups;
+use super::keys::{Key, KeyMaker};
+use super::ours;
+use super::spill::{BLOCK, Hashes, RUN, Run, SpillFile, StateLimit, part};
+use super::state_rows::{Place, StateRows};
+use crate::clock::Micros;
+use crate::query::error::of_running;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use datafusion::common::Result;
+use std::collections::{BTreeSet, HashSet};
+
+/// Where frozen rows go that memory is not to hold.
+pub struct Disk {
+    /// How much memory may hold.
+    pub limit: StateLimit,
+    /// The file that is written to.
+    file: Option<SpillFile>,
+}
+
+impl Disk {
+    /// Nothing there yet.
+    pub fn new(limit: StateLimit) -> Self {
+        Self { limit, file: None }
+    }
+
+    /// From now on rows go into another file: a file is there as long as any of its rows is.
+    pub fn begin(&mut self) {
+        self.file = None;
+    }
+
+    /// Writes rows of a pane in the order of their hashes, and where these are the same in that of their places; in
+    /// runs of bounded size, each of which `done` takes.
+    fn write(
+        &mut self,
+        rows: &mut StateRows,
+        pane: Micros,
+        places: &mut [(u64, Place)],
+        mut done: impl FnMut(&mut StateRows, Run),
+    ) -> Result<()> {
+        places.sort_unstable();
+        for run in places.chunks(RUN) {
+            let block = |block: &[(u64, Place)]| -> crate::Result<_> {
+                let (first, last) = (block[0].0, block[block.len() - 1].0);
+                let places: Vec<Place> = block.iter().map(|(_, place)| *place).collect();
+                Ok((rows.take(&places).map_err(|error| of_running(&error))?, first..=last))
+            };
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(SpillFile::create(&self.limit.folder).map_err(ours)?),
+            };
+            let run = file.write(pane, run.chunks(BLOCK).map(block)).map_err(ours)?;
+            done(rows, run);
+        }
+        Ok(())
+    }
+}
+
+/// The hashes of the keys of rows at some places of a batch.
+fn hashed(rows: &StateRows, maker: &KeyMaker, places: Vec<Place>) -> Result<Vec<(u64, Place)>> {
+    let mut hashed = Vec::with_capacity(places.len());
+    for places in places.chunks(RUN) {
+        let keys = match maker.width() {
+            0 => maker.keys(&[])?,
+            width => maker.keys(rows.take_columns(places, 0..width)?.columns())?,
+        };
+        hashed.extend(places.iter().enumerate().map(|(row, place)| (keys.key(row).hash, *place)));
+    }
+    Ok(hashed)
+}
+
+/// Writes each batch that is in memory to the disk, on its own.
+pub fn spill_all(rows: &mut StateRows, maker: &KeyMaker, disk: &mut Disk) -> Result<()> {
+    disk.begin();
+    let all: Vec<_> = rows.places().collect();
+    for (number, places) in all {
+        let Some(pane) = rows.batch(number).filter(|_| !places.is_empty()).map(pane_of) else {
+            continue;
+        };
+        let mut places = hashed(rows, maker, places)?;
+        let mut runs = Vec::new();
+        disk.write(rows, pane, &mut places, |_, run| runs.push(run))?;
+        rows.replace(number, runs);
+    }
+    Ok(())
+}
+
+impl Frozen {
+    /// Writes rows of a pane to the disk, all of them or those of whole batches; gives the numbers of their batches
+    /// there. The rows stay in memory too.
+    pub fn spill(&mut self, pane: Micros, mut places: Vec<(u64, Place)>) -> Result<BTreeSet<u32>> {
+        let mut numbers = BTreeSet::new();
+        if let Some(disk) = &mut self.disk {
+            let mut runs = Vec::new();
+            disk.write(&mut self.rows, pane, &mut places, |rows, run| runs.push(rows.add_run(run)))?;
+            numbers.extend(runs);
+        }
+        Ok(numbers)
+    }
+
+    /// The places of all rows of batches in memory, with the hashes of their keys.
+    pub fn hashed(&self, batches: &BTreeSet<u32>) -> Result<Vec<(u64, Place)>> {
+        let places = batches.iter().flat_map(|number| self.places(*number)).collect();
+        hashed(&self.rows, &self.maker, places)
+    }
+
+    /// Merges rows on the disk whose keys have these hashes into groups.
+    pub fn merge_hashes(&self, runs: &BTreeSet<u32>, hashes: &Hashes, groups: &mut Groups) -> Result<()> {
+        let meets = |block: &Hashes| block.start() <= hashes.end() && hashes.start() <= block.end();
+        self.each_block(runs, meets, |rows, block| {
+            if hashes.contains(block.start()) && hashes.contains(block.end()) {
+                return groups.merge(&self.spec, &rows);
+            }
+            groups.merge(&self.spec, &self.only(&rows, |key| hashes.contains(&key.hash))?)
+        })
+    }
+
+    /// Merges rows on the disk that have one of these keys into groups.
+    pub fn merge_keys(&self, runs: &BTreeSet<u32>, keys: &[Key<'_>], groups: &mut Groups) -> Result<()> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let wanted: HashSet<&[u8]> = keys.iter().map(|key| key.bytes).collect();
+        let mut hashes: Vec<u64> = keys.iter().map(|key| key.hash).collect();
+        hashes.sort_unstable();
+        let meets = |block: &Hashes| {
+            let first = hashes.partition_point(|hash| hash < block.start());
+            hashes.get(first).is_some_and(|hash| hash <= block.end())
+        };
+        self.each_block(runs, meets, |rows, _| {
+            groups.merge(&self.spec, &self.only(&rows, |key| wanted.contains(key.bytes))?)
+        })
+    }
+
+    /// Rows of a pane that are on the disk merged into one of each group there; gives the numbers of their batches.
+    pub fn merge_runs(&mut self, pane: Micros, runs: &BTreeSet<u32>) -> Result<BTreeSet<u32>> {
+        let mut numbers = BTreeSet::new();
+        for hashes in self.parts(runs) {
+            let mut groups = Groups::new(&self.spec)?;
+            self.merge_hashes(runs, &hashes, &mut groups)?;
+            if groups.is_empty() {
+                continue;
+            }
+            let state = groups.take_state(&self.spec)?;
+            let (number, _) = self.add(pane, &state)?;
+            let places = self.hashed(&BTreeSet::from([number]))?;
+            numbers.extend(self.spill(pane, places)?);
+            self.rows.remove(number);
+        }
+        Ok(numbers)
+    }
+
+    /// Ranges of hashes so that what is on the disk of each can be merged in memory.
+    pub fn parts(&self, runs: &BTreeSet<u32>) -> impl Iterator<Item = Hashes> + use<> {
+        let bytes = runs.iter().filter_map(|number| self.rows.run(*number)).map(|run| run.bytes).sum();
+        let count = self.disk.as_ref().map_or(1, |disk| disk.limit.parts(bytes));
+        (0..count).map(move |number| part(number, count))
+    }
+
+    /// What was written to the disk at once, the older first: how many rows, and in which batches. What was written
+    /// at once goes up in its hashes.
+    pub fn spills(&self, runs: &BTreeSet<u32>) -> Vec<(usize, Vec<u32>)> {
+        let (mut spills, mut last): (Vec<(usize, Vec<u32>)>, u64) = (vec![], 0);
+        for (number, run) in runs.iter().filter_map(|number| Some((*number, self.rows.run(*number)?))) {
+            match spills.last_mut() {
+                Some((rows, runs)) if *run.hashes().start() >= last => {
+                    *rows += run.rows;
+                    runs.push(number);
+                }
+                _ => spills.push((run.rows, vec![number])),
+            }
+            last = *run.hashes().end();
+        }
+        spills
+    }
+
+    /// What is in blocks on the disk, the older first.
+    fn each_block(
+        &self,
+        runs: &BTreeSet<u32>,
+        wanted: impl Fn(&Hashes) -> bool,
+        mut take: impl FnMut(RecordBatch, &Hashes) -> Result<()>,
+    ) -> Result<()> {
+        for run in runs.iter().filter_map(|number| self.rows.run(*number)).filter(|run| wanted(&run.hashes()))
+        {
+            for block in run.blocks(&wanted) {
+                let (rows, hashes) = block.map_err(ours)?;
+                take(rows, hashes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those rows whose key is wanted.
+    fn only(&self, rows: &RecordBatch, wanted: impl Fn(Key<'_>) -> bool) -> Result<RecordBatch> {
+        let keys = self.keys(rows)?;
+        let wanted: BooleanArray = (0..rows.num_rows()).map(|row| Some(wanted(keys.key(row)))).collect();
+        Ok(filter_record_batch(rows, &wanted)?)
+    }
+}
