@@ -5,6 +5,7 @@ use crate::support::{Ended, binary_command, number, peak};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 use std::process::Command;
 
 /// How many keys there are: a million, or ECAP_TEST_KEYS for a long run.
@@ -103,10 +104,62 @@ fn state_without_room_loses_nothing() {
 #[test]
 fn state_that_cannot_leave_memory_is_told_of() {
     let place = Place::new();
-    fs::write(
-        place.path("query.sql"),
-        "SELECT DISTINCT ON (customer_id) customer_id FROM `customer-transactions`",
-    )
-    .unwrap();
+    let distinct = "SELECT DISTINCT customer_id, _timestamp FROM `customer-transactions`";
+    fs::write(place.path("query.sql"), distinct).unwrap();
     Ended::of(&mut consume(&place, &["--state-memory", "1m"])).fails(2, &["--state-memory", "only windows"]);
+
+    let windows =
+        format!("SELECT count(*) AS n FROM ({distinct}) AS d GROUP BY window(_timestamp, '1 hour')");
+    fs::write(place.path("query.sql"), windows).unwrap();
+    let ended = Ended::of(&mut consume(&place, &["--state-memory", "1m"]));
+    assert!(ended.err.contains("--state-memory: the keys of DISTINCT stay in memory"), "{ended:?}");
+    ended.ok();
+}
+
+#[test]
+fn results_that_are_not_in_memory_reach_every_kind_of_sink() {
+    let sinks: [&[&str]; 8] = [
+        &["--sink", "csv", "--path", "out.csv"],
+        &["--sink", "ndjson", "--path", "out.ndjson"],
+        &["--sink", "csv", "--path", "out/"],
+        &["--sink", "ndjson", "--path", "out/", "--partition-by", "product_category"],
+        &["--sink", "exec", "--command", "cat >> out.txt"],
+        &["--format", "csv"],
+        &["--format", "json"],
+        &["--format", "table", "--rows", "1000"],
+    ];
+    let window = ["--window", "10m", "--group-by", "product_category,customer_id", "--agg", "count(*) AS n"];
+    let run = ["--source", "in", "--trigger", "available-now", "--output-mode", "append", "--flush-at-end"];
+    for sink in sinks {
+        let place = Place::of_sales(300);
+        let given = [&[][..], &["--state-memory", "0"]].map(|limit| {
+            let out = place.run(&[&window[..], &run, sink, limit].concat()).ok();
+            let mut lines: Vec<String> = out.lines().map(Into::into).collect();
+            take_texts(place.folder.path(), &mut lines);
+            lines.sort_unstable();
+            lines
+        });
+        assert!(given[0].len() > 10, "{sink:?} {:?}", given[0]);
+        assert_eq!(given[0], given[1], "{sink:?}");
+    }
+}
+
+/// The lines of the files that results are in, wherever these are below a folder; everything but the records is removed.
+fn take_texts(folder: &Path, lines: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+        match name.as_str() {
+            "in" => {}
+            "home" => fs::remove_dir_all(path).unwrap(),
+            _ if path.is_dir() => {
+                take_texts(&path, lines);
+                fs::remove_dir(path).unwrap();
+            }
+            _ => {
+                let text = fs::read_to_string(&path).unwrap();
+                lines.extend(text.lines().filter(|_| !name.starts_with(['.', '_'])).map(Into::into));
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
 }

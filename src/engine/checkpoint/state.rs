@@ -10,7 +10,8 @@ use crate::engine::ipc::{decode, encode};
 use crate::engine::operator::{Part, Snapshot, Stored};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt;
 use std::io::Write;
 use std::ops::Range;
@@ -37,8 +38,8 @@ impl StateFiles {
         let mut sizes = BTreeMap::new();
         for part in operators.iter().flat_map(|state| &state.parts) {
             read_part(part, store)?;
-            if !sizes.contains_key(&part.file) {
-                sizes.insert(part.file, store.length(&state_file(part.file))?.unwrap_or_default());
+            if let Entry::Vacant(size) = sizes.entry(part.file) {
+                size.insert(store.length(&state_file(part.file))?.unwrap_or_default());
             }
         }
         Ok(Self { operators, sizes })

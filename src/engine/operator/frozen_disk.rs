@@ -13,6 +13,9 @@ use arrow::compute::filter_record_batch;
 use datafusion::common::Result;
 use std::collections::{BTreeSet, HashSet};
 
+/// A file of so many bytes is not a small one.
+const LARGE: u64 = 64 << 20;
+
 /// Where frozen rows go that memory is not to hold.
 pub struct Disk {
     /// How much memory may hold.
@@ -27,9 +30,10 @@ impl Disk {
         Self { limit, file: None }
     }
 
-    /// From now on rows go into another file: a file is there as long as any of its rows is.
+    /// From now on rows go into another file, if this one is large: a file takes its room as long as any of its rows
+    /// is in use, and there must not be many of them.
     pub fn begin(&mut self) {
-        self.file = None;
+        self.file = self.file.take().filter(|file| file.length() < LARGE.max(self.limit.memory as u64));
     }
 
     /// Writes rows of a pane in the order of their hashes, and where these are the same in that of their places; in

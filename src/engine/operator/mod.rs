@@ -17,13 +17,17 @@ mod key_map;
 mod keyed_rows;
 mod keys;
 mod pane;
+mod pane_disk;
 mod rolling_distinct;
 pub mod session;
 mod session_batch;
 mod session_open;
 pub(super) mod spill;
 mod state_rows;
+mod state_runs;
+mod touched;
 pub mod window_aggregate;
+mod window_changes;
 mod window_parts;
 
 pub use spill::StateLimit;

@@ -5,6 +5,7 @@ use super::groups::Groups;
 use super::keyed_rows::KeyedRows;
 use super::keys::Key;
 use super::state_rows::Place;
+use super::touched::Touched;
 use crate::clock::Micros;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
 use arrow::array::RecordBatch;
@@ -16,53 +17,18 @@ const MANY: usize = 8;
 /// So many of about one size are merged into one, where they are read once.
 const SEVERAL: usize = 4;
 
-/// After so many spills of about one size what they wrote is merged.
-const OFTEN: usize = 16;
-
 /// The partial aggregates of a pane: a live part that takes rows, and frozen rows.
 pub struct Pane {
-    start: Micros,
+    pub(super) start: Micros,
     live: Option<Groups>,
-    touched: Touched,
-    held: Held,
+    pub(super) touched: Touched,
+    pub(super) held: Held,
     /// The numbers of batches on the disk, all of them older than what is held.
-    runs: BTreeSet<u32>,
+    pub(super) runs: BTreeSet<u32>,
 }
 
-/// The live groups that rows came to since they were counted last: a bit for each group, and a list of those set.
-#[derive(Default)]
-struct Touched {
-    bits: Vec<u64>,
-    groups: Vec<usize>,
-    /// Groups that are not live any more; one that comes again counts again.
-    spilled: usize,
-}
-
-impl Touched {
-    fn add(&mut self, groups: &[usize]) {
-        for &group in groups {
-            let (word, bit) = (group / 64, 1 << (group % 64));
-            if self.bits.len() <= word {
-                self.bits.resize(word + 1, 0);
-            }
-            if self.bits[word] & bit == 0 {
-                self.bits[word] |= bit;
-                self.groups.push(group);
-            }
-        }
-    }
-
-    fn take_count(&mut self) -> usize {
-        let count = self.groups.len() + std::mem::take(&mut self.spilled);
-        for group in self.groups.drain(..) {
-            self.bits[group / 64] = 0;
-        }
-        count
-    }
-}
-
-/// The frozen rows of a pane.
-enum Held {
+/// The frozen rows of a pane that are in memory.
+pub enum Held {
     /// The numbers of batches. A group may have a row in each, and all rows are in use.
     Batches(BTreeSet<u32>),
     /// Where the one row of each group stands.
@@ -219,52 +185,9 @@ impl Pane {
         self.forget_held(frozen);
     }
 
-    fn forget_held(&mut self, frozen: &mut Frozen) {
+    pub(super) fn forget_held(&mut self, frozen: &mut Frozen) {
         self.batches().iter().for_each(|number| frozen.rows.remove(*number));
         self.held = Held::Batches(BTreeSet::new());
-    }
-
-    /// Puts all that is in memory onto the disk.
-    pub fn spill(&mut self, frozen: &mut Frozen) -> Result<()> {
-        self.touched.spilled = self.touched.take_count();
-        self.freeze(frozen)?;
-        let places = match &self.held {
-            Held::Batches(batches) => frozen.hashed(batches)?,
-            Held::Groups(groups) => groups.by_key.iter().map(|entry| (entry.hash(), entry.value)).collect(),
-        };
-        if places.is_empty() {
-            return Ok(());
-        }
-        let runs = frozen.spill(self.start, places)?;
-        self.forget_held(frozen);
-        self.runs.extend(runs);
-        self.merge_runs(frozen)
-    }
-
-    /// Merges the last of what was spilled where that was often and about as much, so that a group does not have many
-    /// rows there, and a row is written anew seldom: about as often as the rows of the pane double.
-    fn merge_runs(&mut self, frozen: &mut Frozen) -> Result<()> {
-        let spills = frozen.spills(&self.runs);
-        let (mut merged, mut size) = (BTreeSet::new(), 0);
-        let mut count = 0;
-        for (rows, runs) in spills.into_iter().rev() {
-            if count > 0 && rows > 2 * size {
-                break;
-            }
-            size += rows;
-            count += 1;
-            merged.extend(runs);
-        }
-        if count < OFTEN {
-            return Ok(());
-        }
-        let runs = frozen.merge_runs(self.start, &merged)?;
-        for number in merged {
-            self.runs.remove(&number);
-            frozen.rows.remove(number);
-        }
-        self.runs.extend(runs);
-        Ok(())
     }
 
     /// What is on the disk: the numbers of batches. A group may have a row in each.

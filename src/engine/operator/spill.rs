@@ -80,6 +80,11 @@ impl SpillFile {
         Ok(Self { file, end: 0, folder: folder.into() })
     }
 
+    /// How many bytes were written.
+    pub fn length(&self) -> u64 {
+        self.end
+    }
+
     /// Writes a run: rows of one pane, in the order of their keys' hashes, block by block.
     ///
     /// # Errors
@@ -170,5 +175,42 @@ impl Stored for Run {
             Some(first) => Ok(vec![concat_batches(&first.schema(), &rows)?]),
             None => Ok(vec![]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array};
+
+    #[test]
+    fn parts_have_every_hash_once() {
+        for count in [1, 2, 3, 7, 1_000] {
+            let mut next = 0;
+            for hashes in (0..count).map(|number| part(number, count)) {
+                assert_eq!(*hashes.start(), next);
+                next = hashes.end().wrapping_add(1);
+            }
+            assert_eq!(next, 0, "the last one has the last hash");
+        }
+    }
+
+    #[test]
+    fn what_a_disk_changed_is_told_of() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let mut file = SpillFile::create(folder.path())?;
+        assert_eq!(fs::read_dir(folder.path())?.count(), 0, "the file has no name");
+        let numbers = |from: i64| {
+            let column: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 100));
+            RecordBatch::try_from_iter([("n", column)])
+        };
+        let blocks = [Ok((numbers(0)?, 0..=4)), Ok((numbers(100)?, 5..=9))];
+        let run = file.write(7, blocks.into_iter())?;
+        assert_eq!((run.pane, run.rows, run.hashes()), (7, 200, 0..=9));
+        assert_eq!(run.blocks(|hashes| hashes.contains(&6)).count(), 1);
+        assert_eq!(run.load()?.iter().map(RecordBatch::num_rows).sum::<usize>(), 200);
+        file.file.write_all_at(b"?", file.end - 300)?;
+        assert!(run.load().is_err_and(|error| error.message().contains("not as they were written")));
+        Ok(())
     }
 }

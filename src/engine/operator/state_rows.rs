@@ -18,9 +18,9 @@ pub type Place = (u32, u32);
 #[derive(Debug)]
 pub struct StateRows {
     schema: SchemaRef,
-    batches: BTreeMap<u32, Kept>,
+    pub(super) batches: BTreeMap<u32, Kept>,
     /// Batches on the disk: all of their rows are in use.
-    runs: BTreeMap<u32, Arc<Run>>,
+    pub(super) runs: BTreeMap<u32, Arc<Run>>,
     next: u32,
     /// Batches that no snapshot gave yet.
     fresh: BTreeSet<u32>,
@@ -29,10 +29,10 @@ pub struct StateRows {
     /// How many rows snapshots said are out of use, those of batches that are gone with them.
     told: usize,
     /// How many rows are in use.
-    live: usize,
+    pub(super) live: usize,
     /// What the batches take, in bytes, in memory and on the disk.
     memory: usize,
-    spilled: usize,
+    pub(super) spilled: usize,
 }
 
 /// The batches that rows were dropped from.
@@ -47,12 +47,13 @@ pub struct Dropped {
 /// A batch with fewer rows is worth a place only for a while.
 const SMALL: usize = 256;
 
+/// A batch in memory.
 #[derive(Debug)]
-struct Kept {
+pub struct Kept {
     rows: RecordBatch,
     live: usize,
     /// Rows that are out of use, in the order in which they went.
-    dead: Vec<u32>,
+    pub(super) dead: Vec<u32>,
     /// How many of them snapshots said.
     told: usize,
 }
@@ -62,7 +63,8 @@ impl Kept {
         self.live < SMALL.max(self.rows.num_rows() / 2)
     }
 
-    fn in_use(&self) -> BTreeSet<u32> {
+    /// The rows that are in use.
+    pub(super) fn in_use(&self) -> BTreeSet<u32> {
         let mut rows: BTreeSet<u32> = (0..self.rows.num_rows() as u32).collect();
         self.dead.iter().for_each(|row| {
             rows.remove(row);
@@ -88,60 +90,10 @@ impl StateRows {
         number
     }
 
-    /// Adds rows on the disk; gives the number of their batch.
-    pub fn add_run(&mut self, run: Run) -> u32 {
-        let number = self.take_number();
-        self.insert_run(number, run);
-        number
-    }
-
-    fn take_number(&mut self) -> u32 {
+    pub(super) fn take_number(&mut self) -> u32 {
         self.next += 1;
         self.fresh.insert(self.next - 1);
         self.next - 1
-    }
-
-    fn insert_run(&mut self, number: u32, run: Run) {
-        self.live += run.rows;
-        self.spilled += run.bytes;
-        self.runs.insert(number, Arc::new(run));
-    }
-
-    /// Puts a batch of memory onto the disk; `runs` are its rows that are in use. Where that is all of it, and one run,
-    /// it keeps its number, and a snapshot need not give it again.
-    pub fn replace(&mut self, number: u32, runs: Vec<Run>) {
-        let whole = self.batches.get(&number).is_some_and(|kept| kept.dead.is_empty());
-        match <[Run; 1]>::try_from(runs) {
-            Ok([run]) if whole => {
-                self.forget(number);
-                self.insert_run(number, run);
-            }
-            Ok([run]) => {
-                self.remove(number);
-                self.add_run(run);
-            }
-            Err(several) => {
-                self.remove(number);
-                several.into_iter().for_each(|run| {
-                    self.add_run(run);
-                });
-            }
-        }
-    }
-
-    /// A batch on the disk.
-    pub fn run(&self, number: u32) -> Option<&Arc<Run>> {
-        self.runs.get(&number)
-    }
-
-    /// All batches on the disk.
-    pub fn runs(&self) -> impl Iterator<Item = (u32, &Arc<Run>)> {
-        self.runs.iter().map(|(number, run)| (*number, run))
-    }
-
-    /// What is on the disk, in bytes. O(1).
-    pub fn spilled(&self) -> usize {
-        self.spilled
     }
 
     /// The rows at these places, in order. O(places).
@@ -199,7 +151,7 @@ impl StateRows {
         }
     }
 
-    fn forget(&mut self, number: u32) -> bool {
+    pub(super) fn forget(&mut self, number: u32) -> bool {
         if let Some(kept) = self.batches.remove(&number) {
             self.live -= kept.live;
             self.memory -= get_record_batch_memory_size(&kept.rows);
@@ -309,14 +261,6 @@ impl StateRows {
         self.live += live;
         self.memory += get_record_batch_memory_size(&rows);
         self.batches.insert(number, Kept { rows, live, told: dead.len(), dead });
-    }
-
-    /// The places of the rows in use, by batch in memory.
-    pub fn places(&self) -> impl Iterator<Item = (u32, Vec<Place>)> {
-        self.batches.iter().map(|(number, kept)| {
-            let rows = kept.in_use().into_iter();
-            (*number, rows.map(|row| (*number, row)).collect())
-        })
     }
 
     /// What the rows take, in bytes. O(1).
