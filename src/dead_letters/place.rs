@@ -58,7 +58,7 @@ impl Place {
         if let Some(folder) = text.strip_prefix("parquet:") {
             return Some(Self::Files(folder.into()));
         }
-        if delta::place::is_url(text) || path.join("_delta_log").is_dir() {
+        if crate::place::is_url(text) || path.join("_delta_log").is_dir() {
             return Some(Self::Delta(text.into()));
         }
         let has_manifest = || path.join("_manifest").is_file();
@@ -150,7 +150,7 @@ fn parquet(file: File, visit: Visit<'_>) -> Result<()> {
 }
 
 fn in_table(place: &str, visit: Visit<'_>) -> Result<()> {
-    let place = delta::place::Place::open(place, &[])?;
+    let place = crate::place::Place::open(place, &[])?;
     let runtime = delta::runtime()?;
     let interest = table::Interest { app: None, files: true };
     let table = runtime.block_on(table::Table::existing(place, interest, Arc::new(SystemClock)))?;

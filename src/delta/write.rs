@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::kernel::{Action, Add};
+use deltalake::logstore::object_store::ObjectStoreExt;
 use deltalake::table::config::TablePropertiesExt;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -103,7 +104,7 @@ impl<'a> Files<'a> {
     async fn delete(&self) {
         let store = self.table.store();
         for add in &self.done {
-            if let Err(error) = store.delete(&super::place::in_store(&add.path)).await {
+            if let Err(error) = store.delete(&in_store(&add.path)).await {
                 tracing::debug!("{} stays until a vacuum: {error}", add.path);
             }
         }

@@ -85,7 +85,7 @@ pub struct Refused<'a> {
     batch: (u64, Micros),
     /// Whether one of this batch was told of.
     told: bool,
-    rows: rows::Rows,
+    rows: rows::Builder,
     /// So many bytes are in `rows`, and in the batch.
     bytes: (usize, usize),
     full: Vec<RecordBatch>,
@@ -94,7 +94,7 @@ pub struct Refused<'a> {
 impl<'a> Refused<'a> {
     /// With `fail_fast` the first record that cannot be used is an error.
     pub fn new(keeper: Option<Keeper<'a>>, fail_fast: bool) -> Self {
-        let (rows, full) = (rows::Rows::default(), vec![]);
+        let (rows, full) = (rows::Builder::default(), vec![]);
         Self { keeper, fail_fast, batch: (0, 0), told: false, rows, bytes: (0, 0), full }
     }
 

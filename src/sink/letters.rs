@@ -52,7 +52,8 @@ pub struct Readable<'a>(pub Box<dyn Sink + 'a>);
 impl Sink for Readable<'_> {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         let columns = columns(&batch.columns);
-        let rows = batch.rows.all()?.iter().map(|rows| readable(&columns, rows)).collect::<Result<Vec<_>>>()?;
+        let rows =
+            batch.rows.all()?.iter().map(|rows| readable(&columns, rows)).collect::<Result<Vec<_>>>()?;
         self.0.write(&Batch { columns, rows: Rows::Held(&rows), ..*batch })
     }
 }

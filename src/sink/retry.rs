@@ -239,7 +239,8 @@ mod tests {
         };
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         let rows = RecordBatch::try_from_iter([("n", column)]).expect("a column");
-        let batch = Batch { id: 3, columns: rows.schema(), rows: Rows::Held(&[rows]), records: 1, total_records: 1 };
+        let batch =
+            Batch { id: 3, columns: rows.schema(), rows: Rows::Held(&[rows]), records: 1, total_records: 1 };
         assert_eq!(Retrying::new("pg", Box::new(Slow(wait)), patience).write(&batch), Ok(()));
         let lines: Vec<_> = lines.iter().collect();
         assert_eq!(

@@ -6,12 +6,12 @@ use ecap::clock::ManualClock;
 use ecap::dead_letters::place::Place;
 use ecap::delta;
 use ecap::kafka::config::Connection;
-use ecap::record::letter::rows::{Rows, columns};
+use ecap::record::letter::rows::{Builder, columns};
 use ecap::record::letter::{Letter, text};
 use ecap::sink::delta::{DeltaSink, Options};
 use ecap::sink::file::{FileSink, Form, Layout};
 use ecap::sink::letters::Readable;
-use ecap::sink::{Batch, Sink};
+use ecap::sink::{Batch, Rows, Sink};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ fn sinks(folder: &Path) -> Vec<(Box<dyn Sink>, Place)> {
         (Box::new(Readable(sink)) as Box<dyn Sink>, place)
     };
     let table = folder.join("delta").to_str().unwrap().to_string();
-    let place = delta::place::Place::open(&table, &[]).unwrap();
+    let place = ecap::place::Place::open(&table, &[]).unwrap();
     let delta = DeltaSink::open(place, Options::default(), &columns(), writer("q"), clock.clone()).unwrap();
     vec![
         lines("letters.ndjson"),
@@ -82,10 +82,10 @@ proptest! {
         wanted.sort_unstable();
         for (mut sink, place) in sinks(folder.path()) {
             for (id, batch) in (0..).zip(&batches) {
-                let mut rows = Rows::default();
+                let mut rows = Builder::default();
                 batch.iter().for_each(|told| rows.push(&letter(told)));
                 let rows = [rows.take().unwrap()];
-                sink.write(&Batch { id, columns: columns(), rows: &rows, records: 0, total_records: 0 }).unwrap();
+                sink.write(&Batch { id, columns: columns(), rows: Rows::Held(&rows), records: 0, total_records: 0 }).unwrap();
             }
             let mut read = Vec::new();
             place.read(&Connection::new("nowhere:1"), &mut |letter| {
@@ -104,10 +104,17 @@ fn what_a_batch_left_behind_that_was_cut_off_is_not_read() {
     let path = folder.path().join("letters.ndjson");
     let told = (None, Some(b"x".to_vec()), "r".into(), None, Some((0, 1)), None);
     for (mut sink, place) in sinks(folder.path()).into_iter().take(1) {
-        let mut rows = Rows::default();
+        let mut rows = Builder::default();
         rows.push(&letter(&told));
         let rows = [rows.take().unwrap()];
-        sink.write(&Batch { id: 0, columns: columns(), rows: &rows, records: 0, total_records: 0 }).unwrap();
+        sink.write(&Batch {
+            id: 0,
+            columns: columns(),
+            rows: Rows::Held(&rows),
+            records: 0,
+            total_records: 0,
+        })
+        .unwrap();
         let whole = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{whole}{}", &whole[..20])).unwrap();
         let mut read = 0;

@@ -11,10 +11,10 @@ use ecap::dead_letters::replay::Replay;
 use ecap::error::Fault;
 use ecap::kafka::config::Connection;
 use ecap::record::letter::Letter;
-use ecap::record::letter::rows::{Rows, columns};
+use ecap::record::letter::rows::{Builder, columns};
 use ecap::record::schema::Schema;
 use ecap::sink::kafka::{Destination, KafkaSink};
-use ecap::sink::{Batch, Sink, Writer};
+use ecap::sink::{Batch, Rows, Sink, Writer};
 use rdkafka::message::{Message, OwnedMessage};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn open(cluster: &Cluster, address: &str) -> ecap::Result<KafkaSink> {
 
 /// Five letters of a batch, one of them without key and value.
 fn write(sink: &mut KafkaSink, topic: &str, id: u64) -> ecap::Result<()> {
-    let mut rows = Rows::default();
+    let mut rows = Builder::default();
     for number in 0..5_u8 {
         let (bytes, offset) = ([number, 0xff], id as i64 * 5 + i64::from(number));
         let bytes = (number > 0).then_some(&bytes[..]);
@@ -60,7 +60,7 @@ fn write(sink: &mut KafkaSink, topic: &str, id: u64) -> ecap::Result<()> {
         });
     }
     let rows = [rows.take()?];
-    sink.write(&Batch { id, columns: columns(), rows: &rows, records: 9, total_records: 9 })
+    sink.write(&Batch { id, columns: columns(), rows: Rows::Held(&rows), records: 9, total_records: 9 })
 }
 
 /// The requests at which the network is cut, and whether the broker has them by then.

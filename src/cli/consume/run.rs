@@ -367,7 +367,7 @@ pub fn run(
             plan: &plan,
             folders: args.folders.folders().collect(),
             query: checkpoint.as_ref().filter(|_| !is_continuous).map(|kept| kept.query().id.as_str()),
-            patience: &|| args.results.patience(&shown, &stop),
+            patience: &|| args.results.patience(&shown, &stop, is_continuous),
         },
     )?;
     let (listener, clock) = (shown.listener(), Arc::new(SystemClock));

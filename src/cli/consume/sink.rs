@@ -181,19 +181,22 @@ impl SinkArgs {
             let sink = open(&chosen, around)?;
             sinks.push(match chosen.kind {
                 Kind::Console => sink,
-                _ => Box::new(Retrying::new(&chosen.name, sink, self.patience(around.shown, around.stop)))
-                    as Box<dyn Sink>,
+                _ => Box::new(Retrying::new(
+                    &chosen.name,
+                    sink,
+                    self.patience(around.shown, around.stop, around.is_continuous),
+                )) as Box<dyn Sink>,
             });
         }
         Ok(if sinks.len() == 1 { sinks.remove(0) } else { Box::new(Several::new(sinks)) })
     }
 
     /// What a sink is waited for with, until the end is asked for.
-    pub fn patience(&self, shown: &Shown, stop: &Stop) -> Patience {
+    pub fn patience(&self, shown: &Shown, stop: &Stop, is_continuous: bool) -> Patience {
         Patience {
             retries: self.sink_retries,
             // Without batches rows go out too often for it.
-            slow: (!around.is_continuous).then_some(SLOW),
+            slow: (!is_continuous).then_some(SLOW),
             timer: Arc::new(SystemClock),
             stop: stop.clone(),
             dice: Box::new(rand::random),

@@ -45,7 +45,7 @@ pub fn columns() -> SchemaRef {
 
 /// Takes letters, and gives them as rows.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct Builder {
     topic: StringBuilder,
     partition: Int32Builder,
     offset: Int64Builder,
@@ -64,7 +64,7 @@ pub struct Rows {
     refused_at: TimestampMicrosecondBuilder,
 }
 
-impl Rows {
+impl Builder {
     /// Adds a letter.
     pub fn push(&mut self, letter: &Letter<'_>) {
         self.topic.append_value(letter.topic);
