@@ -24,6 +24,10 @@ use std::sync::Arc;
 /// After so long without a look, in microseconds, the log is read anew: what came in between may be cleaned up.
 const STALE: Micros = 3_600_000_000;
 
+/// A table that we create gets a checkpoint after so many commits: whoever reads the log takes 3 MB for each commit
+/// behind the last one.
+const CHECKPOINTS: [&str; 2] = ["delta.checkpointInterval", "20"];
+
 /// What a writer wants to know of a table besides its columns.
 #[derive(Debug, Clone, Default)]
 pub struct Interest {
@@ -124,7 +128,9 @@ impl Table {
     ) -> Result<Self> {
         let schema: StructType =
             columns.try_into_kernel().map_err(|error| Error::usage(error.to_string()))?;
-        let properties = properties.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+        let [name, value] = CHECKPOINTS.map(String::from);
+        let given = properties.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+        let properties = std::iter::once((name, Some(value))).chain(given);
         let created = CreateBuilder::new()
             .with_log_store(log(&place))
             .with_columns(schema.fields().cloned())

@@ -96,6 +96,11 @@ fn a_table_is_created_in_a_commit_of_its_own() {
     assert_eq!(named(&first, "txn"), [&transaction]);
     assert_eq!(named(&first, "add").len(), 2);
     assert!(version(&store, 2).is_none());
+    let store = self::store();
+    open(&store, Options::default(), writer("q")).unwrap();
+    let created = version(&store, 0).unwrap();
+    let metadata = named(&created, "metaData")[0];
+    assert_eq!(metadata["configuration"]["delta.checkpointInterval"], "20", "where nobody says otherwise");
 }
 
 #[test]
