@@ -4,7 +4,6 @@ use super::writer;
 use crate::support::cases;
 use ecap::clock::ManualClock;
 use ecap::dead_letters::place::Place;
-use ecap::delta;
 use ecap::kafka::config::Connection;
 use ecap::record::letter::rows::{Builder, columns};
 use ecap::record::letter::{Letter, text};
