@@ -48,6 +48,11 @@ impl Engine<'_> {
         let fresh = self.swap_tables(&entry.tables)?;
         self.graph.watch.begin();
         self.graph.plan().begin(entry.clock);
+        if let Some(before) = entry.before.filter(|before| Some(*before) > self.watermark.current()) {
+            // Time went on without a batch, and closed what had no rows: it decides what is late.
+            self.graph.advance(before, self.options.mode)?;
+            self.graph.take_results();
+        }
         let mut running = Running { closes: entry.closes, again: true, ..self.running(entry.clock) };
         while !self.topics.reached_ends() {
             if stop.requested() {
@@ -61,6 +66,10 @@ impl Engine<'_> {
         let mode = if entry.closes { OutputMode::Append } else { self.options.mode };
         self.graph.advance(reached.unwrap_or(Micros::MIN), mode)?;
         let rows = self.graph.take_results();
+        if let Some(checkpoint) = &mut self.checkpoint {
+            // Whoever has lost the checkpoint cannot write it again.
+            checkpoint.prepare(entry)?;
+        }
         self.give_out(running, &rows, watermark)?;
         for (table, rows) in self.graph.plan().tables().iter().zip(fresh) {
             table.swap(rows);
@@ -88,6 +97,7 @@ impl Engine<'_> {
         checkpoint.prepare(&Entry {
             batch,
             clock: running.began,
+            before: running.before,
             end: self.topics.marks(),
             watermark: self.watermark.save(),
             closes: running.closes,

@@ -147,7 +147,12 @@ impl Graph {
     /// When an expression of the query fails on a row.
     pub fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<()> {
         for number in 0..self.plan.stages.stages.len() {
-            let any = self.advance_into(number, |operator, mode| operator.advance(watermark, mode), mode)?;
+            let by_row = self.plan.stages.stages[number].by_row;
+            let first = |operator: &mut dyn Operator, mode| {
+                let rows = operator.advance(watermark, mode)?;
+                if by_row { Ok(rows) } else { with_the_rest(rows, operator) }
+            };
+            let any = self.advance_into(number, first, mode)?;
             if any {
                 self.run(number).map_err(|error| of_running(&error))?;
                 while self.advance_into(number, |operator, _| operator.more(), mode)? {
@@ -296,5 +301,19 @@ fn whole(schema: SchemaRef, rows: Vec<RecordBatch>) -> datafusion::common::Resul
     match <[RecordBatch; 1]>::try_from(rows) {
         Ok([only]) => Ok(only),
         Err(several) => Ok(concat_batches(&schema, &several)?),
+    }
+}
+
+/// Rows of an operator and all that it gives behind them, for a stage that looks at several rows at once.
+fn with_the_rest(
+    mut rows: Vec<RecordBatch>,
+    operator: &mut dyn Operator,
+) -> datafusion::common::Result<Vec<RecordBatch>> {
+    loop {
+        let more = operator.more()?;
+        if more.iter().all(|rows| rows.num_rows() == 0) {
+            return Ok(rows);
+        }
+        rows.extend(more);
     }
 }

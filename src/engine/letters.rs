@@ -67,7 +67,7 @@ const LEAST: usize = 200;
 const SLICE: usize = 1 << 20;
 
 /// What keeps the dead letters of a query: they are rows of a batch as its results are, and go to a sink of their own.
-pub struct Keeper<'a> {
+pub struct LetterSink<'a> {
     /// Takes them, in the columns of [`rows::columns`].
     pub sink: Box<dyn Sink + 'a>,
     /// The consumer that refuses them.
@@ -79,7 +79,7 @@ pub struct Keeper<'a> {
 /// Where the records of a query go that it cannot use, or could not use any more.
 pub struct Refused<'a> {
     /// What keeps them; without it they are told of only.
-    keeper: Option<Keeper<'a>>,
+    keeper: Option<LetterSink<'a>>,
     fail_fast: bool,
     /// The batch that runs, and when it began.
     batch: (u64, Micros),
@@ -93,7 +93,7 @@ pub struct Refused<'a> {
 
 impl<'a> Refused<'a> {
     /// With `fail_fast` the first record that cannot be used is an error.
-    pub fn new(keeper: Option<Keeper<'a>>, fail_fast: bool) -> Self {
+    pub fn new(keeper: Option<LetterSink<'a>>, fail_fast: bool) -> Self {
         let (rows, full) = (rows::Builder::default(), vec![]);
         Self { keeper, fail_fast, batch: (0, 0), told: false, rows, bytes: (0, 0), full }
     }

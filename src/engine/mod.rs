@@ -34,7 +34,7 @@ use graph::Graph;
 use history::History;
 use intake::Decoded;
 use lane::Topics;
-use letters::{DeadLetter, Keeper, Refused, Stage};
+use letters::{DeadLetter, LetterSink, Refused, Stage};
 use options::{Options, OutputMode, Trigger};
 use progress::Progress;
 use quality::Quality;
@@ -61,7 +61,7 @@ pub struct Surroundings<'a> {
     /// What takes the results.
     pub sink: Box<dyn Sink + 'a>,
     /// What keeps the records that cannot be used; without it they are counted only.
-    pub letters: Option<Keeper<'a>>,
+    pub letters: Option<LetterSink<'a>>,
     /// Who hears of each batch.
     pub listener: Listener<'a>,
     /// What a restart goes on from; without it a query begins anew.
@@ -121,6 +121,8 @@ struct Running {
     closes: bool,
     /// Whether it began before, and was cut off.
     again: bool,
+    /// How far event time was when it began.
+    before: Option<Micros>,
 }
 
 impl<'a> Engine<'a> {
@@ -209,7 +211,8 @@ impl<'a> Engine<'a> {
     fn running(&mut self, began: Micros) -> Running {
         self.refused.begin(self.totals.batches, began);
         let counts = vec![intake::Counts::default(); self.topics.len()];
-        Running { began, counts, start: self.topics.next_offsets(), ..Running::default() }
+        let (start, before) = (self.topics.next_offsets(), self.watermark.current());
+        Running { began, counts, start, before, ..Running::default() }
     }
 
     fn is_continuous(&self) -> bool {

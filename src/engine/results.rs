@@ -3,7 +3,7 @@
 use super::operator::StateLimit;
 use super::operator::spill::{Run, SpillFile};
 use crate::Result;
-use crate::sink::{Rows, Stored};
+use crate::sink::{Rows, StoredRows};
 use arrow::array::RecordBatch;
 use std::iter;
 
@@ -76,7 +76,7 @@ impl Results {
     }
 }
 
-impl Stored for Results {
+impl StoredRows for Results {
     fn count(&self) -> u64 {
         self.runs.iter().map(|run| run.rows as u64).sum::<u64>() + Rows::Held(&self.held).count()
     }

@@ -12,7 +12,7 @@ use std::any::Any;
 enum Rows {
     /// Those of tables that do not grow.
     Still,
-    /// The results of windows: some in each batch, whole windows at a time.
+    /// The results of windows: some in each batch, whole windows at a time where something looks at several rows.
     OfWindows,
     /// A stream's, without an end.
     Endless,

@@ -21,6 +21,8 @@ pub struct Stage {
     pub target: Target,
     /// What is kept from run to run.
     pub kept: Kept,
+    /// Whether nothing in it looks at several rows, so that they can go through it some at a time.
+    pub by_row: bool,
 }
 
 /// One leaf of a stage.
@@ -86,7 +88,8 @@ impl Stages {
         let mut leaves = Vec::new();
         self.visit(&plan, &mut leaves)?;
         let plan = without_inputs(plan)?;
-        self.stages.push(Stage { plan, leaves, target: Target::Result, kept: Kept::default() });
+        let by_row = is_by_row(&plan);
+        self.stages.push(Stage { plan, leaves, target: Target::Result, kept: Kept::default(), by_row });
         Ok(self.stages.len() - 1)
     }
 
@@ -133,6 +136,21 @@ impl Stages {
         let reads = |stage: &&Stage| stage.leaves.iter().any(|leaf| leaf.feed == Feed::Operator(operator));
         self.stages.iter().find(reads).is_some_and(|stage| stage.target == Target::Result)
     }
+}
+
+/// The nodes of a plan that take row by row.
+const BY_ROW: [&str; 7] = [
+    "SlotExec",
+    "ProjectionExec",
+    "FilterExec",
+    "UnionExec",
+    "CoalesceBatchesExec",
+    "CoalescePartitionsExec",
+    "CooperativeExec",
+];
+
+fn is_by_row(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    BY_ROW.contains(&plan.name()) && plan.children().into_iter().all(is_by_row)
 }
 
 /// The plan with its leaves cut off from what feeds them.

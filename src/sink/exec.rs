@@ -1,6 +1,7 @@
 //! Batches for a command: each one on the standard input of a run of its own. At least once, with the same number and
-//! the same bytes each time. Standard input is a file, so that a command never takes the beginning of a batch for all
-//! of it, as it might where whoever writes into a pipe is killed.
+//! the same bytes each time, but that the rows may come in another order where state was on the disk. Standard input is
+//! a file, so that a command never takes the beginning of a batch for all of it, as it might where whoever writes into a
+//! pipe is killed.
 
 use super::{Batch, Rows, Sink, Writer, lines};
 use crate::record::zone;

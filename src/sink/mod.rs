@@ -14,7 +14,7 @@ mod rows;
 pub mod several;
 pub mod steps;
 
-pub use rows::{Rows, Stored};
+pub use rows::{Rows, StoredRows};
 
 use crate::error::Fault;
 use crate::{Error, Result};

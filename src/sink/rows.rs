@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Rows that are kept somewhere else than in memory.
-pub trait Stored: fmt::Debug {
+pub trait StoredRows: fmt::Debug {
     /// How many there are.
     fn count(&self) -> u64;
 
@@ -21,7 +21,7 @@ pub enum Rows<'a> {
     /// In memory.
     Held(&'a [RecordBatch]),
     /// Somewhere else.
-    Stored(&'a dyn Stored),
+    Stored(&'a dyn StoredRows),
 }
 
 impl<'a> Rows<'a> {

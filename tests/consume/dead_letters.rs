@@ -193,7 +193,8 @@ fn what_is_no_place_of_dead_letters_is_refused() {
     std::fs::write(folder.join("no.parquet"), "no Parquet").unwrap();
     std::fs::create_dir(folder.join("empty")).unwrap();
     let list = |place: &str| stage.consume(&["dead-letters", "list", place]);
-    list("nowhere").fails(2, &["topic 'nowhere' is not there", "a file, a folder"]);
+    let nowhere = format!("topic '{}' is not there", stage.cluster.name("nowhere"));
+    list("nowhere").fails(2, &[&nowhere, "a file, a folder"]);
     list("./nowhere.ndjson").fails(2, &["nowhere.ndjson"]);
     list("other.ndjson").fails(5, &["other.ndjson", "line 1", "no line of dead letters", "topic"]);
     list("no.parquet").fails(5, &["no.parquet", "no Parquet"]);

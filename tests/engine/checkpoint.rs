@@ -5,8 +5,10 @@ use crate::support::listed::{Listed, Stored};
 use ecap::Error;
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
-use ecap::engine::checkpoint::{Asked, Checkpoint, Folder, Options as CheckpointOptions, Store, inspect};
-use ecap::engine::letters::Keeper;
+use ecap::engine::checkpoint::{
+    Asked, Checkpoint, Folder, Options as CheckpointOptions, Owned, Store, inspect,
+};
+use ecap::engine::letters::LetterSink;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Allowance, Source};
 use ecap::engine::{Engine, Surroundings, Totals};
@@ -82,7 +84,7 @@ impl Life {
         let around = Surroundings {
             sources: plan.scans.iter().map(|_| source() as _).collect(),
             sink: Box::new(self.results.clone()),
-            letters: Some(Keeper {
+            letters: Some(LetterSink {
                 sink: Box::new(self.letters.clone()),
                 consumer: "a test".into(),
                 query: "a test".into(),
@@ -402,4 +404,47 @@ fn a_folder_goes_on_in_a_file_and_reads_again_what_was_read() {
 fn open_listed(mut folder: ecap::folder::Folder) -> ecap::folder::Folder {
     folder.look_ahead().expect("lists");
     folder
+}
+
+/// A store whose files of state cannot be read for now.
+struct Away(Kept);
+
+impl Store for Away {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+
+    fn names(&self) -> Result<Vec<String>, Error> {
+        self.0.names()
+    }
+
+    fn size(&self) -> Result<u64, Error> {
+        self.0.size()
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        if name.ends_with(".state") { Err(Error::unreachable("it is away")) } else { self.0.read(name) }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.0.write(name, bytes)
+    }
+
+    fn remove(&self, names: &[String]) -> Result<(), Error> {
+        self.0.remove(names)
+    }
+
+    fn own(&self, owner: &str) -> Result<Owned, Error> {
+        self.0.own(owner)
+    }
+}
+
+#[test]
+fn what_cannot_be_read_for_now_is_not_taken_to_be_broken() {
+    let life = Life { flush: false, ..Life::of(TUMBLING, OutputMode::Append) };
+    life.run().unwrap();
+    let there = life.kept.files();
+    let error = life.run_in(Box::new(Away(life.kept.clone()))).unwrap_err();
+    assert_eq!((error.message(), life.kept.files()), ("commit 5: it is away", there));
+    life.run().unwrap();
 }

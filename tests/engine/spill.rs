@@ -128,6 +128,51 @@ fn state_that_was_in_memory_is_gone_on_with_on_the_disk() {
 }
 
 #[test]
+fn what_looks_at_several_rows_sees_whole_windows() {
+    let (folder, limit) = (folder(), 100_000);
+    let windows = sql_by_customer(10_000, 10_000);
+    let ranked = format!(
+        "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY s ORDER BY t DESC, k, c) AS place FROM ({windows})) \
+         WHERE place <= 3"
+    );
+    for sql in [ranked, format!("SELECT * FROM ({windows}) ORDER BY t DESC, k, c LIMIT 5")] {
+        let given = [None, Some(limit)].map(|limit| {
+            let mut query = super::state::graph_of(&sql);
+            keep_to(&mut query, limit, folder.path(), OutputMode::Append);
+            for batch in many().chunks(500) {
+                push_any(&mut query, batch);
+            }
+            assert_eq!(query.spilled().sum::<usize>() > 0, limit.is_some());
+            query.advance(i64::MAX, OutputMode::Append).expect("closes");
+            lines(&results(&mut query))
+        });
+        assert_eq!(given[0], given[1]);
+        assert!(given[0].len() > 2, "{given:?}");
+    }
+}
+
+#[test]
+fn the_order_in_which_rows_came_outlives_a_restart() {
+    let sql = "SELECT quantity AS k, last_value(customer_id) AS last FROM `customer-transactions` \
+               GROUP BY window(_timestamp, '10 seconds'), quantity";
+    let folder = folder();
+    let (mut free, mut snapshots) = (super::state::graph_of(sql), vec![]);
+    // More groups than a run has, all of them twice.
+    for customer in [1, 2] {
+        let sales: Vec<Sale> = (0..70_000).map(|group| (0, 0, customer, group)).collect();
+        push_any(&mut free, &sales);
+        snapshots.push(free.snapshot().expect("saves"));
+    }
+    let mut bound = super::state::graph_of(sql);
+    keep_to(&mut bound, Some(100_000), folder.path(), OutputMode::Append);
+    bound.restore(snapshots).expect("its own state");
+    for query in [&mut free, &mut bound] {
+        query.advance(i64::MAX, OutputMode::Append).expect("closes");
+    }
+    assert_eq!(lines(&results(&mut free)), lines(&results(&mut bound)));
+}
+
+#[test]
 fn a_folder_that_takes_nothing_is_said() {
     let folder = folder();
     let file = folder.path().join("a file");
@@ -142,12 +187,15 @@ fn a_folder_that_takes_nothing_is_said() {
 
 /// Groups of category and customer, of which there are many.
 fn by_customer(size: i64, slide: i64) -> Graph {
-    let sql = format!(
+    super::state::graph_of(&sql_by_customer(size, slide))
+}
+
+fn sql_by_customer(size: i64, slide: i64) -> String {
+    format!(
         "SELECT window.start AS s, product_category AS k, customer_id AS c, count(*) AS n, sum(quantity) AS t \
          FROM `customer-transactions` \
          GROUP BY window(_timestamp, '{size} milliseconds', '{slide} milliseconds'), product_category, customer_id"
-    );
-    super::state::graph_of(&sql)
+    )
 }
 
 fn lines(rows: &[arrow::array::RecordBatch]) -> Vec<String> {

@@ -34,7 +34,8 @@ fn run_with(case: &Case, way: &Way, flush: bool, policy: Policy) -> Result<rows:
     let catalog = case::catalog();
     let topics = records::of(case, &catalog);
     let fuse = Fuse::none();
-    let (shown, kept) = (Results::new(fuse.clone()), Kept::new(fuse.clone()));
+    let results = if way.is_spilled() { Results::rounding } else { Results::new };
+    let (shown, kept) = (results(fuse.clone()), Kept::new(fuse.clone()));
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let run = Run { case, way, flush, policy, topics: &topics, shown, kept, folder };
     let totals = run.through(&fuse).map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use super::services;
 use crate::catalog::Topic;
 use crate::cli::common::Settings;
 use crate::clock::SystemClock;
-use crate::engine::letters::Keeper;
+use crate::engine::letters::LetterSink;
 use crate::error::Fault;
 use crate::place::{Place, is_url};
 use crate::query::plan::StreamPlan;
@@ -182,7 +182,7 @@ impl Where {
     ///
     /// # Errors
     /// A usage error when late records are to be kept nowhere; when a place cannot be opened.
-    pub fn open(&self, late: &Late, around: &Around<'_>) -> Result<Option<Keeper<'static>>> {
+    pub fn open(&self, late: &Late, around: &Around<'_>) -> Result<Option<LetterSink<'static>>> {
         let query = around.query.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_string);
         // Late ones have a place of their own.
         let others = matches!(late, Late::Topic(_)).then_some(false);
@@ -214,6 +214,6 @@ impl Where {
         let first = around.topics().first().copied().unwrap_or_default();
         let consumer = format!("ecap-{}", around.settings.bare(first));
         let sink = (!sinks.is_empty()).then(|| Box::new(Several::new(sinks)));
-        Ok(sink.map(|sink| Keeper { sink, consumer, query }))
+        Ok(sink.map(|sink| LetterSink { sink, consumer, query }))
     }
 }

@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
+use std::ops::Range;
 use tokio::runtime::Runtime;
 
 /// Objects by name, directly under a prefix.
@@ -41,6 +42,22 @@ impl Bucket {
         match got {
             Err(error) if is_absent(&error) => Ok(None),
             got => got.map(Some).map_err(|error| self.wrong(&error)),
+        }
+    }
+
+    /// Some bytes of an object, as many as there are of them; `None` where there is none of this name.
+    ///
+    /// # Errors
+    /// When the store does not give them.
+    pub fn get_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
+        if bytes.is_empty() {
+            return Ok(Some(vec![]));
+        }
+        let bytes = bytes.start as u64..bytes.end as u64;
+        match self.runtime.block_on(self.store().get_range(&self.path(name), bytes)) {
+            Ok(got) => Ok(Some(got.to_vec())),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(self.wrong(&error)),
         }
     }
 

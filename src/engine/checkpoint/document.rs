@@ -49,6 +49,9 @@ pub struct Entry {
     /// Where it ends, by topic: the first record of each partition that is not in it. It begins where the commit before
     /// it says.
     pub end: Vec<Mark>,
+    /// How far event time was when it began, which may be further than at the commit before it.
+    #[serde(default)]
+    pub before: Option<Micros>,
     /// How far event time was at its end.
     pub watermark: watermark::Saved,
     /// Whether it closed what was open, as the last one of a bounded run.

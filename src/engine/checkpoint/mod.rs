@@ -38,6 +38,7 @@ use super::operator::Snapshot;
 use super::source::Mark;
 use super::{Totals, ipc};
 use crate::clock::Micros;
+use crate::error::Fault;
 use crate::tables::Table;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
@@ -279,6 +280,8 @@ impl Checkpoint {
                     self.state = state;
                     break;
                 }
+                // What the store does not give may be whole.
+                Err(error) if error.fault() != Fault::Check => return Err(error),
                 Err(error) => {
                     let place = self.store.place();
                     tracing::warn!("checkpoint {place}: {error}: going back to the batch before it");
@@ -345,7 +348,7 @@ impl Checkpoint {
 
 /// The commit of this number and where its state stands, if both are as they were written.
 fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles)> {
-    let broken = || Error::failed(format!("commit {number} is not as it was written"));
+    let broken = || Error::new(Fault::Check, format!("commit {number} is not as it was written"));
     let bytes = store.read(&commit_file(number))?.ok_or_else(broken)?;
     let commit: Commit = sealed::open(&bytes).ok_or_else(broken)?;
     let state = StateFiles::of(commit.operators.clone(), store);
@@ -353,10 +356,10 @@ fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles)> {
     Ok((commit, state))
 }
 
-/// Some bytes of a file of state.
+/// Some bytes of a file of state. What is not as it was written is a finding of a check, other errors are the store's.
 fn read_state(store: &dyn Store, file: u64, bytes: Range<usize>) -> Result<Vec<u8>> {
     let read = store.read_range(&state_file(file), bytes)?;
-    read.ok_or_else(|| Error::failed(format!("{} is gone", state_file(file))))
+    read.ok_or_else(|| Error::new(Fault::Check, format!("{} is gone", state_file(file))))
 }
 
 fn seal(document: &impl serde::Serialize) -> Result<Vec<u8>> {

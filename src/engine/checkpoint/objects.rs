@@ -10,6 +10,7 @@ use crate::error::Fault;
 use crate::place::Place;
 use crate::sink::retry::pause;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Objects under a prefix. Which of them are the files of the checkpoint says its manifest, which also says who has it: a
@@ -106,6 +107,16 @@ impl Store for Objects {
         let Some(object) = self.lease.files().remove(name) else { return Ok(None) };
         let got = self.insist(|| self.bucket().get(&object.key))?;
         Ok(got.map(|(bytes, _)| bytes))
+    }
+
+    fn length(&self, name: &str) -> Result<Option<usize>> {
+        let bytes = self.lease.files().get(name).map(|object| object.bytes);
+        Ok(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)))
+    }
+
+    fn read_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
+        let Some(object) = self.lease.files().remove(name) else { return Ok(None) };
+        self.insist(|| self.bucket().get_range(&object.key, bytes.clone()))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {

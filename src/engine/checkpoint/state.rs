@@ -8,6 +8,7 @@ use super::document::{PartRef, State};
 use super::{Store, read_state, state_file};
 use crate::engine::ipc::{decode, encode};
 use crate::engine::operator::{Part, Snapshot, Stored};
+use crate::error::Fault;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use std::collections::BTreeSet;
@@ -170,5 +171,5 @@ fn checked<'a>(part: &PartRef, bytes: &'a [u8]) -> Result<&'a [u8]> {
     if bytes.len() == part.bytes.len() && crc32c::crc32c(bytes) == part.crc {
         return Ok(bytes);
     }
-    Err(Error::failed("the state is not as it was written: its checksum differs"))
+    Err(Error::new(Fault::Check, "the state is not as it was written: its checksum differs"))
 }

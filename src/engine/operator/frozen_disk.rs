@@ -37,16 +37,17 @@ impl Disk {
     }
 
     /// Writes rows of a pane in the order of their hashes, and where these are the same in that of their places; in
-    /// runs of bounded size, each of which `done` takes.
+    /// runs of `most` rows, each of which `done` takes.
     fn write(
         &mut self,
         rows: &mut StateRows,
         pane: Micros,
         places: &mut [(u64, Place)],
+        most: usize,
         mut done: impl FnMut(&mut StateRows, Run),
     ) -> Result<()> {
         places.sort_unstable();
-        for run in places.chunks(RUN) {
+        for run in places.chunks(most) {
             let block = |block: &[(u64, Place)]| -> crate::Result<_> {
                 let (first, last) = (block[0].0, block[block.len() - 1].0);
                 let places: Vec<Place> = block.iter().map(|(_, place)| *place).collect();
@@ -76,7 +77,8 @@ fn hashed(rows: &StateRows, maker: &KeyMaker, places: Vec<Place>) -> Result<Vec<
     Ok(hashed)
 }
 
-/// Writes each batch that is in memory to the disk, on its own.
+/// Writes each batch that is in memory to the disk, on its own, in one run: a batch that others follow keeps its place before
+/// them.
 pub fn spill_all(rows: &mut StateRows, maker: &KeyMaker, disk: &mut Disk) -> Result<()> {
     disk.begin();
     let all: Vec<_> = rows.places().collect();
@@ -85,9 +87,7 @@ pub fn spill_all(rows: &mut StateRows, maker: &KeyMaker, disk: &mut Disk) -> Res
             continue;
         };
         let mut places = hashed(rows, maker, places)?;
-        let mut runs = Vec::new();
-        disk.write(rows, pane, &mut places, |_, run| runs.push(run))?;
-        rows.replace(number, runs);
+        disk.write(rows, pane, &mut places, usize::MAX, |rows, run| rows.replace(number, run))?;
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ impl Frozen {
         let mut numbers = BTreeSet::new();
         if let Some(disk) = &mut self.disk {
             let mut runs = Vec::new();
-            disk.write(&mut self.rows, pane, &mut places, |rows, run| runs.push(rows.add_run(run)))?;
+            disk.write(&mut self.rows, pane, &mut places, RUN, |rows, run| runs.push(rows.add_run(run)))?;
             numbers.extend(runs);
         }
         Ok(numbers)

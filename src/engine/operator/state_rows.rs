@@ -250,6 +250,8 @@ impl StateRows {
                 [0, 1].map(|column| rows.column(column).as_primitive::<UInt32Type>().values());
             self.told += rows.len();
             for (number, row) in batches.iter().zip(rows.iter()) {
+                // It may be of a batch that is gone: the next one to come under its number would lose the row.
+                self.next = self.next.max(number + 1);
                 dead.entry(*number).or_default().push(*row);
             }
         }
@@ -257,7 +259,7 @@ impl StateRows {
     }
 
     fn restore_batch(&mut self, number: u32, rows: RecordBatch, dead: Vec<u32>) {
-        let live = rows.num_rows() - dead.len();
+        let live = rows.num_rows().saturating_sub(dead.len());
         self.live += live;
         self.memory += get_record_batch_memory_size(&rows);
         self.batches.insert(number, Kept { rows, live, told: dead.len(), dead });
@@ -299,4 +301,46 @@ pub fn owned(rows: RecordBatch) -> Result<RecordBatch> {
         }
     };
     Ok(RecordBatch::try_new(rows.schema(), rows.columns().iter().map(owned).collect())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+
+    fn rows(count: i64) -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
+        RecordBatch::try_from_iter([("n", column)]).unwrap()
+    }
+
+    /// What a checkpoint keeps of it.
+    fn save(rows: &mut StateRows, kept: &mut Vec<Part>) {
+        for part in rows.save().unwrap() {
+            kept.retain(|before| !part.replaces || before.key != part.key);
+            kept.extend((!part.rows.is_empty()).then_some(part));
+        }
+    }
+
+    fn restart(kept: &[Part]) -> StateRows {
+        let mut rows = StateRows::new(rows(0).schema());
+        rows.restore(kept.iter().cloned(), |_| Ok(())).unwrap();
+        rows
+    }
+
+    #[test]
+    fn a_row_under_the_number_of_a_batch_that_is_gone_is_not_lost() {
+        let (mut state, mut kept) = (StateRows::new(rows(0).schema()), vec![]);
+        state.add(rows(1));
+        let last = state.add(rows(2));
+        save(&mut state, &mut kept);
+        for row in [0, 1] {
+            state.drop_rows(&[(last, row)]);
+            save(&mut state, &mut kept);
+        }
+        let mut state = restart(&kept);
+        assert_eq!(state.len(), 1);
+        state.add(rows(2));
+        save(&mut state, &mut kept);
+        assert_eq!(restart(&kept).len(), 3);
+    }
 }

@@ -18,25 +18,16 @@ impl StateRows {
         self.runs.insert(number, Arc::new(run));
     }
 
-    /// Puts a batch of memory onto the disk; `runs` are its rows that are in use. Where that is all of it, and one run,
-    /// it keeps its number, and a snapshot need not give it again.
-    pub fn replace(&mut self, number: u32, runs: Vec<Run>) {
-        let whole = self.batches.get(&number).is_some_and(|kept| kept.dead.is_empty());
-        match <[Run; 1]>::try_from(runs) {
-            Ok([run]) if whole => {
-                self.forget(number);
-                self.insert_run(number, run);
-            }
-            Ok([run]) => {
-                self.remove(number);
-                self.add_run(run);
-            }
-            Err(several) => {
-                self.remove(number);
-                several.into_iter().for_each(|run| {
-                    self.add_run(run);
-                });
-            }
+    /// Puts a batch of memory onto the disk; `run` are its rows that are in use. Where that is all of it, it keeps its
+    /// number, and a snapshot need not give it again. Where some are not in use, no group has rows in several batches, and
+    /// their order does not matter.
+    pub fn replace(&mut self, number: u32, run: Run) {
+        if self.batches.get(&number).is_some_and(|kept| kept.dead.is_empty()) {
+            self.forget(number);
+            self.insert_run(number, run);
+        } else {
+            self.remove(number);
+            self.add_run(run);
         }
     }
 

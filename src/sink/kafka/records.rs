@@ -103,7 +103,7 @@ impl ToRecords for Records {
                 producer.send(Outgoing { key, value, headers: &headers, time, line })?;
             }
             // A broker that takes nothing is not waited for once more with each queue of rows.
-            lost(producer, &self.topic)?;
+            lost(producer, &self.topic, &ROW)?;
         }
         delivered(producer, &self.topic)
     }
@@ -123,9 +123,11 @@ impl ToRecords for Letters {
                 line += 1;
                 crate::kafka::letter::send(producer, &letter, line)?;
             }
-            lost(producer, &self.topic)?;
+            lost(producer, &self.topic, &LETTER)?;
         }
-        delivered(producer, &self.topic)
+        producer.settle();
+        lost(producer, &self.topic, &LETTER)?;
+        producer.check()
     }
 }
 
@@ -135,19 +137,37 @@ impl ToRecords for Letters {
 /// When it has not.
 pub fn delivered(producer: &Producer, topic: &str) -> Result<()> {
     producer.settle();
-    lost(producer, topic)?;
+    lost(producer, topic, &ROW)?;
     producer.check()
 }
 
-fn lost(producer: &Producer, topic: &str) -> Result<()> {
+/// What is said of a record that a topic is too small for.
+struct Large {
+    what: &'static str,
+    form: &'static str,
+    hint: &'static str,
+}
+
+const ROW: Large = Large {
+    what: "row",
+    form: " as JSON",
+    hint: "raise the topic's max.message.bytes, or select fewer columns",
+};
+
+const LETTER: Large = Large {
+    what: "dead letter",
+    form: "",
+    hint: "raise the topic's max.message.bytes, or keep dead letters in files",
+};
+
+fn lost(producer: &Producer, topic: &str, large: &Large) -> Result<()> {
     let undelivered = producer.take_undelivered();
     let Some(lost) = undelivered.first() else { return Ok(()) };
     let (row, bytes) = (lost.record.line, lost.record.value.as_ref().map_or(0, Vec::len));
     if lost.too_large {
-        let message = format!("topic '{topic}': row {row} of the batch is too large, {bytes} bytes as JSON");
-        return Err(
-            Error::failed(message).hint("raise the topic's max.message.bytes, or select fewer columns")
-        );
+        let Large { what, form, hint } = large;
+        let message = format!("topic '{topic}': {what} {row} of the batch is too large, {bytes} bytes{form}");
+        return Err(Error::failed(message).hint(*hint));
     }
     let message = format!("topic '{topic}' does not take the rows: {}", lost.reason);
     Err(if lost.cause == Cause::TimedOut { Error::unreachable(message) } else { Error::failed(message) })
