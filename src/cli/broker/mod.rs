@@ -6,6 +6,7 @@ use super::common::{CommonArgs, home};
 use super::{Cli, interrupt, output};
 use crate::Result;
 use crate::broker::{Broker, Config, Storage};
+use crate::program;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,6 +83,7 @@ fn serve(cli: &BrokerCli) -> Result<()> {
     let stop = interrupt::listen()?;
     let broker = Broker::start(config(cli))?;
     output::note(&ready(cli, &broker));
+    program::give_back_start();
     while !stop.wait(Duration::MAX) {}
     broker.stop()
 }
