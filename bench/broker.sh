@@ -2,6 +2,10 @@
 # given, with BENCH_KAFKA=1 an Apache Kafka, else the embedded one. What is started here ends with the script.
 # shellcheck shell=bash
 
+for tool in ecap-broker kcat perl /usr/bin/time; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: make build, scripts/install-test-tools.sh services" >&2; exit 1; }
+done
+
 mkdir -p .ecap
 work=$(mktemp -d "$PWD/.ecap/bench.XXXXXX")
 export ECAP_HOME=$work
@@ -24,3 +28,21 @@ elif [ -z "${ECAP_BOOTSTRAP_SERVERS:-}" ]; then
     until address=$(grep -osm1 '127\.0\.0\.1:[0-9]*' "$work/broker.log"); do sleep 0.05; done
     export ECAP_BOOTSTRAP_SERVERS=$address
 fi
+
+# Another broker may have the topic from a run before.
+begin_topic() {
+    ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
+    ecap-topics create-topics transactions >/dev/null 2>&1
+    rows=0
+}
+# The next records of one endless world into the topic: so many as $1 says, made with the options behind it.
+load() {
+    local records=$1
+    shift
+    ecap-gen transactions -n "$records" --from-row "$rows" --event-rate 800 --traffic flat --start 2026-01-01T00:00:00Z \
+        -o - "$@" 2>/dev/null |
+        perl -ne '/"user_id":"([^"]+)"/ && print "$1\t$_"' |
+        kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \
+            -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
+    rows=$((rows + records))
+}

@@ -14,27 +14,12 @@ restarts=${RESTARTS:-5}
 # What comes in a second, for batches of a second.
 a_second=${A_SECOND:-100000}
 export PATH="$PWD/bin:$PATH"
-for tool in kcat perl /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/install-test-tools.sh services" >&2; exit 1; }
-done
 
 # shellcheck source=bench/broker.sh
 . bench/broker.sh
-begin_topic() {
-    ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
-    ecap-topics create-topics transactions >/dev/null 2>&1
-    rows=0
-}
+# Many users, none of whom buys much more than others.
+world=(--seed 7 --customers 100000 --skew 0)
 begin_topic
-# The next records of one endless world, as an argument says how many.
-load() {
-    ecap-gen transactions -n "$1" --from-row "$rows" --seed 7 --customers 100000 --skew 0 --event-rate 800 --traffic flat \
-        --start 2026-01-01T00:00:00Z -o - 2>/dev/null |
-        perl -ne '/"user_id":"([^"]+)"/ && print "$1\t$_"' |
-        kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \
-            -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
-    rows=$((rows + $1))
-}
 consume() {
     exec ecap-consume --topic transactions --from earliest --max-future off --window 3650d --format csv --progress off \
         --agg 'count(*) AS n' --agg 'sum(price) AS total' --agg 'max(timestamp) AS last' "$@"
@@ -51,7 +36,7 @@ measure() {
 }
 
 echo "loading $records transactions of 100,000 users into $ECAP_BOOTSTRAP_SERVERS"
-load "$records"
+load "$records" "${world[@]}"
 for ((pair = 1; pair <= pairs; pair++)); do
     measure without "$by_user"
     rm -rf "$work/kept"
@@ -71,13 +56,13 @@ perl -e '
 ' "$work" "$records" "$a_second"
 
 begin_topic
-load "$groups"
+load "$groups" "${world[@]}"
 echo "opening $rows groups"
 by_transaction="consume --group-by transaction_id --checkpoint $work/open --output-mode update"
 bash -c "$by_transaction --trigger available-now" >/dev/null 2>"$work/open.err" || { tail -5 "$work/open.err" >&2; exit 1; }
 du -sh "$work/open" | sed "s,$work/open,of checkpoint,"
 for ((restart = 1; restart <= restarts; restart++)); do
-    load 1000
+    load 1000 "${world[@]}"
     # From the start of the process to its first line of a row, behind the heading.
     perl -MTime::HiRes=time -e '
         my $began = time;

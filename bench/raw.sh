@@ -11,26 +11,19 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 records=${RECORDS:-2000000}
 rounds=${ROUNDS:-3}
 export PATH="$PWD/bin:$PATH"
-for tool in kcat perl /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/install-test-tools.sh services" >&2; exit 1; }
-done
-scripts/apache-spark.sh install >/dev/null
-python=${ECAP_CACHE:-$HOME/.cache/ecap}/spark-4.0.0/bin/python
 
 # shellcheck source=bench/broker.sh
 . bench/broker.sh
+scripts/apache-spark.sh install >/dev/null
+python=${ECAP_CACHE:-$HOME/.cache/ecap}/spark-4.0.0/bin/python
 spark() {
     "$python" bench/spark_raw.py "$@" 2>"$work/spark.err" || { tail -5 "$work/spark.err" >&2; exit 1; }
 }
 # Once before, as it fetches its connectors from Maven Central.
 spark warm
-ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
-ecap-topics create-topics transactions >/dev/null 2>&1
+begin_topic
 echo "loading $records transactions into $ECAP_BOOTSTRAP_SERVERS"
-ecap-gen transactions -n "$records" --seed 7 --event-rate 800 --traffic flat --start 2026-01-01T00:00:00Z -o - 2>/dev/null |
-    perl -ne '/"user_id":"([^"]+)"/ && print "$1\t$_"' |
-    kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \
-        -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
+load "$records" --seed 7
 
 # One run: its seconds and its resident kilobytes go to the file that $1 names.
 measure() {

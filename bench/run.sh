@@ -14,23 +14,13 @@ records=${RECORDS:-2000000}
 rounds=${ROUNDS:-3}
 seed=${SEED:-7}
 export PATH="$PWD/bin:$PATH"
-for tool in kcat perl /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/install-test-tools.sh services" >&2; exit 1; }
-done
 
 # shellcheck source=bench/broker.sh
 . bench/broker.sh
-# Another broker may have it from the run before.
-ecap-topics delete-topic transactions --yes >/dev/null 2>&1 || true
-ecap-topics create-topics transactions >/dev/null 2>&1
-
+begin_topic
 echo "loading $records transactions (seed $seed) into $ECAP_BOOTSTRAP_SERVERS"
 # At this rate some 26,000 users buy something in a minute.
-ecap-gen transactions -n "$records" --seed "$seed" --customers 100000 --skew 0 --event-rate 800 --traffic flat \
-    --start 2026-01-01T00:00:00Z -o - 2>/dev/null |
-    perl -ne '/"user_id":"([^"]+)"/ && print "$1\t$_"' |
-    kcat -P -b "$ECAP_BOOTSTRAP_SERVERS" -t transactions -K '\t' -z lz4 -X linger.ms=50 \
-        -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
+load "$records" --seed "$seed" --customers 100000 --skew 0
 
 # One run: its seconds and its resident kilobytes go to the file that $1 names, its output to $2.
 measure() {

@@ -186,6 +186,12 @@ impl From<toml::de::Error> for Error {
     }
 }
 
+impl From<parquet::errors::ParquetError> for Error {
+    fn from(error: parquet::errors::ParquetError) -> Self {
+        Self::caused(&error)
+    }
+}
+
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Self {
         Self::caused(&error)

@@ -5,14 +5,12 @@ use crate::clock::Micros;
 use crate::kafka::admin::{Admin, PATIENCE};
 use crate::kafka::compacted;
 use crate::kafka::config::Connection;
-use crate::kafka::offsets::Offsets;
 use crate::kafka::producer::{Outgoing, Producer};
-use crate::kafka::tail::Tail;
+use crate::kafka::tail::read_to_end;
 use crate::record::letter::Letter;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
 
 /// The topic, behind the prefix of the environment.
 const TOPIC: &str = "ecap-replayed";
@@ -22,9 +20,6 @@ const PARTITION: i32 = 0;
 
 /// So many offsets stand in a record: in the worst case a value of 60 kB.
 const BLOCK: i64 = 10_000;
-
-/// How long the topic may give nothing before its end.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// The key of a record: where the letters come from, a topic and partition or a file, and which block.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,22 +73,11 @@ impl Marks {
         let cluster = Admin::new(connection)?.cluster(PATIENCE)?;
         let Some(mut topic) = cluster.topic(&marks.topic).cloned() else { return Ok(marks) };
         topic.partitions.retain(|partition| partition.id == PARTITION);
-        let spans = Offsets::new(connection)?.spans([&topic])?;
-        let mut tail = Tail::start(connection, &spans, false)?;
-        let mut heard = Instant::now();
-        while !tail.at_end() {
-            let Some(record) = tail.next(Duration::from_millis(100))? else {
-                if heard.elapsed() > SILENCE {
-                    let message = format!("topic '{}' could not be read to its end", marks.topic);
-                    return Err(Error::unreachable(message));
-                }
-                continue;
-            };
-            heard = Instant::now();
+        read_to_end(connection, &topic, &mut |record| {
             marks.note(record.key.as_deref(), record.value.as_deref()).map_err(|error| {
                 Error::failed(format!("topic '{}', offset {}: {error}", marks.topic, record.offset))
-            })?;
-        }
+            })
+        })?;
         Ok(marks)
     }
 

@@ -1,17 +1,17 @@
 //! Where dead letters are kept, and reading them there.
 
+use super::Filter;
 use crate::clock::SystemClock;
 use crate::delta::{self, table};
 use crate::error::Fault;
-use crate::kafka::admin::{Admin, PATIENCE, TopicState};
+use crate::kafka::admin::{Admin, PATIENCE};
 use crate::kafka::config::Connection;
 use crate::kafka::letter::letter;
-use crate::kafka::offsets::Offsets;
-use crate::kafka::tail::Tail;
+use crate::kafka::tail::read_to_end;
 use crate::record::letter::Letter;
 use crate::record::letter::rows::Letters;
 use crate::record::letter::text;
-use crate::sink::file::{Committed, Form, committed};
+use crate::sink::file::{Committed, Form, committed, form_of};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -19,10 +19,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long a topic may give nothing before its end.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// A place that keeps dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,38 +76,29 @@ impl Place {
     }
 }
 
+/// Gives each letter in these places that is meant.
+///
+/// # Errors
+/// As [`Place::read`].
+pub fn each(connection: &Connection, places: &[Place], filter: &Filter, visit: Visit<'_>) -> Result<()> {
+    let mut meant = |letter: &Letter<'_>| if filter.takes(letter) { visit(letter) } else { Ok(()) };
+    places.iter().try_for_each(|place| place.read(connection, &mut meant))
+}
+
 /// Other records of the topic are passed over.
 fn in_topic(connection: &Connection, name: &str, visit: Visit<'_>) -> Result<()> {
     let cluster = Admin::new(connection)?.cluster(PATIENCE)?;
-    let topic: &TopicState = cluster.topic(name).ok_or_else(|| {
+    let topic = cluster.topic(name).ok_or_else(|| {
         let error = Error::usage(format!("topic '{name}' is not there"));
         error.hint("name a topic of dead letters, a file, a folder or a Delta table")
     })?;
-    let spans = Offsets::new(connection)?.spans([topic])?;
-    let mut tail = Tail::start(connection, &spans, false)?;
-    let mut heard = Instant::now();
-    while !tail.at_end() {
-        match tail.next(Duration::from_millis(100))? {
-            Some(record) => {
-                heard = Instant::now();
-                letter(&record).map_or(Ok(()), |letter| visit(&letter))?;
-            }
-            None if heard.elapsed() > SILENCE => {
-                let waited = SILENCE.as_secs();
-                return Err(Error::unreachable(format!(
-                    "topic '{name}' could not be read to its end for {waited} s"
-                )));
-            }
-            None => {}
-        }
-    }
-    Ok(())
+    read_to_end(connection, topic, &mut |record| letter(record).map_or(Ok(()), |letter| visit(&letter)))
 }
 
 fn in_files(path: &Path, visit: Visit<'_>) -> Result<()> {
-    for Committed { path, form, bytes } in committed(path)? {
+    for Committed { path, bytes } in committed(path)? {
         let file = File::open(&path)?;
-        match form {
+        match form_of(&path) {
             Form::Ndjson => lines(file.take(bytes), visit),
             Form::Parquet => parquet(file, visit),
             Form::Csv => {
@@ -144,7 +131,7 @@ fn parquet(file: File, visit: Visit<'_>) -> Result<()> {
     let wrong = |error: parquet::errors::ParquetError| Error::data(format!("this is no Parquet: {error}"));
     let rows = ParquetRecordBatchReaderBuilder::try_new(file).map_err(wrong)?.build().map_err(wrong)?;
     for rows in rows {
-        each(&rows?, visit)?;
+        in_rows(&rows?, visit)?;
     }
     Ok(())
 }
@@ -159,13 +146,13 @@ fn in_table(place: &str, visit: Visit<'_>) -> Result<()> {
     for add in files {
         let file = runtime.block_on(delta::read::open(&table, add))?;
         for rows in file.rows(&table.columns)? {
-            each(&rows?, visit)?;
+            in_rows(&rows?, visit)?;
         }
     }
     Ok(())
 }
 
-fn each(rows: &RecordBatch, visit: Visit<'_>) -> Result<()> {
+fn in_rows(rows: &RecordBatch, visit: Visit<'_>) -> Result<()> {
     let letters = Letters::of(rows)?;
     letters.iter().try_for_each(|letter| visit(&letter))
 }

@@ -3,7 +3,7 @@
 
 use super::filter::Filter;
 use super::marks::Marks;
-use super::place::Place;
+use super::place::{self, Place, Visit};
 use crate::catalog::Topic;
 use crate::clock::Clock;
 use crate::kafka::config::Connection;
@@ -123,9 +123,8 @@ impl Replay<'_> {
         Marks::read(self.connection, self.prefix)
     }
 
-    fn each(&self, visit: &mut dyn FnMut(&Letter<'_>) -> Result<()>) -> Result<()> {
-        let mut own = |letter: &Letter<'_>| if self.filter.takes(letter) { visit(letter) } else { Ok(()) };
-        self.places.iter().try_for_each(|place| place.read(self.connection, &mut own))
+    fn each(&self, visit: Visit<'_>) -> Result<()> {
+        place::each(self.connection, self.places, self.filter, visit)
     }
 
     /// The topic that the record of a letter goes to.

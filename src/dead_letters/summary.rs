@@ -53,7 +53,7 @@ impl Summary {
 
     /// How many became letters in an hour.
     pub fn of_hour(&self, hour: Option<Micros>) -> u64 {
-        let own = self.hours.iter().filter(|((of, _), _)| *of == hour);
+        let own = self.hours.range((hour, String::new())..).take_while(|((of, _), _)| *of == hour);
         own.map(|(_, letters)| letters).sum()
     }
 }

@@ -66,16 +66,21 @@ fn length(add: &Add) -> u64 {
     add.size.unsigned_abs()
 }
 
+/// Copies the rows of files.
+async fn copy(table: &Table, group: &[Add], files: &mut Files<'_>) -> Result<()> {
+    for add in group {
+        files.write_all(read::open(table, add).await?.rows(&table.columns)?).await?;
+    }
+    Ok(())
+}
+
 /// Commits one file in the place of several, unless one of them is gone by then.
 async fn replace(table: &mut Table, group: &[Add], target: u64, done: &mut Optimized) -> Result<()> {
     let mut files = Files::new(table, &table.columns, Some(target));
-    for add in group {
-        for rows in read::open(table, add).await?.rows(&table.columns)? {
-            files.write(&rows?).await?;
-        }
-    }
+    let copied = copy(table, group, &mut files).await;
+    let ((), adds) = files.close(copied).await?;
     let unchanged = |add: Add| Add { data_change: false, ..add };
-    let adds: Vec<_> = files.close(Ok(())).await?.1.into_iter().map(unchanged).collect();
+    let adds: Vec<_> = adds.into_iter().map(unchanged).collect();
     let removes = group.iter().map(|add| table.remove(add, false));
     let actions: Vec<Action> = removes.chain(added(adds.clone())).collect();
     for _ in 0..ATTEMPTS {

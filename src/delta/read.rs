@@ -51,8 +51,7 @@ impl Opened<'_> {
     /// # Errors
     /// When it is no Parquet.
     pub fn rows(&self, columns: &SchemaRef) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        let wrong =
-            |error: parquet::errors::ParquetError| Error::failed(format!("{}: {error}", self.add.path));
+        let wrong = |error: parquet::errors::ParquetError| Error::from(error).at(&self.add.path);
         let reader = ParquetRecordBatchReaderBuilder::try_new(self.bytes.clone()).map_err(wrong)?;
         let wanted = |field: &&Arc<Field>| columns.field_with_name(field.name()).is_ok();
         let names = reader.schema().fields().iter().filter(wanted).map(|field| field.name().clone());

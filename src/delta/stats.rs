@@ -30,16 +30,15 @@ const UP: i64 = 999;
 pub fn of(file: &ParquetMetaData, columns: &SchemaRef, table: &Metadata) -> Result<String> {
     let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
     for field in indexed(columns, table) {
-        let wrong = |error: parquet::errors::ParquetError| Error::failed(error.to_string());
         let parquet = file.file_metadata().schema_descr();
-        let converter = StatisticsConverter::try_new(field.name(), columns, parquet).map_err(wrong)?;
+        let converter = StatisticsConverter::try_new(field.name(), columns, parquet)?;
         let groups = file.row_groups();
-        let count: UInt64Array = converter.row_group_null_counts(groups.iter()).map_err(wrong)?;
+        let count: UInt64Array = converter.row_group_null_counts(groups.iter())?;
         nulls.insert(field.name().clone(), json!(sum(&count).unwrap_or_default()));
         if has_order(field.data_type()) {
-            let own = extreme(&converter.row_group_mins(groups.iter()).map_err(wrong)?, false)?;
+            let own = extreme(&converter.row_group_mins(groups.iter())?, false)?;
             least.extend(value(field, own)?);
-            let own = extreme(&converter.row_group_maxes(groups.iter()).map_err(wrong)?, true)?;
+            let own = extreme(&converter.row_group_maxes(groups.iter())?, true)?;
             greatest.extend(value(field, up(own)?)?);
         }
     }

@@ -2,9 +2,9 @@
 
 use super::stats;
 use super::table::Table;
+use crate::Result;
 use crate::place::{in_store, of_store, upload};
 use crate::record::partition::{Part, slices, split};
-use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::kernel::{Action, Add};
@@ -12,7 +12,6 @@ use deltalake::logstore::object_store::ObjectStoreExt;
 use deltalake::table::config::TablePropertiesExt;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -57,12 +56,23 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
+    /// Takes all of these rows.
+    ///
+    /// # Errors
+    /// As [`Self::write`]; where `rows` fail.
+    pub async fn write_all(&mut self, rows: impl Iterator<Item = Result<RecordBatch>>) -> Result<()> {
+        for rows in rows {
+            self.write(&rows?).await?;
+        }
+        Ok(())
+    }
+
     async fn add(&mut self, folder: &str, part: &Part, rows: &RecordBatch) -> Result<()> {
         let mut open = match self.open.remove(folder) {
             Some(open) => open,
             None => self.begin(part)?,
         };
-        open.packer.write(rows).map_err(wrong)?;
+        open.packer.write(rows)?;
         let length = open.packer.bytes_written() + open.packer.in_progress_size();
         if length as u64 >= self.size {
             return self.put(folder, open).await;
@@ -74,7 +84,7 @@ impl<'a> Files<'a> {
     fn begin(&self, part: &Part) -> Result<Open> {
         let zstd = Compression::ZSTD(ZstdLevel::default());
         let how = WriterProperties::builder().set_compression(zstd).build();
-        let packer = ArrowWriter::try_new(Vec::new(), self.columns.clone(), Some(how)).map_err(wrong)?;
+        let packer = ArrowWriter::try_new(Vec::new(), self.columns.clone(), Some(how))?;
         Ok(Open { values: part.values.clone(), packer })
     }
 
@@ -112,7 +122,7 @@ impl<'a> Files<'a> {
 
     /// Gives a file to the store.
     async fn put(&mut self, folder: &str, mut open: Open) -> Result<()> {
-        let file = open.packer.finish().map_err(wrong)?;
+        let file = open.packer.finish()?;
         let bytes = std::mem::take(open.packer.inner_mut());
         let name = format!("part-{}.zstd.parquet", uuid::Uuid::new_v4());
         let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
@@ -134,22 +144,15 @@ impl<'a> Files<'a> {
     }
 }
 
-fn wrong(error: ParquetError) -> Error {
-    Error::caused(&error)
-}
-
 /// Writes rows into files.
 ///
 /// # Errors
-/// As [`Files::write`].
-pub async fn write(mut files: Files<'_>, rows: &[RecordBatch]) -> Result<Vec<Add>> {
-    let mut came = Ok(());
-    for rows in rows {
-        came = files.write(rows).await;
-        if came.is_err() {
-            break;
-        }
-    }
+/// As [`Files::write`]; where `rows` fail.
+pub async fn write(
+    mut files: Files<'_>,
+    rows: impl Iterator<Item = Result<RecordBatch>>,
+) -> Result<Vec<Add>> {
+    let came = files.write_all(rows).await;
     files.close(came).await.map(|((), adds)| adds)
 }
 

@@ -152,12 +152,10 @@ impl Graph {
                 let rows = operator.advance(watermark, mode)?;
                 if by_row { Ok(rows) } else { with_the_rest(rows, operator) }
             };
-            let any = self.advance_into(number, first, mode)?;
-            if any {
+            let mut any = self.advance_into(number, first, mode)?;
+            while any {
                 self.run(number).map_err(|error| of_running(&error))?;
-                while self.advance_into(number, |operator, _| operator.more(), mode)? {
-                    self.run(number).map_err(|error| of_running(&error))?;
-                }
+                any = self.advance_into(number, |operator, _| operator.more(), mode)?;
             }
         }
         Ok(())

@@ -1,17 +1,24 @@
 //! Records of a topic one by one, for people to look at.
 
-use super::admin::failed;
+use super::admin::{TopicState, failed};
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
-use super::offsets::{Partition, Span};
-use crate::Result;
+use super::offsets::{Offsets, Partition, Span};
 use crate::clock::Micros;
+use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// How long a topic may give nothing before its end.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long one look waits for a record.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A record as it stands in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +93,34 @@ impl Tail {
         }
     }
 
+    /// Gives each record up to the ends, or until `take` breaks off.
+    ///
+    /// # Errors
+    /// An unreachable error when none comes within `patience`; what `take` says.
+    pub fn each(
+        &mut self,
+        topic: &str,
+        patience: Duration,
+        take: &mut dyn FnMut(&Record) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut heard = Instant::now();
+        while !self.at_end() {
+            if let Some(record) = self.next(LOOK)? {
+                heard = Instant::now();
+                if take(&record)?.is_break() {
+                    break;
+                }
+            } else if heard.elapsed() > patience {
+                let waited = patience.as_secs();
+                let message = format!("topic '{topic}' could not be read to its end for {waited} s");
+                return Err(Error::unreachable(message).hint(
+                    "a transaction that a writer left open may be before it; the broker ends it at its time",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether every partition was read up to its end.
     pub fn at_end(&self) -> bool {
         self.ends.as_ref().is_some_and(BTreeMap::is_empty)
@@ -104,6 +139,20 @@ impl Tail {
             ends.remove(&partition);
         }
     }
+}
+
+/// Gives each record that a topic has at this moment, or those of the partitions that `topic` names.
+///
+/// # Errors
+/// When the topic cannot be read to its end; what `take` says.
+pub fn read_to_end(
+    connection: &Connection,
+    topic: &TopicState,
+    take: &mut dyn FnMut(&Record) -> Result<()>,
+) -> Result<()> {
+    let spans = Offsets::new(connection)?.spans([topic])?;
+    let mut each = |record: &Record| take(record).map(ControlFlow::Continue);
+    Tail::start(connection, &spans, false)?.each(&topic.name, SILENCE, &mut each)
 }
 
 impl From<&BorrowedMessage<'_>> for Record {

@@ -8,7 +8,6 @@ use crate::record::zone;
 use crate::{Error, Result};
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use ::parquet::errors::ParquetError;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
@@ -86,8 +85,7 @@ impl Source for ParquetSource {
 
 /// The rows of a file, with those columns that the topic has.
 fn open(file: File, record: &Record) -> Result<ParquetRecordBatchReader> {
-    let wrong = |error: ParquetError| Error::failed(error.to_string());
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(wrong)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
     let known = record.columns();
     let columns = builder.schema().fields().iter().enumerate();
     let columns = columns.filter(|(_, column)| known.field(column.name()).is_some());
@@ -96,7 +94,7 @@ fn open(file: File, record: &Record) -> Result<ParquetRecordBatchReader> {
         return Err(Error::failed("it has no column of the topic"));
     }
     let columns = ProjectionMask::roots(builder.parquet_schema(), columns);
-    builder.with_projection(columns).with_batch_size(ROWS).build().map_err(wrong)
+    Ok(builder.with_projection(columns).with_batch_size(ROWS).build()?)
 }
 
 /// Writes each row as a line of JSON.

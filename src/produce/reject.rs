@@ -1,6 +1,7 @@
 //! Rows that are not sent, each with its reason, in a file of one JSON object a line.
 
 use crate::clock::Micros;
+use crate::record::letter::text::hex;
 use crate::record::reject::{self, Code};
 use crate::units::format_rfc3339;
 use crate::{Error, Result};
@@ -70,7 +71,6 @@ impl Reject {
     /// The reject of a row with these original bytes.
     pub fn new(topic: &str, file: &str, line: u64, problem: Problem, bytes: &[u8], now: Micros) -> Self {
         let value = std::str::from_utf8(bytes).ok().map(str::to_owned);
-        let hex = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             topic: topic.to_owned(),
             file: file.to_owned(),
@@ -80,7 +80,7 @@ impl Reject {
             reason: problem.reason,
             stage: "produce",
             timestamp: format_rfc3339(now),
-            value_hex: if value.is_none() { Some(hex()) } else { None },
+            value_hex: value.is_none().then(|| hex(bytes)),
             value,
         }
     }

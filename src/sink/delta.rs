@@ -160,16 +160,16 @@ impl Keeping<'_> {
         if columns != self.table.columns {
             actions.push(Action::Metadata(evolved(self.table.metadata(), &columns)?));
         }
-        let rows =
-            self.batch.rows.pieces().map(|rows| self.fit(&columns, &rows?)).collect::<Result<Vec<_>>>()?;
+        let rows = || self.batch.rows.pieces().map(|rows| self.fit(&columns, &rows?));
         let Options { merge_on, file_size, .. } = self.options;
         if merges {
+            let rows = rows().collect::<Result<Vec<_>>>()?;
             actions.extend(merge(self.table, &columns, merge_on, &rows, *file_size).await?);
             return Ok(actions);
         }
         let batch = self.batch.id;
         if !self.written.as_ref().is_some_and(|it| it.batch == batch && it.columns == columns) {
-            let files = write(Files::new(self.table, &columns, *file_size), &rows).await?;
+            let files = write(Files::new(self.table, &columns, *file_size), rows()).await?;
             *self.written = Some(Written { batch, columns, files });
         }
         actions.extend(self.written.iter().flat_map(|written| added(written.files.clone())));

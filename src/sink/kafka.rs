@@ -17,7 +17,7 @@ use crate::units::format_duration;
 use crate::{Error, Result};
 use arrow::datatypes::SchemaRef;
 use commits::Commits;
-use records::{Letters, Records, ToRecords, delivered};
+use records::{Letters, Records, ToRecords};
 use std::sync::Arc;
 use std::time::Duration;
 

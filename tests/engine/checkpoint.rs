@@ -12,6 +12,7 @@ use ecap::engine::letters::LetterSink;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Allowance, Source};
 use ecap::engine::{Engine, Surroundings, Totals};
+use ecap::error::Fault;
 use ecap::query::plan::StreamPlan;
 use ecap::tables::Table;
 use std::sync::Arc;
@@ -444,7 +445,15 @@ fn what_cannot_be_read_for_now_is_not_taken_to_be_broken() {
     let life = Life { flush: false, ..Life::of(TUMBLING, OutputMode::Append) };
     life.run().unwrap();
     let there = life.kept.files();
-    let error = life.run_in(Box::new(Away(life.kept.clone()))).unwrap_err();
-    assert_eq!((error.message(), life.kept.files()), ("commit 5: it is away", there));
+    let away = Away(life.kept.clone());
+    for asked in [
+        inspect::verify(&away).map(drop),
+        inspect::rewind(&away, 5, "a test"),
+        life.run_in(Box::new(Away(life.kept.clone()))).map(drop),
+    ] {
+        let error = asked.unwrap_err();
+        assert_eq!((error.fault(), error.message()), (Fault::Unreachable, "commit 5: it is away"));
+        assert_eq!(life.kept.files(), there);
+    }
     life.run().unwrap();
 }

@@ -206,7 +206,7 @@ impl Where {
             Self::Parquet(path) => vec![around.files(path, Form::Parquet, &query)?],
             Self::Delta(place) => vec![around.delta(place, &query)?],
         };
-        if !matches!(self, Self::Topic) {
+        if others.is_some() && !matches!(self, Self::Topic) {
             let share = || Share { topic: None, late: others };
             sinks = sinks.into_iter().map(|sink| Box::new(Shared { share: share(), sink }) as _).collect();
         }

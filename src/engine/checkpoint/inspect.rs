@@ -1,7 +1,7 @@
 //! What people do with a checkpoint while its query does not run: look at it, check it, go back, take it away.
 
 use super::document::{Commit, Entry, Query};
-use super::{QUERY, Store, commit_file, entry_file, load, numbers, query, sealed, state_file};
+use super::{QUERY, Store, commit_file, entry_file, load, numbers, query, sealed, state_file, whole};
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 
@@ -53,8 +53,8 @@ pub fn verify(store: &dyn Store) -> Result<Vec<String>> {
     if numbers.is_empty() {
         return Ok(vec!["it has no commit".into()]);
     }
-    let wrong = |number: &u64| load(store, *number).err().map(|error| error.message().to_string());
-    Ok(numbers.iter().filter_map(wrong).collect())
+    let wrong = |number| Ok(whole(load(store, number))?.err().map(|error| error.message().to_string()));
+    numbers.into_iter().filter_map(|number| wrong(number).transpose()).collect()
 }
 
 /// Goes back to where `batches` were done. What came behind is done again, and given to the sinks again: for them
@@ -66,7 +66,7 @@ pub fn rewind(store: &dyn Store, batches: u64, owner: &str) -> Result<()> {
     let mut query = query_of(store)?;
     let _owned = store.own(owner)?;
     let known = numbers(&store.names()?, ".commit");
-    let kept: BTreeSet<u64> = load(store, batches)
+    let kept: BTreeSet<u64> = whole(load(store, batches))?
         .map_err(|error| {
             let hint = match (known.first(), known.last()) {
                 (Some(first), Some(last)) => format!("it remembers {first} to {last}"),

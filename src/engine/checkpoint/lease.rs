@@ -72,6 +72,11 @@ impl Lease {
         self.known().manifest.files.clone()
     }
 
+    /// The object of a file, as far as this run knows.
+    pub fn file(&self, name: &str) -> Option<Object> {
+        self.known().manifest.files.get(name).cloned()
+    }
+
     /// Whether this run has, or had, the checkpoint.
     pub fn is_owned(&self) -> bool {
         self.owned.load(Ordering::Relaxed)

@@ -50,7 +50,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The file that says which query a checkpoint is of.
-const QUERY: &str = "query.json";
+pub const QUERY: &str = "query.json";
 
 /// How the names of files with tables begin.
 const TABLE: &str = "table-";
@@ -273,15 +273,13 @@ impl Checkpoint {
         let mut left = numbers(&self.store.names()?, ".commit");
         let any = !left.is_empty();
         while let Some(number) = left.pop() {
-            match load(self.store.as_ref(), number) {
+            match whole(load(self.store.as_ref(), number))? {
                 Ok((commit, state)) => {
                     self.commits.insert(number, commit.files().collect());
                     self.unused = Some((commit, state.snapshots(&self.store)));
                     self.state = state;
                     break;
                 }
-                // What the store does not give may be whole.
-                Err(error) if error.fault() != Fault::Check => return Err(error),
                 Err(error) => {
                     let place = self.store.place();
                     tracing::warn!("checkpoint {place}: {error}: going back to the batch before it");
@@ -354,6 +352,17 @@ fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles)> {
     let state = StateFiles::of(commit.operators.clone(), store);
     let state = state.map_err(|error| error.at(format!("commit {number}")))?;
     Ok((commit, state))
+}
+
+/// What was loaded, or why it is not whole.
+///
+/// # Errors
+/// When the store does not give it: then it may be whole.
+fn whole<T>(loaded: Result<T>) -> Result<Result<T>> {
+    match loaded {
+        Err(error) if error.fault() != Fault::Check => Err(error),
+        known => Ok(known),
+    }
 }
 
 /// Some bytes of a file of state. What is not as it was written is a finding of a check, other errors are the store's.

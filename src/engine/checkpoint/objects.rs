@@ -104,25 +104,25 @@ impl Store for Objects {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        let Some(object) = self.lease.files().remove(name) else { return Ok(None) };
+        let Some(object) = self.lease.file(name) else { return Ok(None) };
         let got = self.insist(|| self.bucket().get(&object.key))?;
         Ok(got.map(|(bytes, _)| bytes))
     }
 
     fn length(&self, name: &str) -> Result<Option<usize>> {
-        let bytes = self.lease.files().get(name).map(|object| object.bytes);
-        Ok(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)))
+        let length = |object: Object| usize::try_from(object.bytes).unwrap_or(usize::MAX);
+        Ok(self.lease.file(name).map(length))
     }
 
     fn read_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
-        let Some(object) = self.lease.files().remove(name) else { return Ok(None) };
+        let Some(object) = self.lease.file(name) else { return Ok(None) };
         self.insist(|| self.bucket().get_range(&object.key, bytes.clone()))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.check()?;
         let object = Object { key: self.lease.key(name), bytes: bytes.len() as u64 };
-        let before = self.lease.files().remove(name);
+        let before = self.lease.file(name);
         self.insist(|| self.bucket().put(&object.key, bytes))?;
         self.insist(|| self.lease.change(|now| drop(now.files.insert(name.into(), object.clone()))))?;
         if let Some(before) = before {
@@ -132,8 +132,7 @@ impl Store for Objects {
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {
-        let mut files = self.lease.files();
-        let keys: Vec<_> = names.iter().filter_map(|name| Some(files.remove(name)?.key)).collect();
+        let keys: Vec<_> = names.iter().filter_map(|name| Some(self.lease.file(name)?.key)).collect();
         if keys.is_empty() {
             return self.check();
         }

@@ -141,6 +141,15 @@ impl Folder {
     fn failed(&self, name: &str, error: std::io::Error) -> Error {
         Error::from(error).at(self.0.join(name).display())
     }
+
+    /// What became of a file; `None` where there is none of this name.
+    fn there<T>(&self, name: &str, done: std::io::Result<T>) -> Result<Option<T>> {
+        match done {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
 }
 
 impl Store for Folder {
@@ -161,27 +170,16 @@ impl Store for Folder {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        match fs::read(self.0.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed(name, error)),
-        }
+        self.there(name, fs::read(self.0.join(name)))
     }
 
     fn length(&self, name: &str) -> Result<Option<usize>> {
-        match fs::metadata(self.0.join(name)) {
-            Ok(file) => Ok(Some(file.len() as usize)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed(name, error)),
-        }
+        let about = self.there(name, fs::metadata(self.0.join(name)))?;
+        Ok(about.map(|about| about.len() as usize))
     }
 
     fn read_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
-        let mut file = match File::open(self.0.join(name)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed(name, error)),
-        };
+        let Some(mut file) = self.there(name, File::open(self.0.join(name)))? else { return Ok(None) };
         let mut read = Vec::with_capacity(bytes.len());
         file.seek(SeekFrom::Start(bytes.start as u64))
             .and_then(|_| file.take(bytes.len() as u64).read_to_end(&mut read))
@@ -200,10 +198,7 @@ impl Store for Folder {
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {
-        names.iter().try_for_each(|name| match fs::remove_file(self.0.join(name)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed(name, error)),
-            _ => Ok(()),
-        })
+        names.iter().try_for_each(|name| self.there(name, fs::remove_file(self.0.join(name))).map(drop))
     }
 
     fn own(&self, owner: &str) -> Result<Owned> {

@@ -35,6 +35,19 @@ pub enum Held {
     Groups(KeyedRows<Place>),
 }
 
+/// How many of the last sizes are about as large: none of them is more than twice what comes behind it.
+pub(super) fn last_alike(sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
+    let (mut count, mut behind) = (0, 0);
+    for size in sizes.rev() {
+        if count > 0 && size > 2 * behind {
+            break;
+        }
+        behind += size;
+        count += 1;
+    }
+    count
+}
+
 impl Pane {
     /// The pane that begins at `start`.
     pub fn new(start: Micros) -> Self {
@@ -154,18 +167,11 @@ impl Pane {
     pub fn merge_small(&mut self, frozen: &mut Frozen) -> Result<()> {
         let Held::Batches(batches) = &self.held else { return Ok(()) };
         let rows = |number: &u32| frozen.rows.batch(*number).map_or(0, RecordBatch::num_rows);
-        let (mut merged, mut size) = (Vec::new(), 0);
-        for number in batches.iter().rev() {
-            if !merged.is_empty() && rows(number) > 2 * size {
-                break;
-            }
-            size += rows(number);
-            merged.push(*number);
-        }
-        if merged.len() < SEVERAL {
+        let alike = last_alike(batches.iter().map(rows));
+        if alike < SEVERAL {
             return Ok(());
         }
-        merged.reverse();
+        let merged: Vec<u32> = batches.iter().copied().skip(batches.len() - alike).collect();
         let parts: Vec<_> = merged.iter().filter_map(|number| frozen.rows.batch(*number)).cloned().collect();
         let state = frozen.merged(&parts)?.take_state(&frozen.spec)?;
         let (number, _) = frozen.add(self.start, &state)?;

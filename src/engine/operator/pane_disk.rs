@@ -1,7 +1,7 @@
 //! A pane whose groups go to the disk.
 
 use super::frozen::Frozen;
-use super::pane::{Held, Pane};
+use super::pane::{Held, Pane, last_alike};
 use datafusion::common::Result;
 use std::collections::BTreeSet;
 
@@ -30,19 +30,11 @@ impl Pane {
     /// rows there, and a row is written anew seldom: about as often as the rows of the pane double.
     fn merge_runs(&mut self, frozen: &mut Frozen) -> Result<()> {
         let spills = frozen.spills(&self.runs);
-        let (mut merged, mut size) = (BTreeSet::new(), 0);
-        let mut count = 0;
-        for (rows, runs) in spills.into_iter().rev() {
-            if count > 0 && rows > 2 * size {
-                break;
-            }
-            size += rows;
-            count += 1;
-            merged.extend(runs);
-        }
-        if count < OFTEN {
+        let alike = last_alike(spills.iter().map(|(rows, _)| *rows));
+        if alike < OFTEN {
             return Ok(());
         }
+        let merged: BTreeSet<u32> = spills.into_iter().rev().take(alike).flat_map(|(_, runs)| runs).collect();
         let runs = frozen.merge_runs(self.start, &merged)?;
         for number in merged {
             self.runs.remove(&number);

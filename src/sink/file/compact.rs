@@ -1,7 +1,7 @@
 //! Small files become large ones. The rows stay the same: readers of the manifest see the one or the other.
 
 use super::Form;
-use super::filling::{Filling, wrong};
+use super::filling::Filling;
 use super::folder::manifest;
 use super::manifest::{Entry, Kept, fold};
 use super::tidy::{self, MERGED};
@@ -120,7 +120,7 @@ fn head(folder: &Path, path: &str) -> Result<String> {
         }
         Form::Parquet => {
             let reader = ParquetRecordBatchReaderBuilder::try_new(file);
-            Ok(format!("{:?}", reader.map_err(|error| wrong(error).at(path))?.schema()))
+            Ok(format!("{:?}", reader.map_err(|error| Error::from(error).at(path))?.schema()))
         }
     }
 }
@@ -158,12 +158,12 @@ fn merge(folder: &Path, group: &Group) -> Result<(NewFile, Kept)> {
 fn merge_parquet(folder: &Path, group: &Group, to: &str) -> Result<(NewFile, u64)> {
     let open = |file: &Kept| {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(folder.join(&file.path))?);
-        reader.map_err(|error| wrong(error).at(&file.path))
+        reader.map_err(|error| Error::from(error).at(&file.path))
     };
     let columns = open(&group[0])?.schema().clone();
     let mut merged = Filling::create(Form::Parquet, &folder.join(to), &columns)?;
     for file in group {
-        for rows in open(file)?.build().map_err(wrong)? {
+        for rows in open(file)?.build()? {
             merged.write(&rows?)?;
         }
     }

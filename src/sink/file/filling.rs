@@ -1,10 +1,10 @@
 //! A file while it takes rows. It appears when it is finished, whole.
 
 use super::Form;
+use crate::Result;
 use crate::new_file::NewFile;
 use crate::record::storable;
 use crate::sink::lines;
-use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
@@ -44,7 +44,7 @@ impl Filling {
         let mut file = NewFile::create(path, true)?;
         if form == Form::Parquet {
             let columns = storable::columns(columns);
-            let writer = ArrowWriter::try_new(file, columns.clone(), Some(properties())).map_err(wrong)?;
+            let writer = ArrowWriter::try_new(file, columns.clone(), Some(properties()))?;
             return Ok(Self::Parquet { writer: Box::new(writer), columns });
         }
         let heading = if form == Form::Csv { lines::csv(columns, &[], true)? } else { Vec::new() };
@@ -58,7 +58,7 @@ impl Filling {
     /// When they cannot be written, or a value has no form in the file.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         match self {
-            Self::Parquet { writer, columns } => writer.write(&storable::rows(columns, rows)?).map_err(wrong),
+            Self::Parquet { writer, columns } => Ok(writer.write(&storable::rows(columns, rows)?)?),
             Self::Text { file, form, columns, bytes } => {
                 let text = text(*form, columns, std::slice::from_ref(rows), false)?;
                 *bytes += text.len() as u64;
@@ -81,7 +81,7 @@ impl Filling {
     /// When it cannot be written.
     pub fn close(self) -> Result<(NewFile, u64)> {
         let file = match self {
-            Self::Parquet { writer, .. } => writer.into_inner().map_err(wrong)?,
+            Self::Parquet { writer, .. } => writer.into_inner()?,
             Self::Text { file, .. } => file,
         };
         let bytes = file.length()?;
@@ -102,9 +102,4 @@ pub fn text(form: Form, columns: &SchemaRef, rows: &[RecordBatch], heading: bool
 
 fn properties() -> WriterProperties {
     WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build()
-}
-
-/// A full disk, seen through Parquet.
-pub fn wrong(error: parquet::errors::ParquetError) -> Error {
-    Error::caused(&error)
 }

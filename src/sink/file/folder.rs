@@ -74,9 +74,6 @@ impl Folder {
         if self.last()?.is_some_and(|last| batch.id <= last) {
             return Ok(());
         }
-        if batch.is_empty() {
-            return Ok(());
-        }
         self.last = None;
         let mut files = Vec::new();
         if self.layout.partition_by.is_empty() {

@@ -170,8 +170,6 @@ impl Sink for FileSink {
 pub struct Committed {
     /// The file.
     pub path: PathBuf,
-    /// What it holds.
-    pub form: Form,
     /// How much of it is committed, in bytes.
     pub bytes: u64,
 }
@@ -191,13 +189,10 @@ pub fn committed(path: &Path) -> Result<Vec<Committed>> {
         return Err(Error::usage("no manifest says which of its files are whole"));
     }
     if !manifest.exists() {
-        return Ok(vec![Committed { path: path.into(), form: form_of(path), bytes: there.len() }]);
+        return Ok(vec![Committed { path: path.into(), bytes: there.len() }]);
     }
     let files = fold(manifest.lock()?.entries()?).into_iter().flat_map(|entry| entry.files);
-    let committed = |kept: Kept| {
-        let path = folder.join(&kept.path);
-        Committed { form: form_of(&path), bytes: kept.bytes, path }
-    };
+    let committed = |kept: Kept| Committed { path: folder.join(&kept.path), bytes: kept.bytes };
     Ok(files.map(committed).collect())
 }
 

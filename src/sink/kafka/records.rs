@@ -105,7 +105,7 @@ impl ToRecords for Records {
             // A broker that takes nothing is not waited for once more with each queue of rows.
             lost(producer, &self.topic, &ROW)?;
         }
-        delivered(producer, &self.topic)
+        delivered(producer, &self.topic, &ROW)
     }
 }
 
@@ -125,9 +125,7 @@ impl ToRecords for Letters {
             }
             lost(producer, &self.topic, &LETTER)?;
         }
-        producer.settle();
-        lost(producer, &self.topic, &LETTER)?;
-        producer.check()
+        delivered(producer, &self.topic, &LETTER)
     }
 }
 
@@ -135,25 +133,27 @@ impl ToRecords for Letters {
 ///
 /// # Errors
 /// When it has not.
-pub fn delivered(producer: &Producer, topic: &str) -> Result<()> {
+pub fn delivered(producer: &Producer, topic: &str, large: &Large) -> Result<()> {
     producer.settle();
-    lost(producer, topic, &ROW)?;
+    lost(producer, topic, large)?;
     producer.check()
 }
 
 /// What is said of a record that a topic is too small for.
-struct Large {
+pub struct Large {
     what: &'static str,
     form: &'static str,
     hint: &'static str,
 }
 
-const ROW: Large = Large {
+/// A row of a result.
+pub const ROW: Large = Large {
     what: "row",
     form: " as JSON",
     hint: "raise the topic's max.message.bytes, or select fewer columns",
 };
 
+/// A dead letter.
 const LETTER: Large = Large {
     what: "dead letter",
     form: "",

@@ -2,15 +2,12 @@
 
 use super::{home, owner};
 use crate::clock::{Stop, SystemClock};
-use crate::engine::checkpoint::{Folder, Objects, Store, inspect};
+use crate::engine::checkpoint::{Folder, Objects, QUERY, Store, inspect};
 use crate::place::{Place, is_url};
 use crate::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The file that every checkpoint has.
-const QUERY: &str = "query.json";
 
 /// Where a checkpoint is.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use crate::cli::common::Settings;
 use crate::cli::output;
 use crate::cli::topics::complete;
 use crate::dead_letters::Filter;
-use crate::dead_letters::place::{Place, Visit};
+use crate::dead_letters::place::{self, Place, Visit};
 use crate::kafka::admin::{Admin, PATIENCE};
 use crate::record::reject::Code;
 use crate::{Error, Result};
@@ -43,9 +43,8 @@ impl Which {
     /// # Errors
     /// When the cluster does not answer, where it has to be asked.
     pub fn places(&self, settings: &Settings) -> Result<Vec<Place>> {
-        let named = |text: &String| {
-            Place::of_files(text).unwrap_or_else(|| Place::Topic(settings.any_topic(text).name))
-        };
+        let named =
+            |text: &String| Place::of_files(text).unwrap_or_else(|| Place::Topic(settings.full(text)));
         let places: Vec<_> = self.places.iter().map(named).collect();
         if places.iter().all(|place| !matches!(place, Place::Topic(_))) && !places.is_empty() {
             return Ok(places);
@@ -83,11 +82,7 @@ impl Which {
     /// As the others, and when a place cannot be read.
     pub fn each(&self, settings: &Settings, visit: Visit<'_>) -> Result<()> {
         let filter = self.filter(settings)?;
-        self.places(settings)?.iter().try_for_each(|place| {
-            place.read(&settings.connection, &mut |letter| {
-                if filter.takes(letter) { visit(letter) } else { Ok(()) }
-            })
-        })
+        place::each(&settings.connection, &self.places(settings)?, &filter, visit)
     }
 }
 

@@ -41,7 +41,7 @@ pub struct ReplayArgs {
 pub fn run(args: &ReplayArgs, common: &CommonArgs, settings: &Settings) -> Result<()> {
     settings.connection.check()?;
     let (places, filter) = (args.which.places(settings)?, args.which.filter(settings)?);
-    let to = args.to.as_deref().map(|name| settings.any_topic(name).name);
+    let to = args.to.as_deref().map(|name| settings.full(name));
     let replay = Replay {
         connection: &settings.connection,
         prefix: &settings.prefix,
