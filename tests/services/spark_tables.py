@@ -4,21 +4,16 @@ Spark makes of the records in FOLDER/in, and how many files it reads with a filt
 import json
 import sys
 
-from pyspark.sql import SparkSession
+import spark_session
 from pyspark.sql import functions as f
 
 folder = sys.argv[1]
-spark = (
-    SparkSession.builder.master("local[2]")
-    .config("spark.jars.packages", "io.delta:delta-spark_2.13:4.0.0")
-    .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-    .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-    .config("spark.sql.session.timeZone", "UTC")
-    .config("spark.sql.shuffle.partitions", "2")
-    .config("spark.ui.enabled", "false")
-    .config("spark.ui.showConsoleProgress", "false")
-    .config("spark.log.level", "ERROR")
-    .getOrCreate()
+spark = spark_session.begin(
+    "io.delta:delta-spark_2.13:4.0.0",
+    {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    },
 )
 
 

@@ -4,18 +4,10 @@ over one checkpoint, and prints the values of the copy and where its records sta
 import json
 import sys
 
-from pyspark.sql import SparkSession
+import spark_session
 
 servers, source, copy, folder = sys.argv[1:]
-spark = (
-    SparkSession.builder.master("local[2]")
-    .config("spark.jars.packages", "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0")
-    .config("spark.sql.shuffle.partitions", "2")
-    .config("spark.ui.enabled", "false")
-    .config("spark.ui.showConsoleProgress", "false")
-    .config("spark.log.level", "ERROR")
-    .getOrCreate()
-)
+spark = spark_session.begin("org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0")
 
 
 def stream():
