@@ -1,10 +1,10 @@
-"""Prints the value of each committed record of a topic: committed.py BOOTSTRAP TOPIC."""
+"""Prints the value of each committed record of a topic: committed.py BOOTSTRAP TOPIC [hex]."""
 
 import sys
 
 from confluent_kafka import Consumer, TopicPartition
 
-bootstrap, topic = sys.argv[1:]
+bootstrap, topic, *form = sys.argv[1:]
 consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "committed", "enable.auto.commit": False,
                      "isolation.level": "read_committed", "enable.partition.eof": True})
 partitions = consumer.list_topics(topic, 30).topics[topic].partitions
@@ -16,5 +16,5 @@ while ends < len(partitions):
     if message.error():
         ends += 1
     else:
-        print(message.value().decode())
+        print(message.value().hex() if form else message.value().decode())
 consumer.close()

@@ -1,24 +1,39 @@
 """What killed queries left in their sinks, held against the records that they read: python kills.py, in the test's folder.
 
-in.ndjson is what was produced; windows/ is Parquet, raw a Delta table, once.ndjson the records of a topic, sessions.ndjson
-and joined.csv rows. Prints "all right" and what was compared, or what is wrong.
+in.ndjson is what was produced, and truth.ndjson says which of its rows nobody can use; windows/ is Parquet, raw a Delta
+table, once.ndjson the records of a topic, sessions.ndjson and joined.csv rows. Beside each of the first four are the dead
+letters of its query, in the same form. Prints "all right" and what was compared, or what is wrong.
 """
 
+import collections
 import json
 
 import duckdb
 from deltalake import DeltaTable
 
+with open("in.ndjson", "rb") as file:
+    lines = file.read().splitlines()
+with open("truth.ndjson") as file:
+    truth = [json.loads(line) for line in file]
+POISON = ("malformed", "missing", "wrong_type")
+refused = {line["row"] for line in truth if line.get("fault") in POISON}
+assert len(refused) == truth[-1]["refused"] > 0, truth[-1]
+with open("good.ndjson", "wb") as file:
+    file.writelines(line + b"\n" for row, line in enumerate(lines) if row not in refused)
+
 db = duckdb.connect()
 db.sql("""CREATE TABLE records AS SELECT transaction_id AS id, user_id AS u, category_name AS k, quantity AS q, price,
-    CAST("timestamp" AS TIMESTAMP) AS t FROM read_json('in.ndjson', format = 'newline_delimited')""")
+    CAST("timestamp" AS TIMESTAMP) AS t FROM read_json('good.ndjson', format = 'newline_delimited')""")
 raw = DeltaTable("raw").to_pyarrow_table()
+raw_letters = DeltaTable("raw-letters").to_pyarrow_table()
 
 FOUND = {
     # The manifest says which files are whole; each is there whole.
     "windows": "SELECT s, k, n, u, q FROM read_parquet('windows/**/*.parquet')",
     "raw": "SELECT transaction_id, user_id, price FROM raw",
-    "raw places": "SELECT _partition, _offset, count(*) FROM raw GROUP BY ALL",
+    # Each place in the topic is that of a row or of a letter.
+    "raw places": """SELECT p, o, count(*) FROM (SELECT _partition AS p, _offset AS o FROM raw
+        UNION ALL SELECT "partition", "offset" FROM raw_letters) GROUP BY ALL""",
     "once": "SELECT transaction_id, user_id FROM read_json('once.ndjson', format = 'newline_delimited')",
     "sessions": """SELECT CAST(s AS TIMESTAMP), CAST(e AS TIMESTAMP), u, n
         FROM read_json('sessions.ndjson', format = 'newline_delimited')""",
@@ -29,8 +44,8 @@ WANTED = {
         FROM (SELECT *, unnest([time_bucket(INTERVAL 10 SECONDS, t), time_bucket(INTERVAL 10 SECONDS, t) - INTERVAL 10 SECONDS])
         AS s FROM records) GROUP BY s, k""",
     "raw": "SELECT id, u, price FROM records",
-    "raw places": """SELECT _partition, n, 1 FROM (SELECT _partition, unnest(range(count(*))) AS n FROM raw
-        GROUP BY _partition)""",
+    "raw places": """SELECT p, n, 1 FROM (SELECT p, unnest(range(count(*))) AS n FROM (SELECT _partition AS p FROM raw
+        UNION ALL SELECT "partition" FROM raw_letters) GROUP BY p)""",
     "once": "SELECT id, any_value(u) FROM records GROUP BY id",
     # A record exactly the gap later still joins its session.
     "sessions": """SELECT min(t), max(t) + INTERVAL 1 MINUTE, u, count(*) FROM (
@@ -50,4 +65,25 @@ for what, wanted in WANTED.items():
     compared[what] = db.sql("SELECT count(*) FROM found").fetchall()[0][0]
     if lost or more:
         wrong[what] = f"{len(lost)} rows are missing, as {lost[:1]}, and {len(more)} too many, as {more[:1]}"
+
+
+def value(letter):
+    """Of a line, where bytes that are no text stand in hexadecimal digits."""
+    return bytes.fromhex(letter["value_hex"]) if letter.get("value_hex") else letter["value"].encode()
+
+
+with open("sessions-letters.ndjson") as in_lines, open("once-letters.hex") as in_topic:
+    letters = {
+        "windows": [row[0] for row in db.sql("SELECT value FROM read_parquet('windows-letters/*.parquet')").fetchall()],
+        "raw": raw_letters["value"].to_pylist(),
+        "sessions": [value(json.loads(line)) for line in in_lines],
+        "once": [bytes.fromhex(line.strip()) for line in in_topic],
+    }
+expected = collections.Counter(lines[row] for row in refused)
+for what, values in letters.items():
+    found = collections.Counter(values)
+    lost, more = expected - found, found - expected
+    compared[f"letters of {what}"] = len(values)
+    if lost or more:
+        wrong[f"letters of {what}"] = f"{lost.total()} are missing, and {more.total()} too many, as {list(more)[:1]}"
 print("wrong: " + json.dumps(wrong) if wrong else "all right: " + json.dumps(compared))

@@ -1,5 +1,5 @@
 //! Queries that are killed at random moments, into every sink that keeps results: nothing is lost and nothing comes twice,
-//! by what DuckDB, the Python package of Delta Lake, confluent-kafka and psql find there.
+//! neither rows nor dead letters, by what DuckDB, the Python package of Delta Lake, confluent-kafka and psql find there.
 
 use super::{cache, installed, python, run, script};
 use crate::support::{Cluster, Ended};
@@ -25,6 +25,9 @@ struct Query {
 /// The topic that rows go to.
 const RESULTS: &str = "analytics-results";
 
+/// The topic that dead letters go to.
+const LETTERS: &str = "transactions.dlq";
+
 const WINDOWS: &str = "SELECT window.start AS s, category_name AS k, count(*) AS n, count(DISTINCT user_id) AS u, \
     sum(quantity) AS q FROM transactions GROUP BY window(timestamp, '20 seconds', '10 seconds'), category_name";
 const RAW: &str = "SELECT transaction_id, user_id, price, _partition, _offset FROM transactions";
@@ -38,27 +41,57 @@ const JOINED: &str = "SELECT a.transaction_id AS a, b.transaction_id AS b FROM t
 #[test]
 fn queries_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() {
     let cluster = Cluster::start();
-    cluster.create_topics(&["transactions", RESULTS]);
+    cluster.create_topics(&["transactions", RESULTS, LETTERS]);
     let folder = cluster.folder.path();
     let postgres = super::postgres::Postgres::start();
     let records = (kills() * 1_500).max(45_000).to_string();
     let rates = ["--event-rate", "300", "--traffic", "flat", "--customers", "3000", "--seed", "11"];
-    let faults = ["--duplicates", "2%", "-n", &records, "-o", "in.ndjson"];
+    let poison = ["--malformed", "1%", "--missing", "1%", "--wrong-type", "1%", "--truth", "truth.ndjson"];
+    let faults = [&poison[..], &["--duplicates", "2%", "-n", &records, "-o", "in.ndjson"]].concat();
     cluster.run("ecap-gen", &[&["transactions"][..], &rates, &faults].concat()).ok();
 
     let out = |args: &[&str]| args.iter().map(ToString::to_string).collect::<Vec<_>>();
     let queries = [
-        Query { name: "windows", sql: WINDOWS, sink: out(&["--sink", "parquet", "--path", "windows"]) },
-        Query { name: "raw", sql: RAW, sink: out(&["--sink", "delta", "--path", "raw"]) },
+        Query {
+            name: "windows",
+            sql: WINDOWS,
+            sink: out(&[
+                "--sink",
+                "parquet",
+                "--path",
+                "windows",
+                "--dead-letters",
+                "parquet:windows-letters",
+            ]),
+        },
+        Query {
+            name: "raw",
+            sql: RAW,
+            sink: out(&["--sink", "delta", "--path", "raw", "--dead-letters", "delta:raw-letters"]),
+        },
         Query {
             name: "once",
             sql: ONCE,
-            sink: out(&["--sink", "kafka", "--sink-option", &format!("topic={RESULTS}")]),
+            sink: out(&[
+                "--sink",
+                "kafka",
+                "--sink-option",
+                &format!("topic={RESULTS}"),
+                "--dead-letters",
+                "topic",
+            ]),
         },
         Query {
             name: "sessions",
             sql: SESSIONS,
-            sink: out(&["--sink", "ndjson", "--path", "sessions.ndjson"]),
+            sink: out(&[
+                "--sink",
+                "ndjson",
+                "--path",
+                "sessions.ndjson",
+                "--dead-letters",
+                "./sessions-letters.ndjson",
+            ]),
         },
         Query {
             name: "joined",
@@ -78,6 +111,7 @@ fn queries_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() {
     }
     let mut producer = cluster.command("ecap-produce");
     producer.args(["--data-file", "in.ndjson", "--topic", "transactions", "--throughput", "3000"]);
+    producer.arg("--no-validate");
     let mut producer = producer.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
 
     let done = AtomicU32::new(0);
@@ -96,6 +130,10 @@ fn queries_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() {
 
     let kept = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("written");
     kept("once.ndjson", run(python("committed.py").args([&cluster.address, &cluster.name(RESULTS)])));
+    kept(
+        "once-letters.hex",
+        run(python("committed.py").args([&cluster.address, &cluster.name(LETTERS), "hex"])),
+    );
     kept("joined.csv", postgres.run("COPY joined TO STDOUT WITH (FORMAT csv, HEADER)"));
     let mut check = installed(&cache().join("tools/tables/bin/python"));
     check.args(["-W", "ignore"]).arg(script("kills.py")).current_dir(folder);
