@@ -89,6 +89,11 @@ impl Marks {
         compacted::make(connection, &format!("{prefix}{TOPIC}"))
     }
 
+    /// The topic that they are in.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// Who wants marks to be forgotten leaves a null.
     fn note(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> serde_json::Result<()> {
         let key: Key = serde_json::from_slice(key.unwrap_or_default())?;
@@ -135,7 +140,7 @@ impl Marks {
             let value = text(serde_json::to_vec(self.blocks.entry(key.clone()).or_default()))?;
             let key = text(serde_json::to_vec(&key))?;
             let (key, value) = (Some(&*key), Some(&*value));
-            let record = Outgoing { key, value, headers: &[], time, line: 0 };
+            let record = Outgoing { key, value, headers: &[], time, line: u64::MAX };
             producer.send_beside(&self.topic, PARTITION as u32, record)?;
         }
         Ok(())

@@ -4,12 +4,13 @@
 use super::filter::Filter;
 use super::marks::Marks;
 use super::place::{self, Place, Visit};
+use crate::Result;
 use crate::catalog::Topic;
 use crate::clock::Clock;
+use crate::error::Fault;
 use crate::kafka::config::Connection;
 use crate::kafka::producer::{Outgoing, Producer};
 use crate::record::letter::Letter;
-use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -84,39 +85,47 @@ impl Replay<'_> {
         Ok(count)
     }
 
-    /// Sends them back.
+    /// Sends those back that go to the topics of a plan.
     ///
     /// # Errors
     /// When letters or marks cannot be read, a topic does not take a record, or another run has begun; what was
     /// committed stays, and is not sent again.
     pub fn run(&self, planned: &Count) -> Result<Count> {
-        let mut total = Count { before: planned.before, of_files: planned.of_files, ..Count::default() };
         Marks::make(self.connection, self.prefix)?;
-        for topic in planned.topics() {
-            let sent = self.send_to(&topic)?;
-            total.sent.extend(sent.sent);
-        }
-        Ok(total)
-    }
-
-    /// Sends those back that go to one topic.
-    fn send_to(&self, name: &str) -> Result<Count> {
-        let id = format!("{}ecap-replay", self.prefix);
-        let topic = (self.topic)(name);
-        let producer = Producer::unmarked(self.connection, &topic, (LINGER, self.patience), &id, LONGEST)?;
-        // Behind the producer, which has the id by now: nobody else can add a mark.
-        let marks = self.marks()?;
-        let mut sending =
-            Sending { producer, marks, topic: name, clock: self.clock, records: 0, bytes: 0, number: 0 };
+        let topics: Vec<_> = planned.topics().iter().map(|name| (self.topic)(name)).collect();
+        // The client's limit is that of all its topics; which record is too large for its own is the broker's to say.
+        let Some(first) = topics.iter().max_by_key(|topic| topic.max_message_bytes()) else {
+            return Ok(Count::default());
+        };
+        let mut sending = self.sending(first, &topics)?;
         let mut count = Count::default();
         self.each(&mut |letter| {
-            if self.target(letter) == Some(name) && self.judge(letter, &mut sending.marks, &mut count) {
-                sending.send(letter)?;
+            let Some(number) = self.target(letter).and_then(|name| sending.number(name)) else {
+                count.of_files += u64::from(self.target(letter).is_none());
+                return Ok(());
+            };
+            if self.judge(letter, &mut sending.marks, &mut count) {
+                sending.send(number, letter)
+            } else {
+                Ok(())
             }
-            Ok(())
         })?;
         sending.commit()?;
         Ok(count)
+    }
+
+    fn sending(&self, first: &Topic, topics: &[Topic]) -> Result<Sending<'_>> {
+        let id = format!("{}ecap-replay", self.prefix);
+        let timing = (LINGER, self.patience);
+        let mut producer = Producer::unmarked(self.connection, first, timing, &id, LONGEST)?;
+        let mut names = vec![first.name.clone()];
+        for topic in topics.iter().filter(|topic| topic.name != first.name) {
+            producer.add(self.connection, &topic.name)?;
+            names.push(topic.name.clone());
+        }
+        // Behind the producer, which has the id by now: nobody else can add a mark.
+        let marks = self.marks()?;
+        Ok(Sending { producer, marks, topics: names, clock: self.clock, sent: vec![], bytes: 0 })
     }
 
     fn marks(&self) -> Result<Marks> {
@@ -148,50 +157,58 @@ impl Replay<'_> {
     }
 }
 
-/// Records on their way into a topic.
+/// Records on their way into topics.
 struct Sending<'a> {
     producer: Producer,
     marks: Marks,
-    topic: &'a str,
+    /// By their numbers for the producer.
+    topics: Vec<String>,
     clock: &'a dyn Clock,
-    /// What is in the transaction.
-    records: usize,
+    /// The number of the topic of each record in the transaction.
+    sent: Vec<usize>,
     bytes: usize,
-    /// Records so far.
-    number: u64,
 }
 
 impl Sending<'_> {
-    fn send(&mut self, letter: &Letter<'_>) -> Result<()> {
-        if self.records == 0 {
+    fn number(&self, topic: &str) -> Option<usize> {
+        self.topics.iter().position(|own| own == topic)
+    }
+
+    fn send(&mut self, topic: usize, letter: &Letter<'_>) -> Result<()> {
+        if self.sent.is_empty() {
             self.producer.begin()?;
         }
-        self.number += 1;
-        self.records += 1;
+        let line = self.sent.len() as u64;
+        self.sent.push(topic);
         self.bytes += letter.value.map_or(0, <[u8]>::len);
         let origin = origin(letter);
         let headers = [("ecap.replayed", origin.as_bytes())];
         let time = letter.timestamp.unwrap_or_else(|| self.clock.now());
         let (key, value) = (letter.key, letter.value);
-        self.producer.send(Outgoing { key, value, headers: &headers, time, line: self.number })?;
-        if self.records >= RECORDS || self.bytes >= BYTES { self.commit() } else { Ok(()) }
+        self.producer.send_to(topic, Outgoing { key, value, headers: &headers, time, line })?;
+        if self.sent.len() >= RECORDS || self.bytes >= BYTES { self.commit() } else { Ok(()) }
     }
 
     fn commit(&mut self) -> Result<()> {
-        if self.records == 0 {
+        if self.sent.is_empty() {
             return Ok(());
         }
         self.marks.write(&mut self.producer, self.clock.now())?;
         self.producer.settle();
         if let Some(lost) = self.producer.take_undelivered().first() {
-            let (topic, reason) = (self.topic, &lost.reason);
-            self.producer.abort();
-            let message = format!("topic '{topic}' does not take a record: {reason}");
-            return Err(Error::failed(message).hint("what was sent before stays, and is not sent again"));
+            let number = usize::try_from(lost.record.line).ok().and_then(|line| self.sent.get(line));
+            let topic = number.map_or(self.marks.topic(), |number| &self.topics[*number]);
+            let error = lost.error(topic, "a record");
+            // Who does not answer cannot be told; the next run with the id tells it first of all.
+            if error.fault() != Fault::Unreachable {
+                self.producer.abort();
+            }
+            return Err(error.hint("what was sent before stays, and is not sent again"));
         }
         self.producer.check()?;
         self.producer.commit(None)?;
-        (self.records, self.bytes) = (0, 0);
+        self.sent.clear();
+        self.bytes = 0;
         Ok(())
     }
 }

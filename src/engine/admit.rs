@@ -1,13 +1,14 @@
 //! Which decoded records go through the query, and what becomes of the others.
 
 use super::intake::Decoded;
-use super::letters::{DeadLetter, Stage};
+use super::letters::DeadLetter;
 use super::span::Span;
 use super::stopwatch::Phase;
 use super::{Engine, Running};
 use crate::Result;
 use crate::clock::Micros;
 use crate::query::error::of_running;
+use crate::record::letter::Stage;
 use crate::record::reject::{Code, Reject};
 use crate::units::{format_duration, format_rfc3339};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};

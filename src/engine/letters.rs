@@ -2,37 +2,12 @@
 
 use super::source::SourceRecord;
 use crate::clock::Micros;
-use crate::record::letter::Letter;
 use crate::record::letter::rows;
+use crate::record::letter::{Letter, Stage};
 use crate::record::reject::{Code, Reject};
 use crate::sink::{Batch, Rows, Sink};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-
-/// Where in a query a record was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Reading its value.
-    Decode,
-    /// Judging its event time.
-    Time,
-    /// An expression of the query.
-    Transform,
-    /// A window that was final.
-    Window,
-}
-
-impl Stage {
-    /// The stage as dead letters show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Decode => "decode",
-            Self::Time => "time",
-            Self::Transform => "transform",
-            Self::Window => "window",
-        }
-    }
-}
 
 /// A record that cannot be used.
 #[derive(Debug)]

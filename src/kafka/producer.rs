@@ -5,6 +5,7 @@ mod lane;
 mod latency;
 mod ledger;
 mod record;
+mod target;
 mod transactions;
 
 pub use latency::Latencies;
@@ -14,20 +15,17 @@ pub use transactions::Mark;
 
 use super::config::Connection;
 use crate::catalog::Topic;
-use crate::partitioner;
 use crate::{Error, Result};
 use lane::Lane;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use std::time::Duration;
+use target::Target;
 use transactions::Transactions;
 
 /// What waits to be sent is bounded, whatever the size of the source: 32 MiB, or this many records.
 const QUEUE_KILOBYTES: u32 = 32 * 1024;
 const QUEUE_RECORDS: u64 = 100_000;
-
-/// So many records without a key go to a partition before the next has its turn.
-const KEYLESS: u64 = 1_000;
 
 /// The client knows no smaller limit of a request; what is between them the broker refuses.
 const LEAST: usize = 1_000;
@@ -37,16 +35,12 @@ const KEYLESS_REASON: &str = "a compacted topic takes no record without a key";
 /// How long the client may take to give up what it was told to give up.
 const BRIEFLY: Duration = Duration::from_secs(5);
 
-/// A producer for one topic. Several clients side by side share its partitions: each packs its batches on a
+/// A producer for a topic. Several clients side by side share its partitions: each packs its batches on a
 /// thread of its own, and a partition, and with it a key, belongs to one of them, so that order holds.
 pub struct Producer {
     lanes: Vec<Lane>,
-    topic: String,
-    partitions: u32,
-    /// The topic is compacted: the broker would refuse a whole batch for one record without a key.
-    wants_keys: bool,
-    /// Records without a key so far.
-    keyless: u64,
+    /// Its topic, and those that were added.
+    targets: Vec<Target>,
     transactions: Option<Transactions>,
     /// A transaction was begun and is not committed.
     is_open: bool,
@@ -138,22 +132,21 @@ impl Producer {
         // Before anything is asked for, as they take a while until they may send.
         let mut own = lanes(most)?;
         connection.check()?;
-        let partitions = facts::partitions(connection, &topic.name)?;
-        let settings = facts::settings(connection, &topic.name)?;
-        let less = settings.get("max.message.bytes").and_then(|there| there.parse().ok());
-        if let Some(less) = less.filter(|less: &usize| *less < most) {
+        let target = Target::of(connection, &topic.name)?;
+        if let Some(less) = target.most.filter(|less| *less < most) {
             own = lanes(less.max(LEAST))?;
         }
-        own.truncate(partitions as usize);
-        Ok(Self {
-            lanes: own,
-            topic: topic.name.clone(),
-            partitions,
-            wants_keys: settings.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")),
-            keyless: 0,
-            transactions: None,
-            is_open: false,
-        })
+        own.truncate(target.partitions as usize);
+        Ok(Self { lanes: own, targets: vec![target], transactions: None, is_open: false })
+    }
+
+    /// Adds a topic, for [`Self::send_to`]; gives its number. That which the producer is for has the number 0.
+    ///
+    /// # Errors
+    /// When it is not there, or the cluster does not answer.
+    pub fn add(&mut self, connection: &Connection, topic: &str) -> Result<usize> {
+        self.targets.push(Target::of(connection, topic)?);
+        Ok(self.targets.len() - 1)
     }
 
     /// Hands a record over, waiting while the queue is full. What is refused at once counts as failed.
@@ -161,33 +154,31 @@ impl Producer {
     /// # Errors
     /// When the client cannot go on at all.
     pub fn send(&mut self, record: Outgoing) -> Result<()> {
-        let partition = match record.key {
-            Some(key) => partitioner::of_key(key, self.partitions),
-            None if self.wants_keys => {
-                self.lanes.iter_mut().take(1).for_each(|lane| lane.refuse(&record, KEYLESS_REASON));
-                return Ok(());
-            }
-            None => self.next_partition(),
+        self.send_to(0, record)
+    }
+
+    /// Hands a record over for the topic of this number.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_to(&mut self, number: usize, record: Outgoing) -> Result<()> {
+        let target = &mut self.targets[number];
+        let Some(partition) = target.partition(record.key) else {
+            self.lanes.iter_mut().take(1).for_each(|lane| lane.refuse(&record, KEYLESS_REASON));
+            return Ok(());
         };
         let lane = partition as usize % self.lanes.len();
-        let sent = self.lanes[lane].send(&self.topic, partition, record);
+        let sent = self.lanes[lane].send(&target.topic, partition, record);
         sent.map_err(|error| self.broken(&error))
     }
 
-    /// Hands a record for another topic over.
+    /// Hands a record for a partition of any topic over.
     ///
     /// # Errors
     /// As [`Self::send`].
     pub fn send_beside(&mut self, topic: &str, partition: u32, record: Outgoing) -> Result<()> {
         let sent = self.lanes[0].send(topic, partition, record);
         sent.map_err(|error| self.broken(&error))
-    }
-
-    /// Records without a key fill a batch of one partition before that of the next.
-    fn next_partition(&mut self) -> u32 {
-        let turn = self.keyless / KEYLESS;
-        self.keyless += 1;
-        (turn % u64::from(self.partitions)) as u32
     }
 
     /// Waits until every record so far is acknowledged or has failed; of a transaction that cannot be

@@ -1,6 +1,7 @@
 //! Rows that are not sent, each with its reason, in a file of one JSON object a line.
 
 use crate::clock::Micros;
+use crate::record::letter::Stage;
 use crate::record::letter::text::hex;
 use crate::record::reject::{self, Code};
 use crate::units::format_rfc3339;
@@ -55,7 +56,7 @@ pub struct Reject {
     pub code: &'static str,
     /// The reason in a sentence.
     pub reason: String,
-    /// Always `produce`.
+    /// The stage: always that of producers.
     pub stage: &'static str,
     /// When it was refused, RFC 3339.
     pub timestamp: String,
@@ -78,7 +79,7 @@ impl Reject {
             column: problem.column,
             code: problem.code.as_str(),
             reason: problem.reason,
-            stage: "produce",
+            stage: Stage::Produce.as_str(),
             timestamp: format_rfc3339(now),
             value_hex: value.is_none().then(|| hex(bytes)),
             value,

@@ -7,7 +7,7 @@
 mod commits;
 mod records;
 
-use super::{Batch, Sink, Writer, at_start};
+use super::{Batch, Sink, Writer, at_start, looking_again};
 use crate::catalog::Topic;
 use crate::clock::Clock;
 use crate::error::Fault;
@@ -143,11 +143,7 @@ impl Sink for KafkaSink {
         if batch.is_empty() {
             return Ok(());
         }
-        match self.attempt(batch) {
-            // The topic may be another one than at the start. Looked at again it takes the rows, or the reason is clearer.
-            Err(error) if error.fault() == Fault::Failed => self.attempt(batch),
-            other => other,
-        }
+        looking_again(|| self.attempt(batch))
     }
 }
 

@@ -68,6 +68,15 @@ pub trait Sink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()>;
 }
 
+/// Gives a batch to a place that may be another one than at the start: looked at again it takes the rows, or the reason is
+/// clearer.
+fn looking_again(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    match attempt() {
+        Err(error) if error.fault() == Fault::Failed => attempt(),
+        other => other,
+    }
+}
+
 /// What does not go at the start is how it is asked for.
 fn at_start(error: Error) -> Error {
     if error.fault() == Fault::Failed { error.blaming(Fault::Usage) } else { error }

@@ -9,9 +9,8 @@ mod columns;
 mod session;
 mod sql;
 
-use super::{Batch, Sink, Writer, at_start};
+use super::{Batch, Sink, Writer, at_start, looking_again};
 use crate::catalog::suggest;
-use crate::error::Fault;
 use crate::postgres::{Server, may_pass, reason};
 use crate::record::last::last_of_each;
 use crate::{Error, Result};
@@ -170,10 +169,6 @@ impl Sink for PostgresSink {
         if batch.is_empty() {
             return Ok(());
         }
-        match self.attempt(batch) {
-            // The table may be another one than at the start. Looked at again it takes the rows, or the reason is clearer.
-            Err(error) if error.fault() == Fault::Failed => self.attempt(batch),
-            other => other,
-        }
+        looking_again(|| self.attempt(batch))
     }
 }

@@ -170,6 +170,27 @@ fn records_go_back_once_as_they_were() {
 }
 
 #[test]
+fn records_of_several_topics_go_back_each_to_its_own() {
+    let stage = spoiled();
+    let topics = ["transactions", "transactions.dlq"];
+    stage.cluster.create_topics(&topics);
+    for millis in [1_000, 2_000] {
+        stage.put(topics[0], 0, millis, Some(b"{"));
+    }
+    stage.flush();
+    keep(&stage, "topic");
+    let other = ["--topic", topics[0], "--window", "10s", "--from", "earliest", "--trigger", "available-now"];
+    stage.consume(&[&other[..], &["--dead-letters", "topic"]].concat()).ok();
+    let before = [SALES, topics[0]].map(|topic| committed(&stage.cluster, topic).len());
+    let sent = verb(&stage, &["replay", "--execute", "--yes"]);
+    assert_eq!((&sent["records"], &sent["replayed_before"]), (&json!(6), &json!(0)));
+    let after = [SALES, topics[0]].map(|topic| committed(&stage.cluster, topic).len());
+    assert_eq!(after, [before[0] + 4, before[1] + 2]);
+    let none = verb(&stage, &["replay", "--execute", "--yes"]);
+    assert_eq!((&none["records"], &none["replayed_before"]), (&json!(0), &json!(6)));
+}
+
+#[test]
 fn what_a_producer_refused_is_shown_and_goes_where_it_is_told_to() {
     let stage = Stage::new(&["transactions"]);
     let line = r#"{"topic":"transactions","file":"a.csv","line":7,"column":"age","code":"TYPE_MISMATCH","reason":"'x' is not an INT","stage":"produce","timestamp":"2025-07-27T10:08:09.123Z","value":"1,x"}"#;

@@ -1,6 +1,7 @@
 //! Where the answers to a producer's records are counted.
 
 use super::{Latencies, Record};
+use crate::Error;
 use crate::kafka::admin::words;
 use crate::kafka::context::Context;
 use rdkafka::client::OAuthToken;
@@ -66,6 +67,15 @@ impl Undelivered {
     pub fn new(record: Record, code: RDKafkaErrorCode) -> Self {
         let too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
         Self { destination: 0, record, cause: Cause::of(code), too_large, reason: words(code) }
+    }
+
+    /// What it means for whoever waits for it: an unreachable error where the broker did not answer.
+    pub fn error(&self, topic: &str, what: &str) -> Error {
+        let message = format!("topic '{topic}' does not take {what}: {}", self.reason);
+        match self.cause {
+            Cause::TimedOut => Error::unreachable(message),
+            _ => Error::failed(message),
+        }
     }
 
     /// One that the client does not take, and why.
@@ -280,5 +290,24 @@ impl ClientContext for Ledger {
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
         self.context.generate_oauth_token(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Fault;
+
+    #[test]
+    fn a_record_that_no_broker_answered_for_may_go_later() {
+        use RDKafkaErrorCode as Code;
+        for (code, fault) in
+            [(Code::MessageTimedOut, Fault::Unreachable), (Code::InvalidRecord, Fault::Failed)]
+        {
+            let record = Record { key: None, value: None, time: 0, line: 1 };
+            let error = Undelivered::new(record, code).error("t", "a record");
+            assert_eq!(error.fault(), fault);
+            assert!(error.message().starts_with("topic 't' does not take a record: "), "{error}");
+        }
     }
 }

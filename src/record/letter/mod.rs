@@ -1,7 +1,10 @@
 //! Dead letters: what one says, as a value, as a row and as a line of JSON.
 
 pub mod rows;
+mod stage;
 pub mod text;
+
+pub use stage::Stage;
 
 use crate::clock::Micros;
 

@@ -2,7 +2,7 @@
 
 use crate::catalog::suggest;
 use crate::clock::Clock;
-use crate::kafka::producer::{Cause, Outgoing, Producer};
+use crate::kafka::producer::{Outgoing, Producer};
 use crate::record::letter;
 use crate::sink::{Batch, lines};
 use crate::{Error, Result};
@@ -169,8 +169,7 @@ fn lost(producer: &Producer, topic: &str, large: &Large) -> Result<()> {
         let message = format!("topic '{topic}': {what} {row} of the batch is too large, {bytes} bytes{form}");
         return Err(Error::failed(message).hint(*hint));
     }
-    let message = format!("topic '{topic}' does not take the rows: {}", lost.reason);
-    Err(if lost.cause == Cause::TimedOut { Error::unreachable(message) } else { Error::failed(message) })
+    Err(lost.error(topic, "the rows"))
 }
 
 #[cfg(test)]

@@ -7,11 +7,9 @@ use crate::cli::topics::complete;
 use crate::dead_letters::Filter;
 use crate::dead_letters::place::{self, Place, Visit};
 use crate::kafka::admin::{Admin, PATIENCE};
+use crate::record::letter::Stage;
 use crate::record::reject::Code;
 use crate::{Error, Result};
-
-/// The stages that refuse records.
-const STAGES: [&str; 5] = ["decode", "time", "transform", "window", "produce"];
 
 /// Which dead letters are meant.
 #[derive(clap::Args, Debug)]
@@ -26,8 +24,7 @@ pub struct Which {
     /// Those that came from this topic (several, comma separated)
     #[arg(long, value_name = "TOPIC", value_delimiter = ',', add = complete::topics())]
     topic: Vec<String>,
-    /// Those that this stage refused: decode, time, transform, window or produce (several, comma separated)
-    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    #[arg(long, value_name = "STAGE", value_delimiter = ',', help = of_stages())]
     stage: Vec<String>,
     /// Those that came from this partition
     #[arg(long, value_name = "N")]
@@ -68,9 +65,9 @@ impl Which {
     /// # Errors
     /// A usage error with the nearest name, where there is no such code or stage.
     pub fn filter(&self, settings: &Settings) -> Result<Filter> {
-        let codes = Code::ALL.map(Code::as_str);
+        let (codes, stages) = (Code::ALL.map(Code::as_str), Stage::ALL.map(Stage::as_str));
         self.code.iter().try_for_each(|code| known("code", code, &codes))?;
-        self.stage.iter().try_for_each(|stage| known("stage", stage, &STAGES))?;
+        self.stage.iter().try_for_each(|stage| known("stage", stage, &stages))?;
         let topics = self.topic.iter().map(|topic| settings.full(topic)).collect();
         let (codes, stages) = (self.code.clone(), self.stage.clone());
         Ok(Filter { codes, topics, stages, partition: self.partition, offset: self.offset })
@@ -84,6 +81,11 @@ impl Which {
         let filter = self.filter(settings)?;
         place::each(&settings.connection, &self.places(settings)?, &filter, visit)
     }
+}
+
+fn of_stages() -> String {
+    let stages = Stage::ALL.map(Stage::as_str).join(", ");
+    format!("Those that one of these stages refused (several, comma separated): {stages}")
 }
 
 fn known(what: &str, name: &str, names: &[&str]) -> Result<()> {
