@@ -3,6 +3,7 @@
 mod aggregates;
 mod alignment;
 mod checkpoint;
+mod counting;
 mod joins;
 mod letters;
 mod objects;
@@ -10,4 +11,5 @@ mod sessions;
 mod spill;
 mod state;
 mod tables;
+mod waiting;
 mod windows;

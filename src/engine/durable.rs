@@ -115,7 +115,7 @@ impl Engine<'_> {
             watermark: self.watermark.save(),
             operators: vec![],
         };
-        checkpoint.commit(commit, self.graph.snapshot()?)
+        checkpoint.commit(commit, &self.graph.snapshot()?)
     }
 
     /// Sees to it that nobody took the checkpoint over.

@@ -1,7 +1,9 @@
 //! Where tables and checkpoints are: a folder, or a prefix in a bucket.
 
+mod new_object;
 mod wrong;
 
+pub use new_object::NewObject;
 pub use wrong::{is_absent, of_store};
 
 use crate::{Error, Result};

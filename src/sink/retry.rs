@@ -1,5 +1,5 @@
-//! A sink that is away is waited for: the batch that it did not take is given again until it takes it. One that takes
-//! its time is told of, so that nobody waits without a word.
+//! What is away is waited for: the batch that a sink did not take is given again until it takes it. One that takes its
+//! time is told of, so that nobody waits without a word.
 
 use super::{Batch, Sink};
 use crate::clock::{Stop, Timer};
@@ -16,9 +16,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// No pause is longer.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// What a sink is waited for with.
+/// What is waited with for something that is away, or full.
 pub struct Patience {
-    /// How often a batch is given again; without a number, until it is taken.
+    /// How often something is given again; without a number, until it is taken.
     pub retries: Option<u64>,
     /// How long a sink may have a batch before that is told; without it, as long as it likes.
     pub slow: Option<Duration>,
@@ -27,9 +27,51 @@ pub struct Patience {
     /// What ends waiting.
     pub stop: Stop,
     /// A number from 0 up to 1, another one each time: who waits for the same sink does not come back all at once.
-    pub dice: Box<dyn FnMut() -> f64>,
-    /// Who is told that a batch is held back, and that it was taken.
-    pub tell: Box<dyn FnMut(&str) + Send>,
+    pub dice: fn() -> f64,
+    /// Who is told what is held back, and that it was taken.
+    pub tell: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Patience {
+    /// Gives something to `whom` until it is taken, or no retry can help. That it is held back is told once, and that it
+    /// was taken after all; `give` says when it has told that already.
+    ///
+    /// # Errors
+    /// What no retry can help; what may pass, once there are no retries left, or the end is asked for.
+    pub fn insist<T>(
+        &self,
+        whom: &str,
+        what: &str,
+        mut give: impl FnMut(&mut bool) -> Result<T>,
+    ) -> Result<T> {
+        let began = self.timer.now();
+        let (mut tried, mut was_told) = (0, false);
+        loop {
+            let error = match give(&mut was_told) {
+                Ok(taken) => {
+                    if was_told {
+                        let waited = self.timer.now().saturating_sub(began);
+                        let waited = format_duration(Duration::from_millis(waited.unsigned_abs() / 1_000));
+                        (self.tell)(&format!("{whom}: {what} was taken after {waited}"));
+                    }
+                    return Ok(taken);
+                }
+                Err(error) if !error.fault().may_pass() => return Err(error),
+                Err(error) => error,
+            };
+            if self.retries.is_some_and(|most| tried >= most) {
+                return Err(given_up(&error, what, tried));
+            }
+            if tried == 0 {
+                (self.tell)(&format!("{whom}: {error}: {what} is held back and given again"));
+                was_told = true;
+            }
+            if self.timer.wait(pause(tried, (self.dice)()), &self.stop) {
+                return Err(given_up(&error, what, tried));
+            }
+            tried += 1;
+        }
+    }
 }
 
 /// A sink with patience.
@@ -42,72 +84,43 @@ pub struct Retrying<'a> {
 impl<'a> Retrying<'a> {
     /// Waits for `sink`, of that name among those of the query.
     pub fn new(name: &str, sink: Box<dyn Sink + 'a>, patience: Patience) -> Self {
-        Self { name: name.into(), sink, patience }
+        Self { name: format!("sink {name}"), sink, patience }
     }
 
     /// Gives a batch until it is taken, or no retry can help.
     fn insist(&mut self, batch: &Batch<'_>) -> Result<()> {
-        let (began, held_back) = (self.patience.timer.now(), held_back(batch));
-        let (mut tried, mut was_told) = (0, false);
-        while let Err(error) = self.give(batch, &held_back, &mut was_told) {
-            if !error.fault().may_pass() {
-                return Err(error);
+        let Self { name, sink, patience } = self;
+        let held_back = held_back(batch);
+        let watched = |slow: Duration, done: &Stop, was_told: &mut bool| {
+            if !patience.timer.wait(slow, done) {
+                let slow = format_duration(slow);
+                (patience.tell)(&format!("{name}: {held_back} is not taken after {slow}, and is waited for"));
+                *was_told = true;
             }
-            if self.patience.retries.is_some_and(|most| tried >= most) {
-                return Err(given_up(&error, &held_back, tried));
-            }
-            if tried == 0 {
-                self.tell(&format!("{error}: {held_back} is held back and given again"));
-                was_told = true;
-            }
-            let pause = pause(tried, (self.patience.dice)());
-            if self.patience.timer.wait(pause, &self.patience.stop) {
-                return Err(given_up(&error, &held_back, tried));
-            }
-            tried += 1;
-        }
-        if was_told {
-            let waited = self.patience.timer.now().saturating_sub(began);
-            let waited = format_duration(Duration::from_millis(waited.unsigned_abs() / 1_000));
-            self.tell(&format!("{held_back} was taken after {waited}"));
-        }
-        Ok(())
-    }
-
-    /// Gives a batch once. Where that takes long it is told, once.
-    fn give(&mut self, batch: &Batch<'_>, held_back: &str, was_told: &mut bool) -> Result<()> {
-        let Self { name, sink, patience: Patience { slow, timer, tell, .. } } = self;
-        let Some(slow) = slow.filter(|_| !*was_told) else { return sink.write(batch) };
-        let done = Stop::default();
-        thread::scope(|scope| {
-            let watch = || {
-                if !timer.wait(slow, &done) {
-                    let slow = format_duration(slow);
-                    tell(&format!("sink {name}: {held_back} is not taken after {slow}, and is waited for"));
-                    *was_told = true;
-                }
-            };
-            // A batch does not fail because nobody watches it.
-            drop(thread::Builder::new().name("watch".into()).spawn_scoped(scope, watch));
-            let written = sink.write(batch);
-            done.request();
-            written
+        };
+        patience.insist(name, &held_back, |was_told| {
+            let Some(slow) = patience.slow.filter(|_| !*was_told) else { return sink.write(batch) };
+            let done = Stop::default();
+            thread::scope(|scope| {
+                let watch = || watched(slow, &done, was_told);
+                // A batch does not fail because nobody watches it.
+                drop(thread::Builder::new().name("watch".into()).spawn_scoped(scope, watch));
+                let written = sink.write(batch);
+                done.request();
+                written
+            })
         })
-    }
-
-    fn tell(&mut self, what: &str) {
-        (self.patience.tell)(&format!("sink {}: {what}", self.name));
     }
 }
 
-fn given_up(error: &Error, held_back: &str, tried: u64) -> Error {
-    let message = format!("{error}: {held_back} was not taken, and was given again {tried} times");
+fn given_up(error: &Error, what: &str, tried: u64) -> Error {
+    let message = format!("{error}: {what} was not taken, and was given again {tried} times");
     Error::new(error.fault(), message).hint("it is given again when the query is started again")
 }
 
 /// How long to wait before something is tried again: exponential, and the second half of it at random, by a number from
 /// 0 up to 1.
-pub fn pause(tried: u64, dice: f64) -> Duration {
+fn pause(tried: u64, dice: f64) -> Duration {
     let doubled = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
     doubled.mul_f64(0.5 + dice / 2.0)
 }
@@ -121,7 +134,7 @@ fn held_back(batch: &Batch<'_>) -> String {
 impl Sink for Retrying<'_> {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         let taken = self.insist(batch);
-        taken.map_err(|error| in_the_middle(error).at(format!("sink {}", self.name)))
+        taken.map_err(|error| in_the_middle(error).at(&self.name))
     }
 }
 
@@ -160,7 +173,7 @@ mod tests {
             slow: None,
             timer: clock.clone(),
             stop: stop.clone(),
-            dice: Box::new(|| 0.5),
+            dice: || 0.5,
             tell: Box::new(move |line| tell.lock().expect("alone").push(line.to_string())),
         };
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
@@ -231,7 +244,7 @@ mod tests {
             slow: Some(Duration::from_secs(10)),
             timer: Arc::new(ManualClock::at(0)),
             stop: Stop::default(),
-            dice: Box::new(|| 0.5),
+            dice: || 0.5,
             tell: Box::new(move |line| {
                 told.send(line.to_string()).expect("heard");
                 let _ = go.send(());

@@ -4,15 +4,13 @@ use crate::support::kept::{Fuse, KILLED, Kept, Results};
 use crate::support::listed::{Listed, Stored};
 use ecap::Error;
 use ecap::catalog::Catalog;
-use ecap::clock::{ManualClock, Stop};
-use ecap::engine::checkpoint::{
-    Asked, Checkpoint, Folder, Options as CheckpointOptions, Owned, Store, inspect,
-};
+use ecap::clock::{Clock, ManualClock, Stop};
+use ecap::engine::checkpoint::{Asked, Checkpoint, Folder, Options as CheckpointOptions, Store, inspect};
 use ecap::engine::letters::LetterSink;
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::{Allowance, Source};
+use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
-use ecap::error::Fault;
 use ecap::query::plan::StreamPlan;
 use ecap::tables::Table;
 use std::sync::Arc;
@@ -26,6 +24,12 @@ pub struct Life {
     pub trigger: Trigger,
     pub flush: bool,
     pub per_read: usize,
+    /// Hears of each read before it.
+    pub reads: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Whether each other read gives nothing.
+    pub pauses: bool,
+    pub policy: Policy,
+    pub clock: Arc<ManualClock>,
     /// So many records are there.
     pub records: usize,
     /// Each of them.
@@ -52,6 +56,10 @@ impl Life {
             trigger: Trigger::AvailableNow,
             flush: true,
             per_read: 40,
+            reads: None,
+            pauses: false,
+            policy: Policy::default(),
+            clock: Arc::new(ManualClock::at(0)),
             records: 200,
             record: sale,
             options,
@@ -81,7 +89,14 @@ impl Life {
             state: plan.state(),
         };
         let checkpoint = Checkpoint::open(store, "a test", asked, &self.options, 0)?;
-        let source = || Box::new(Listed::all((0..self.records).map(self.record), self.per_read));
+        let source = || {
+            let mut listed = Listed::all((0..self.records).map(self.record), self.per_read);
+            if self.pauses {
+                listed.reads.push(0);
+            }
+            listed.hears.clone_from(&self.reads);
+            Box::new(listed)
+        };
         let around = Surroundings {
             sources: plan.scans.iter().map(|_| source() as _).collect(),
             sink: Box::new(self.results.clone()),
@@ -92,11 +107,12 @@ impl Life {
             }),
             checkpoint: Some(checkpoint),
             listener: Box::new(|_| Ok(())),
-            clock: Arc::new(ManualClock::at(0)),
+            clock: self.clock.clone(),
         };
         let options = Options {
             trigger: self.trigger,
             mode: self.mode,
+            policy: self.policy,
             delay: Some(Duration::from_secs(5)),
             idle_timeout: None,
             flush_at_end: self.flush,
@@ -312,6 +328,34 @@ fn a_batch_that_runs_again_sees_tables_as_they_were() {
 }
 
 #[test]
+fn a_batch_that_runs_again_judges_what_is_late_as_it_did_though_time_went_on_without_a_batch() {
+    // With each read 20 s pass, and so the watermark: also with those that bring nothing, of which no batch is made.
+    let life = || {
+        let life =
+            Life { policy: Policy::Processing, pauses: true, ..Life::of(TUMBLING, OutputMode::Update) };
+        let clock = life.clock.clone();
+        Life { reads: Some(Arc::new(move || clock.set(clock.now() + 20_000_000))), ..life }
+    };
+    let straight = life();
+    let totals = straight.run().expect("runs");
+    assert!(totals.late > 0 && totals.late < 200 && totals.batches < 8, "{totals:?}");
+    let (mut step, mut again) = (0, 0);
+    loop {
+        let life = life();
+        life.fuse.set(step);
+        if life.run().is_ok() {
+            break;
+        }
+        life.fuse.set(u64::MAX);
+        // A batch that the sinks have, and that comes again with other rows, is an error there.
+        life.run().expect("goes on");
+        again += life.results.again();
+        step += 1;
+    }
+    assert!(again >= totals.batches, "{again} of {} batches came again", totals.batches);
+}
+
+#[test]
 fn a_query_can_go_back_and_is_another_one_for_its_sinks() {
     let life = Life::of(TUMBLING, OutputMode::Append);
     life.run().expect("runs");
@@ -405,55 +449,4 @@ fn a_folder_goes_on_in_a_file_and_reads_again_what_was_read() {
 fn open_listed(mut folder: ecap::folder::Folder) -> ecap::folder::Folder {
     folder.look_ahead().expect("lists");
     folder
-}
-
-/// A store whose files of state cannot be read for now.
-struct Away(Kept);
-
-impl Store for Away {
-    fn place(&self) -> String {
-        self.0.place()
-    }
-
-    fn names(&self) -> Result<Vec<String>, Error> {
-        self.0.names()
-    }
-
-    fn size(&self) -> Result<u64, Error> {
-        self.0.size()
-    }
-
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        if name.ends_with(".state") { Err(Error::unreachable("it is away")) } else { self.0.read(name) }
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.0.write(name, bytes)
-    }
-
-    fn remove(&self, names: &[String]) -> Result<(), Error> {
-        self.0.remove(names)
-    }
-
-    fn own(&self, owner: &str) -> Result<Owned, Error> {
-        self.0.own(owner)
-    }
-}
-
-#[test]
-fn what_cannot_be_read_for_now_is_not_taken_to_be_broken() {
-    let life = Life { flush: false, ..Life::of(TUMBLING, OutputMode::Append) };
-    life.run().unwrap();
-    let there = life.kept.files();
-    let away = Away(life.kept.clone());
-    for asked in [
-        inspect::verify(&away).map(drop),
-        inspect::rewind(&away, 5, "a test"),
-        life.run_in(Box::new(Away(life.kept.clone()))).map(drop),
-    ] {
-        let error = asked.unwrap_err();
-        assert_eq!((error.fault(), error.message()), (Fault::Unreachable, "commit 5: it is away"));
-        assert_eq!(life.kept.files(), there);
-    }
-    life.run().unwrap();
 }

@@ -1,6 +1,7 @@
 //! Checkpoints in a bucket: who is killed or sleeps at any request neither loses nor doubles anything.
 
 use super::checkpoint::{Life, QUERIES};
+use super::counting::{Counted, Counting, Read};
 use crate::sinks::fault::{Fault, Kind};
 use crate::sinks::subjects::Faulty;
 use ecap::clock::{Clock, ManualClock, Micros, Stop, Timer};
@@ -11,6 +12,7 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -92,6 +94,76 @@ fn who_sleeps_at_any_request_and_is_taken_over_meanwhile_writes_nothing_more() {
         step += 1;
     }
     assert!(step > 40 && stopped > step / 2, "{stopped} of {step} were stopped");
+}
+
+#[test]
+fn who_loses_the_checkpoint_while_a_batch_runs_again_gives_out_nothing() {
+    let (sql, mode) = QUERIES[7];
+    let (life, bucket) = (Life::of(sql, mode), bucket());
+    // The first batch has its entry, and no sink has its rows.
+    life.fuse.set(0);
+    run(&life, &bucket, &Fault::none()).unwrap_err();
+    life.fuse.set(u64::MAX);
+    let (other, shared, taken) = (life.clone(), bucket.clone(), AtomicBool::new(false));
+    let slow = Life {
+        reads: Some(Arc::new(move || {
+            if !taken.swap(true, Ordering::Relaxed) {
+                run(&other, &shared, &Fault::none()).unwrap();
+            }
+        })),
+        ..life.clone()
+    };
+    let error = run(&slow, &bucket, &Fault::none()).unwrap_err().to_string();
+    assert!(error.contains("was taken over by"), "{error}");
+    assert_eq!(life.results.again(), 0, "the other one has given it out");
+}
+
+#[test]
+fn state_is_read_by_ranges_and_no_whole_object_for_a_part_of_it() {
+    let (bucket, counted) = (bucket(), Counted::default());
+    let life = Life { flush: false, ..Life::of(QUERIES[2].0, QUERIES[2].1) };
+    run(&life, &bucket, &Fault::none()).unwrap();
+    let store: Bucket = Arc::new(Counting { inner: bucket, counted: counted.clone() });
+    run(&life, &store, &Fault::none()).unwrap();
+    let whole = |read: &&Read| read.name.contains(".state.") && read.range.is_none();
+    let reads = counted.reads.lock().unwrap();
+    assert_eq!(reads.iter().find(whole), None);
+    let parts: Vec<_> = reads.iter().filter(|read| read.name.contains(".state.")).collect();
+    let once = |(number, part): (usize, &&Read)| !parts[..number].contains(part);
+    assert!(parts.len() > 1 && parts.iter().enumerate().all(once), "{parts:#?}");
+}
+
+#[test]
+fn a_large_file_goes_to_the_store_while_it_is_written() {
+    const PIECE: usize = 1 << 20;
+    let (bucket, counted) = (bucket(), Counted::default());
+    let store: Bucket = Arc::new(Counting { inner: bucket.clone(), counted: counted.clone() });
+    let objects = open(&store, &Fault::none()).unwrap();
+    let _owned = objects.own("a test").unwrap();
+    let piece = |number: usize| vec![number as u8; PIECE];
+    objects
+        .write_with("000000000001.state", &mut |file| {
+            for number in 0..64 {
+                file.write_all(&piece(number))?;
+                let sent = counted.sent.load(Ordering::Relaxed);
+                assert!(sent + 32 * PIECE > number * PIECE, "{sent} of {number} MiB were sent");
+            }
+            Ok(())
+        })
+        .unwrap();
+    let name = "000000000001.state";
+    assert_eq!(objects.length(name).unwrap(), Some(64 * PIECE));
+    assert_eq!(objects.read_range(name, 40 * PIECE..41 * PIECE).unwrap().unwrap(), piece(40));
+    // What is given up half-way leaves what was there, and nothing else.
+    let before = self::objects(&bucket);
+    let error = objects.write_with(name, &mut |file| {
+        file.write_all(&vec![0; 20 * PIECE])?;
+        Err(Error::failed("no more"))
+    });
+    assert_eq!(error.unwrap_err().message(), "memory:///lake/kept: no more");
+    assert_eq!(self::objects(&bucket), before);
+    assert_eq!(objects.read_range(name, 0..1).unwrap().unwrap(), [0]);
+    assert_eq!(objects.length(name).unwrap(), Some(64 * PIECE));
 }
 
 /// A clock by which one waits while somebody else does something.

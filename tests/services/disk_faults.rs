@@ -96,6 +96,45 @@ fn a_full_disk_is_waited_for() {
     }
 }
 
+/// Takes all the room of a disk, until the file is gone.
+fn fill(file: &Path) {
+    let mut file = std::fs::File::create(file).unwrap();
+    std::io::copy(&mut std::io::repeat(1), &mut file).unwrap_err();
+}
+
+#[test]
+fn a_checkpoint_whose_disk_is_full_is_waited_for() {
+    let (disk, feed) = (Disk::of("size=256k"), Feed::new());
+    let (kept, out, filler) = (disk.path().join("kept"), feed.path("out.ndjson"), disk.path().join("filler"));
+    let sink = ["--sink", "ndjson", "--path", out.to_str().unwrap()];
+    let checkpoint = ["--checkpoint", kept.to_str().unwrap()];
+    let query = Told::start(&mut feed.query(&[&sink[..], &checkpoint].concat()));
+    let has = |numbers: std::ops::Range<usize>| {
+        wait_for("the rows", || {
+            let text = std::fs::read_to_string(&out).unwrap_or_default();
+            let number = |line: &str| serde_json::from_str::<Value>(line).unwrap()["n"].as_u64().unwrap();
+            let mut found: Vec<_> = text.lines().map(|line| number(line) as usize).collect();
+            found.sort_unstable();
+            (found == numbers.clone().collect::<Vec<_>>()).then_some(())
+        });
+    };
+    feed.put("first", 0..2);
+    has(0..2);
+    for (batch, from) in [(1, 2), (2, 4)] {
+        let commit = kept.join(format!("{batch:012}.commit"));
+        wait_for("the batch before in the checkpoint", || commit.exists().then_some(()));
+        fill(&filler);
+        feed.put(&format!("from {from}"), from..from + 2);
+        let what = format!("batch {batch} is held back and given again");
+        query.says(&["checkpoint: ", kept.to_str().unwrap(), "No space left", &what]);
+        has(0..from as usize);
+        std::fs::remove_file(&filler).unwrap();
+        query.says(&["checkpoint: ", &format!("batch {batch} was taken after")]);
+        has(0..from as usize + 2);
+    }
+    query.end();
+}
+
 #[test]
 fn a_disk_that_became_read_only_ends_it_and_the_next_start_goes_on() {
     for kept in &SINKS {

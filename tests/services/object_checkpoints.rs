@@ -201,9 +201,9 @@ fn a_store_that_is_away_is_waited_for() {
     batches(&running, 2);
     relay.down();
     stage.produce(6);
-    running.says(&["checkpoint s3://lake/kept/away", "waiting for it"]);
+    running.says(&["checkpoint: s3://lake/kept/away", "is held back and given again"]);
     relay.up();
-    running.says(&["the store answers again"]);
+    running.says(&["checkpoint: ", "was taken after"]);
     batches(&running, 1);
     running.end();
     Ended::of(query().args(TO_THE_END)).ok();

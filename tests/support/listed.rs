@@ -2,6 +2,7 @@
 
 use ecap::engine::source::{Mark, Position, Source, SourceRecord};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A record as it stands in a topic.
@@ -21,7 +22,9 @@ pub struct Listed {
     all: Vec<Stored>,
     records: VecDeque<Stored>,
     /// The sizes of reads, in turn, again and again.
-    reads: Vec<usize>,
+    pub reads: Vec<usize>,
+    /// Hears of each read before it.
+    pub hears: Option<Arc<dyn Fn() + Send + Sync>>,
     read: usize,
     positions: BTreeMap<i32, Position>,
     waiting: BTreeSet<i32>,
@@ -53,7 +56,7 @@ impl Listed {
         records.truncate(to);
         let all = records.clone();
         let (records, reads, waiting) = (records.split_off(from).into(), reads.to_vec(), BTreeSet::new());
-        Self { all, records, reads, read: 0, positions, waiting }
+        Self { all, records, reads, hears: None, read: 0, positions, waiting }
     }
 }
 
@@ -97,6 +100,7 @@ impl Source for Listed {
     }
 
     fn read(&mut self, _: usize, _: Duration, take: &mut dyn FnMut(SourceRecord<'_>)) -> ecap::Result<()> {
+        self.hears.iter().for_each(|hears| hears());
         let mut count = self.reads[self.read % self.reads.len()];
         self.read += 1;
         let mut passed = Vec::new();

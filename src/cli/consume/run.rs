@@ -343,7 +343,8 @@ pub fn run(
     let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
     let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
     let place = args.checkpoint.place(query.own, args.results.keeps())?;
-    let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan, &stop)?;
+    let patience = || args.results.patience(&shown, &stop, is_continuous);
+    let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan, patience())?;
     if let Some(done) = checkpoint.as_ref().and_then(Checkpoint::last) {
         let (name, batches) = (place.name(), format_count(done.totals.batches));
         output::note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));
@@ -367,7 +368,7 @@ pub fn run(
             plan: &plan,
             folders: args.folders.folders().collect(),
             query: checkpoint.as_ref().filter(|_| !is_continuous).map(|kept| kept.query().id.as_str()),
-            patience: &|| args.results.patience(&shown, &stop, is_continuous),
+            patience: &patience,
         },
     )?;
     let (listener, clock) = (shown.listener(), Arc::new(SystemClock));

@@ -72,7 +72,7 @@ impl Shown {
     }
 
     /// Tells of what is not a result, beside the live line.
-    pub fn teller(&self) -> Box<dyn FnMut(&str) + Send> {
+    pub fn teller(&self) -> Box<dyn Fn(&str) + Send + Sync> {
         let bar = self.bar.clone();
         Box::new(move |line| bar.suspend(|| output::note(line)))
     }

@@ -199,7 +199,7 @@ impl SinkArgs {
             slow: (!is_continuous).then_some(SLOW),
             timer: Arc::new(SystemClock),
             stop: stop.clone(),
-            dice: Box::new(rand::random),
+            dice: rand::random,
             tell: shown.teller(),
         }
     }

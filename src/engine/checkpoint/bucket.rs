@@ -1,10 +1,11 @@
 //! What a checkpoint asks of a bucket.
 
-use crate::place::{Place, is_absent, of_store, runtime, upload};
+use crate::place::{NewObject, Place, is_absent, of_store, runtime};
 use crate::{Error, Result};
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
+use std::io::Write;
 use std::ops::Range;
 use tokio::runtime::Runtime;
 
@@ -61,14 +62,13 @@ impl Bucket {
         }
     }
 
-    /// Makes an object.
+    /// Makes an object of what `fill` writes; gives how many bytes that are.
     ///
     /// # Errors
-    /// When the store does not take it.
-    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    /// When the store does not take it; what `fill` says. Then there is none.
+    pub fn put(&self, name: &str, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<u64> {
         let path = self.path(name);
-        let put = upload(self.store(), &path, bytes.to_vec());
-        self.runtime.block_on(put).map_err(|error| self.wrong(&error))
+        NewObject::make(self.store(), &self.runtime, &path, fill).map_err(|error| error.at(&self.place))
     }
 
     /// Puts an object in the place of the version that was seen, or where none was; gives its version, and `None` where

@@ -14,7 +14,7 @@ use crate::units::format_duration;
 use crate::{Error, Result};
 use object_store::UpdateVersion;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +41,6 @@ pub struct Lease {
     run: String,
     turns: AtomicU64,
     known: Mutex<Known>,
-    owned: AtomicBool,
     lost: OnceLock<Error>,
 }
 
@@ -60,7 +59,7 @@ impl Lease {
     pub fn open(bucket: Bucket) -> Result<Self> {
         let run = uuid::Uuid::new_v4().simple().to_string();
         let (turns, known) = (AtomicU64::new(0), Mutex::default());
-        let lease = Self { bucket, run, turns, known, owned: AtomicBool::new(false), lost: OnceLock::new() };
+        let lease = Self { bucket, run, turns, known, lost: OnceLock::new() };
         if let Some((manifest, version)) = lease.load()? {
             *lease.known() = Known { manifest, version: Some(version) };
         }
@@ -75,11 +74,6 @@ impl Lease {
     /// The object of a file, as far as this run knows.
     pub fn file(&self, name: &str) -> Option<Object> {
         self.known().manifest.files.get(name).cloned()
-    }
-
-    /// Whether this run has, or had, the checkpoint.
-    pub fn is_owned(&self) -> bool {
-        self.owned.load(Ordering::Relaxed)
     }
 
     /// Whether this run still has it, as far as it knows.
@@ -119,7 +113,6 @@ impl Lease {
             },
         };
         *self.known() = Known { manifest, version: Some(version) };
-        self.owned.store(true, Ordering::Relaxed);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ pub mod inspect;
 mod lease;
 mod manifest;
 mod objects;
+mod patient;
 mod sealed;
 mod state;
 mod store;
@@ -32,6 +33,7 @@ mod store;
 pub use compare::Asked;
 pub use document::{Commit, Entry, HeldTable, PartRef, Query, State, Versions};
 pub use objects::Objects;
+pub use patient::Patient;
 pub use store::{Folder, Owned, Store};
 
 use super::operator::Snapshot;
@@ -43,7 +45,7 @@ use crate::tables::Table;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use compare::{compared, query, ways_out};
-use state::StateFiles;
+use state::{Checked, StateFiles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -196,17 +198,15 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When the store fails: the query goes on from the commit before.
-    pub fn commit(&mut self, mut commit: Commit, changed: Vec<Snapshot>) -> Result<()> {
+    pub fn commit(&mut self, mut commit: Commit, changed: &[Snapshot]) -> Result<()> {
         let number = commit.totals.batches;
-        let mut state = self.state.clone();
-        let has_rows = state.has_to_write(&changed);
-        let store = self.store.as_ref();
-        let mut changed = Some(changed);
+        let (store, mut state) = (self.store.as_ref(), StateFiles::default());
         let mut write = |out: &mut dyn Write| {
             let read = |file, bytes| read_state(store, file, bytes);
-            state.change(number, changed.take().unwrap_or_default(), read, out)
+            state = self.state.clone();
+            state.change(number, changed, read, out)
         };
-        if has_rows {
+        if self.state.has_to_write(changed) {
             store.write_with(&state_file(number), &mut write)?;
         } else {
             write(&mut io::sink())?;
@@ -274,9 +274,9 @@ impl Checkpoint {
         let any = !left.is_empty();
         while let Some(number) = left.pop() {
             match whole(load(self.store.as_ref(), number))? {
-                Ok((commit, state)) => {
+                Ok((commit, state, checked)) => {
                     self.commits.insert(number, commit.files().collect());
-                    self.unused = Some((commit, state.snapshots(&self.store)));
+                    self.unused = Some((commit, state.snapshots(&self.store, checked)));
                     self.state = state;
                     break;
                 }
@@ -345,13 +345,13 @@ impl Checkpoint {
 }
 
 /// The commit of this number and where its state stands, if both are as they were written.
-fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles)> {
+fn load(store: &dyn Store, number: u64) -> Result<(Commit, StateFiles, Checked)> {
     let broken = || Error::new(Fault::Check, format!("commit {number} is not as it was written"));
     let bytes = store.read(&commit_file(number))?.ok_or_else(broken)?;
     let commit: Commit = sealed::open(&bytes).ok_or_else(broken)?;
     let state = StateFiles::of(commit.operators.clone(), store);
-    let state = state.map_err(|error| error.at(format!("commit {number}")))?;
-    Ok((commit, state))
+    let (state, checked) = state.map_err(|error| error.at(format!("commit {number}")))?;
+    Ok((commit, state, checked))
 }
 
 /// What was loaded, or why it is not whole.

@@ -6,15 +6,14 @@ use super::manifest::{Object, is_key};
 use super::store::{Owned, Store};
 use crate::Result;
 use crate::clock::{Stop, Timer};
-use crate::error::Fault;
 use crate::place::Place;
-use crate::sink::retry::pause;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Objects under a prefix. Which of them are the files of the checkpoint says its manifest, which also says who has it: a
-/// file is there when it stands there. Who has the checkpoint waits for a store that is away.
+/// file is there when it stands there.
 pub struct Objects {
     lease: Arc<Lease>,
     timer: Arc<dyn Timer>,
@@ -22,7 +21,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// The checkpoint at a place. Waiting is done by `timer`, until `stop` is requested.
+    /// The checkpoint at a place. Whether who has it lives is seen by `timer`, until `stop` is requested.
     ///
     /// # Errors
     /// When the store cannot be reached or read.
@@ -42,32 +41,6 @@ impl Objects {
 
     fn bucket(&self) -> &Bucket {
         &self.lease.bucket
-    }
-
-    /// Makes a request until it is answered, if the checkpoint is ours.
-    fn insist<T>(&self, request: impl Fn() -> Result<T>) -> Result<T> {
-        let mut tried = 0;
-        loop {
-            match request() {
-                Err(error) if error.fault() == Fault::Unreachable && self.lease.is_owned() => {
-                    if tried == 0 {
-                        tracing::warn!("checkpoint {error}: waiting for it");
-                    }
-                    if self.timer.wait(pause(tried, rand::random()), &self.stop) {
-                        return Err(
-                            error.hint("the query goes on from its last batch when it is started again")
-                        );
-                    }
-                    tried += 1;
-                }
-                done => {
-                    if tried > 0 && done.is_ok() {
-                        tracing::warn!("checkpoint {}: the store answers again", self.bucket().place());
-                    }
-                    return done;
-                }
-            }
-        }
     }
 
     /// Deletes objects that no manifest names any more. What is left is deleted at the next start.
@@ -105,8 +78,7 @@ impl Store for Objects {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let Some(object) = self.lease.file(name) else { return Ok(None) };
-        let got = self.insist(|| self.bucket().get(&object.key))?;
-        Ok(got.map(|(bytes, _)| bytes))
+        Ok(self.bucket().get(&object.key)?.map(|(bytes, _)| bytes))
     }
 
     fn length(&self, name: &str) -> Result<Option<usize>> {
@@ -116,15 +88,19 @@ impl Store for Objects {
 
     fn read_range(&self, name: &str, bytes: Range<usize>) -> Result<Option<Vec<u8>>> {
         let Some(object) = self.lease.file(name) else { return Ok(None) };
-        self.insist(|| self.bucket().get_range(&object.key, bytes.clone()))
+        self.bucket().get_range(&object.key, bytes)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_with(name, &mut |object| Ok(object.write_all(bytes)?))
+    }
+
+    fn write_with(&self, name: &str, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
         self.check()?;
-        let object = Object { key: self.lease.key(name), bytes: bytes.len() as u64 };
+        let key = self.lease.key(name);
+        let bytes = self.bucket().put(&key, fill)?;
         let before = self.lease.file(name);
-        self.insist(|| self.bucket().put(&object.key, bytes))?;
-        self.insist(|| self.lease.change(|now| drop(now.files.insert(name.into(), object.clone()))))?;
+        self.lease.change(|now| drop(now.files.insert(name.into(), Object { key, bytes })))?;
         if let Some(before) = before {
             self.delete(&[before.key]);
         }
@@ -136,7 +112,7 @@ impl Store for Objects {
         if keys.is_empty() {
             return self.check();
         }
-        self.insist(|| self.lease.change(|now| now.files.retain(|name, _| !names.contains(name))))?;
+        self.lease.change(|now| now.files.retain(|name, _| !names.contains(name)))?;
         self.delete(&keys);
         Ok(())
     }

@@ -11,8 +11,8 @@ use crate::engine::operator::{Part, Snapshot, Stored};
 use crate::error::Fault;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io::Write;
 use std::ops::Range;
@@ -20,6 +20,9 @@ use std::sync::Arc;
 
 /// So many bytes that are not in use any more are left alone.
 const LITTLE: usize = 1 << 20;
+
+/// So many bytes of state are read once where they are checked and loaded; of more, the rest is read twice.
+const CHECKED: usize = 64 << 20;
 
 /// The state of all operators, as it stands in files.
 #[derive(Debug, Clone, Default)]
@@ -30,20 +33,40 @@ pub struct StateFiles {
     sizes: BTreeMap<u64, usize>,
 }
 
+/// What was read of state to check it, and is loaded next: as much of it as memory is for.
+#[derive(Debug, Default)]
+pub struct Checked {
+    parts: HashMap<(u64, usize), Arc<[u8]>>,
+    bytes: usize,
+}
+
+impl Checked {
+    fn keep(&mut self, part: &PartRef, bytes: Vec<u8>) {
+        if self.bytes + bytes.len() <= CHECKED {
+            self.bytes += bytes.len();
+            self.parts.insert((part.file, part.bytes.start), bytes.into());
+        }
+    }
+
+    fn take(&mut self, part: &PartRef) -> Option<Arc<[u8]>> {
+        self.parts.remove(&(part.file, part.bytes.start))
+    }
+}
+
 impl StateFiles {
-    /// What a commit says of state.
+    /// What a commit says of state, and what of it was read.
     ///
     /// # Errors
     /// When a file is not as it was written, or the store fails.
-    pub fn of(operators: Vec<State>, store: &dyn Store) -> Result<Self> {
-        let mut sizes = BTreeMap::new();
+    pub fn of(operators: Vec<State>, store: &dyn Store) -> Result<(Self, Checked)> {
+        let (mut sizes, mut checked) = (BTreeMap::new(), Checked::default());
         for part in operators.iter().flat_map(|state| &state.parts) {
-            read_part(part, store)?;
+            checked.keep(part, read_part(part, store)?);
             if let Entry::Vacant(size) = sizes.entry(part.file) {
                 size.insert(store.length(&state_file(part.file))?.unwrap_or_default());
             }
         }
-        Ok(Self { operators, sizes })
+        Ok((Self { operators, sizes }, checked))
     }
 
     /// Takes in what changed, and writes it to `out`, the file `number`; rows that are not in memory part by part.
@@ -54,7 +77,7 @@ impl StateFiles {
     pub fn change(
         &mut self,
         number: u64,
-        snapshots: Vec<Snapshot>,
+        snapshots: &[Snapshot],
         read: impl Fn(u64, Range<usize>) -> Result<Vec<u8>>,
         out: &mut dyn Write,
     ) -> Result<()> {
@@ -67,10 +90,10 @@ impl StateFiles {
             let replaced = snapshot.parts.iter().filter(|part| part.replaces).map(|part| part.key);
             let replaced: BTreeSet<i64> = replaced.collect();
             state.parts.retain(|part| !replaced.contains(&part.key));
-            for part in snapshot.parts {
+            for part in &snapshot.parts {
                 let key = part.key;
                 bytes.clear();
-                encode(&part.load()?, &mut bytes)?;
+                encode(&part.clone().load()?, &mut bytes)?;
                 if !bytes.is_empty() {
                     out.write_all(&bytes)?;
                     let crc = crc32c::crc32c(&bytes);
@@ -131,14 +154,18 @@ impl StateFiles {
         self.sizes.values().sum()
     }
 
-    /// The state of each operator, whose parts are read out of their files when they are asked for.
-    pub fn snapshots(&self, store: &Arc<dyn Store>) -> Vec<Snapshot> {
-        let part = |part: &PartRef| {
-            let stored = InStore { store: store.clone(), part: part.clone() };
-            Part::stored(part.key, Arc::new(stored))
+    /// The state of each operator, whose parts are read out of their files when they are asked for, but for those that
+    /// were.
+    pub fn snapshots(&self, store: &Arc<dyn Store>, mut checked: Checked) -> Vec<Snapshot> {
+        let mut part = |part: &PartRef| {
+            let bytes = checked.take(part);
+            Part::stored(part.key, Arc::new(InStore { store: store.clone(), part: part.clone(), bytes }))
         };
-        let parts = |state: &State| state.parts.iter().map(part).collect();
-        self.operators.iter().map(|state| Snapshot { mark: state.mark, parts: parts(state) }).collect()
+        let mut snapshot = |state: &State| {
+            let parts = state.parts.iter().map(&mut part).collect();
+            Snapshot { mark: state.mark, parts }
+        };
+        self.operators.iter().map(&mut snapshot).collect()
     }
 }
 
@@ -146,6 +173,8 @@ impl StateFiles {
 struct InStore {
     store: Arc<dyn Store>,
     part: PartRef,
+    /// What was read already.
+    bytes: Option<Arc<[u8]>>,
 }
 
 impl fmt::Debug for InStore {
@@ -156,7 +185,10 @@ impl fmt::Debug for InStore {
 
 impl Stored for InStore {
     fn load(&self) -> Result<Vec<RecordBatch>> {
-        decode(&read_part(&self.part, self.store.as_ref())?)
+        match &self.bytes {
+            Some(bytes) => decode(bytes),
+            None => decode(&read_part(&self.part, self.store.as_ref())?),
+        }
     }
 }
 

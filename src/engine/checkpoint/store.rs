@@ -48,8 +48,8 @@ pub trait Store: Send + Sync {
         Ok(self.read(name)?.map(cut))
     }
 
-    /// Makes a file, or puts it in the place of another, of what `fill` writes, which is called once and need not
-    /// have all of it in memory.
+    /// Makes a file, or puts it in the place of another, of what `fill` writes, which need not have all of it in memory.
+    /// It is called again where the place was full or away, and writes the same then.
     ///
     /// # Errors
     /// As [`Self::write`] and as `fill`.
@@ -188,12 +188,12 @@ impl Store for Folder {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_with(name, &mut |file| file.write_all(bytes).map_err(|error| self.failed(name, error)))
+        self.write_with(name, &mut |file| Ok(file.write_all(bytes)?))
     }
 
     fn write_with(&self, name: &str, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
         let mut file = NewFile::create(&self.0.join(name), true)?;
-        fill(&mut file)?;
+        fill(&mut file).map_err(|error| error.at(self.0.join(name).display()))?;
         file.finish()
     }
 

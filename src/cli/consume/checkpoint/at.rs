@@ -2,8 +2,9 @@
 
 use super::{home, owner};
 use crate::clock::{Stop, SystemClock};
-use crate::engine::checkpoint::{Folder, Objects, QUERY, Store, inspect};
+use crate::engine::checkpoint::{Folder, Objects, Patient, QUERY, Store, inspect};
 use crate::place::{Place, is_url};
+use crate::sink::retry::Patience;
 use crate::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -52,15 +53,16 @@ impl At {
         })
     }
 
-    /// What keeps the checkpoint of a query; it is made where it is not there. `stop` ends waiting for it.
+    /// What keeps the checkpoint of a query; it is made where it is not there. It is waited for with `patience`.
     ///
     /// # Errors
     /// A usage error when it cannot be made; when a store does not answer.
-    pub fn create(&self, stop: &Stop) -> Result<Box<dyn Store>> {
-        match self {
-            Self::Folder(folder) => Ok(Box::new(Folder::create(folder)?)),
-            Self::Bucket(place) => objects(place, stop),
-        }
+    pub fn create(&self, patience: Patience) -> Result<Box<dyn Store>> {
+        let store = match self {
+            Self::Folder(folder) => Box::new(Folder::create(folder)?) as _,
+            Self::Bucket(place) => objects(place, &patience.stop)?,
+        };
+        Ok(Box::new(Patient::new(store, patience)))
     }
 
     /// What keeps a checkpoint that is there.

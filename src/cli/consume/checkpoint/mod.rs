@@ -6,12 +6,13 @@ mod verbs;
 pub use verbs::{Verb, run};
 
 use crate::cli::common;
-use crate::clock::{Clock, Stop, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::engine::checkpoint::{self, Asked, Checkpoint};
 use crate::host;
 use crate::kafka::start::From;
 use crate::place::parse_option;
 use crate::query::plan::StreamPlan;
+use crate::sink::retry::Patience;
 use crate::units::format_rfc3339;
 use crate::{Error, Result};
 use at::At;
@@ -105,7 +106,8 @@ impl CheckpointArgs {
         (0..topics).map(start).collect()
     }
 
-    /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it. `stop` ends waiting for it.
+    /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it. From then on it is waited for with
+    /// `patience`, however long it is full or away.
     ///
     /// # Errors
     /// A usage error where somebody else has it, or it is of another query.
@@ -114,7 +116,7 @@ impl CheckpointArgs {
         place: &Place,
         (sql, sink): (&str, &str),
         plan: &StreamPlan,
-        stop: &Stop,
+        patience: Patience,
     ) -> Result<Option<Checkpoint>> {
         let Some(at) = &place.at else { return Ok(None) };
         let asked = Asked {
@@ -126,7 +128,8 @@ impl CheckpointArgs {
         };
         let options =
             checkpoint::Options { retained: self.min_batches_to_retain, anew: self.restart_from.is_some() };
-        Checkpoint::open(at.create(stop)?, &owner(), asked, &options, SystemClock.now()).map(Some)
+        let store = at.create(Patience { retries: None, slow: None, ..patience })?;
+        Checkpoint::open(store, &owner(), asked, &options, SystemClock.now()).map(Some)
     }
 }
 
