@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apache Kafka without Docker: one KRaft node on 127.0.0.1, from Maven Central.
+# Apache Kafka without Docker: KRaft nodes on 127.0.0.1, from Maven Central.
 set -euo pipefail
 
 version=4.1.0
@@ -7,20 +7,25 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 home=${ECAP_CACHE:-$HOME/.cache/ecap}/kafka-$version
 port=9092
 topic=
+nodes=1
+secured=
 data_dir=${ECAP_HOME:-.ecap}/apache-kafka
 
 usage() {
     cat <<USAGE
-Apache Kafka $version without Docker: one KRaft node on 127.0.0.1.
+Apache Kafka $version without Docker: KRaft nodes on 127.0.0.1, one without further options.
 
 Usage: scripts/apache-kafka.sh install|start|stop|status [OPTION...]
 
   install            get the server and its tools into $home
-  start              start the node and wait until it answers; does nothing if it already runs
-  stop               stop the node and wait until it is gone
+  start              start the nodes and wait until they answer; does nothing if they already run
+  stop               stop the nodes and wait until they are gone
   status             exit 0: it answers; 3: it runs and does not answer; 4: it does not run
 
-  --port N           where clients connect (default 9092); the controller listens on N + 1
+  --port N           where clients connect (default 9092); the controller listens on N + 1, the next node on N + 2
+  --nodes N          start: so many nodes, with three copies of Kafka's own topics (default 1)
+  --secured yes      start: TLS, SASL SCRAM-SHA-256 and access rights; the users are admin, who may do anything, and
+                     guest, who may do nothing. DIR/secrets has a settings file for each: --kafka-config
   --data-dir DIR     its data, settings, log and process id (default \$ECAP_HOME/apache-kafka)
   --topic-name T     start: create this topic too, if it is missing
 
@@ -77,38 +82,103 @@ install_kafka() {
     done <<<"$tools"
 }
 
+# The folder of a node, by its number.
+folder_of() {
+    if [ "$nodes" -eq 1 ]; then echo "$data_dir"; else echo "$data_dir/node-$1"; fi
+}
+
 write_settings() {
-    cat >"$data_dir/server.properties" <<SETTINGS
+    local node=$1 folder=$2 listener=PLAINTEXT controller=PLAINTEXT copies=1 voters=() other
+    local own=$((port + 2 * (node - 1)))
+    [ -z "$secured" ] || { listener=SASL_SSL && controller=SSL; }
+    [ "$nodes" -lt 3 ] || copies=3
+    for ((other = 1; other <= nodes; other++)); do
+        voters+=("$other@127.0.0.1:$((port + 2 * other - 1))")
+    done
+    cat >"$folder/server.properties" <<SETTINGS
 process.roles=broker,controller
-node.id=1
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+node.id=$node
+listeners=$listener://127.0.0.1:$own,CONTROLLER://127.0.0.1:$((own + 1))
+advertised.listeners=$listener://127.0.0.1:$own,CONTROLLER://127.0.0.1:$((own + 1))
 controller.listener.names=CONTROLLER
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs=$data_dir/data
+inter.broker.listener.name=$listener
+controller.quorum.voters=$(IFS=, && echo "${voters[*]}")
+listener.security.protocol.map=$listener:$listener,CONTROLLER:$controller
+log.dirs=$folder/data
 num.partitions=3
 log.retention.hours=24
 default.replication.factor=1
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor=$copies
 offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=1
+transaction.state.log.replication.factor=$copies
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=8
-share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.replication.factor=$copies
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 SETTINGS
+    [ -z "$secured" ] || write_security >>"$folder/server.properties"
 }
 
-# The process id of the node on this data folder; fails when none runs.
+# Nodes know each other by certificate, clients are known by name and password.
+write_security() {
+    cat <<SETTINGS
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:CN=node;User:admin
+ssl.keystore.type=PEM
+ssl.keystore.location=$data_dir/secrets/node.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$data_dir/secrets/ca.pem
+ssl.client.auth=none
+listener.name.controller.ssl.client.auth=required
+sasl.enabled.mechanisms=SCRAM-SHA-256
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule \
+    required username="admin" password="$(cat "$data_dir/secrets/admin.password")";
+SETTINGS
+}
+
+# A password for each user, an authority, and a certificate of the nodes.
+make_secrets() {
+    local user password secrets=$data_dir/secrets
+    [ ! -f "$secrets/guest.properties" ] || return 0
+    need openssl "OpenSSL"
+    (umask 077 && mkdir -p "$secrets")
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=ecap-authority \
+        -keyout "$secrets/ca.key" -out "$secrets/ca.pem" 2>/dev/null
+    openssl req -newkey rsa:2048 -nodes -subj /CN=node -keyout "$secrets/node.key" -out "$secrets/node.csr" 2>/dev/null
+    openssl x509 -req -days 3650 -in "$secrets/node.csr" -CA "$secrets/ca.pem" -CAkey "$secrets/ca.key" \
+        -CAcreateserial -extfile <(echo "subjectAltName=IP:127.0.0.1,DNS:localhost") -out "$secrets/node.crt" 2>/dev/null
+    cat "$secrets/node.key" "$secrets/node.crt" "$secrets/ca.pem" >"$secrets/node.pem"
+    for user in admin guest; do
+        password=$(head -c 18 /dev/urandom | base64 | tr '+/' 'ab')
+        printf '%s' "$password" >"$secrets/$user.password"
+        cat >"$secrets/$user.properties" <<SETTINGS
+security.protocol=SASL_SSL
+sasl.mechanism=SCRAM-SHA-256
+sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="$user" password="$password";
+ssl.truststore.type=PEM
+ssl.truststore.location=$secrets/ca.pem
+SETTINGS
+    done
+}
+
+# The process id of the node in this folder; fails when none runs.
 running() {
     local pid
-    pid=$(cat "$data_dir/kafka.pid" 2>/dev/null) || return 1
+    pid=$(cat "$1/kafka.pid" 2>/dev/null) || return 1
     # A number left by a crash may belong to another process by now.
-    ps -p "$pid" -o args= 2>/dev/null | grep -qF "$data_dir/server.properties" || return 1
+    ps -p "$pid" -o args= 2>/dev/null | grep -qF "$1/server.properties" || return 1
     echo "$pid"
+}
+
+# The folders of the nodes that run.
+those_running() {
+    local folder
+    for folder in "$data_dir" "$data_dir"/node-*; do
+        ! running "$folder" >/dev/null || echo "$folder"
+    done
 }
 
 answers() {
@@ -116,16 +186,17 @@ answers() {
 }
 
 port_of_running() {
-    sed -n 's/^listeners=PLAINTEXT:\/\/127.0.0.1:\([0-9]*\),.*/\1/p' "$data_dir/server.properties"
+    sed -n 's/^listeners=[A-Z_]*:\/\/127.0.0.1:\([0-9]*\),.*/\1/p' "$1/server.properties"
 }
 
 wait_until_started() {
-    local pid=$1 began=$SECONDS
-    until grep -q 'Kafka Server started' "$data_dir/kafka.log" && answers "$port"; do
+    local folder=$1 own=$2 began=$SECONDS pid
+    pid=$(cat "$folder/kafka.pid")
+    until grep -q 'Kafka Server started' "$folder/kafka.log" && answers "$own"; do
         if ! kill -0 "$pid" 2>/dev/null || ((SECONDS - began > 90)); then
-            kill "$pid" 2>/dev/null || true
-            tail -n 15 "$data_dir/kafka.log" >&2
-            fail "it did not start: the whole log is $data_dir/kafka.log"
+            stop >/dev/null
+            tail -n 15 "$folder/kafka.log" >&2
+            fail "it did not start: the whole log is $folder/kafka.log"
         fi
         sleep 0.1
     done
@@ -137,20 +208,38 @@ new_cluster_id() {
 }
 
 start_node() {
-    ! answers "$port" || fail "port $port is in use: stop what listens there, or choose another with --port"
-    ! answers $((port + 1)) || fail "port $((port + 1)), for the controller, is in use: choose another --port"
-    write_settings
-    if [ ! -f "$data_dir/data/meta.properties" ]; then
-        "$home/bin/kafka-storage.sh" format --cluster-id "$(new_cluster_id)" \
-            --config "$data_dir/server.properties" >"$data_dir/format.log" 2>&1 ||
-            fail "could not format $data_dir/data: $(tail -n 1 "$data_dir/format.log")"
+    local node=$1 folder=$2 own=$((port + 2 * ($1 - 1))) users=() user
+    ! answers "$own" || fail "port $own is in use: stop what listens there, or choose another with --port"
+    ! answers $((own + 1)) || fail "port $((own + 1)), for the controller, is in use: choose another --port"
+    mkdir -p "$folder"
+    write_settings "$node" "$folder"
+    if [ ! -f "$folder/data/meta.properties" ]; then
+        if [ -n "$secured" ]; then
+            for user in admin guest; do
+                users+=(--add-scram "SCRAM-SHA-256=[name=$user,password=$(cat "$data_dir/secrets/$user.password")]")
+            done
+        fi
+        "$home/bin/kafka-storage.sh" format --cluster-id "$cluster_id" "${users[@]}" \
+            --config "$folder/server.properties" >"$folder/format.log" 2>&1 ||
+            fail "could not format $folder/data: $(tail -n 1 "$folder/format.log")"
     fi
     KAFKA_HEAP_OPTS=${KAFKA_HEAP_OPTS:--Xms256m -Xmx1g} KAFKA_OPTS="-Decap.log.level=INFO ${KAFKA_OPTS:-}" \
         KAFKA_JVM_PERFORMANCE_OPTS=${KAFKA_JVM_PERFORMANCE_OPTS:--XX:+UseG1GC} \
-        nohup "$home/bin/kafka-run-class.sh" kafka.Kafka "$data_dir/server.properties" \
-        >"$data_dir/kafka.log" 2>&1 </dev/null &
-    echo $! >"$data_dir/kafka.pid"
-    wait_until_started $!
+        nohup "$home/bin/kafka-run-class.sh" kafka.Kafka "$folder/server.properties" \
+        >"$folder/kafka.log" 2>&1 </dev/null &
+    echo $! >"$folder/kafka.pid"
+}
+
+start_nodes() {
+    local node
+    cluster_id=$(new_cluster_id)
+    [ -z "$secured" ] || make_secrets
+    for ((node = 1; node <= nodes; node++)); do
+        start_node "$node" "$(folder_of "$node")"
+    done
+    for ((node = 1; node <= nodes; node++)); do
+        wait_until_started "$(folder_of "$node")" $((port + 2 * (node - 1)))
+    done
 }
 
 create_topic() {
@@ -163,39 +252,51 @@ create_topic() {
 }
 
 start() {
-    local pid
-    if pid=$(running); then
-        port=$(port_of_running)
-        echo "Apache Kafka $version already runs on 127.0.0.1:$port (process $pid)"
+    local first
+    first=$(those_running | head -n 1)
+    if [ -n "$first" ]; then
+        port=$(port_of_running "$first")
+        echo "Apache Kafka $version already runs on 127.0.0.1:$port (process $(running "$first"))"
     else
         install_kafka
         SECONDS=0
-        start_node
-        echo "Apache Kafka $version answers on 127.0.0.1:$port after $SECONDS s (process $(running), $data_dir)"
+        start_nodes
+        first=$(folder_of 1)
+        echo "Apache Kafka $version answers on 127.0.0.1:$port after $SECONDS s (process $(running "$first"), $data_dir)"
     fi
     [ -z "$topic" ] || create_topic
 }
 
 stop() {
-    local pid
-    pid=$(running) || { echo "Apache Kafka does not run on $data_dir"; return 0; }
+    local pid folder folders
+    mapfile -t folders < <(those_running)
+    ((${#folders[@]} > 0)) || { echo "Apache Kafka does not run on $data_dir"; return 0; }
     SECONDS=0
-    kill "$pid"
-    while kill -0 "$pid" 2>/dev/null; do
-        # A controlled shutdown takes a second or two.
-        ((SECONDS < 60)) || { echo "apache-kafka: no end after 60 s, killing it" >&2; kill -9 "$pid"; break; }
-        sleep 0.1
+    # All at once: a node that goes alone waits for the others to take over.
+    for folder in "${folders[@]}"; do
+        kill "$(cat "$folder/kafka.pid")"
     done
-    rm -f "$data_dir/kafka.pid"
+    for folder in "${folders[@]}"; do
+        pid=$(cat "$folder/kafka.pid")
+        while kill -0 "$pid" 2>/dev/null; do
+            # A controlled shutdown takes a second or two.
+            ((SECONDS < 60)) || { echo "apache-kafka: no end after 60 s, killing it" >&2; kill -9 "$pid"; break; }
+            sleep 0.1
+        done
+        rm -f "$folder/kafka.pid"
+    done
     echo "Apache Kafka stopped after $SECONDS s"
 }
 
 status() {
-    local pid
-    pid=$(running) || fail "not running on $data_dir: start it with scripts/apache-kafka.sh start" 4
-    port=$(port_of_running)
-    answers "$port" || fail "process $pid runs and does not answer on 127.0.0.1:$port: see $data_dir/kafka.log" 3
-    echo "Apache Kafka $version answers on 127.0.0.1:$port (process $pid, $data_dir)"
+    local folder folders
+    mapfile -t folders < <(those_running)
+    ((${#folders[@]} > 0)) || fail "not running on $data_dir: start it with scripts/apache-kafka.sh start" 4
+    for folder in "${folders[@]}"; do
+        port=$(port_of_running "$folder")
+        answers "$port" || fail "process $(running "$folder") runs and does not answer on 127.0.0.1:$port: see $folder/kafka.log" 3
+        echo "Apache Kafka $version answers on 127.0.0.1:$port (process $(running "$folder"), $folder)"
+    done
 }
 
 command=${1:-}
@@ -207,6 +308,8 @@ while [ $# -gt 0 ]; do
     --port) port=$2 ;;
     --data-dir) data_dir=$2 ;;
     --topic-name) topic=$2 ;;
+    --nodes) nodes=$2 ;;
+    --secured) secured=$2 ;;
     *) fail "unknown option '$1': see scripts/apache-kafka.sh --help" 2 ;;
     esac
     shift 2
@@ -214,6 +317,13 @@ done
 if ! [[ $port =~ ^[0-9]{1,5}$ ]] || ((port < 1 || port > 65534)); then
     fail "'$port' is not a port" 2
 fi
+
+[[ $nodes =~ ^[1-9]$ ]] || fail "'$nodes' is not a number of nodes from 1 to 9" 2
+case $secured in
+yes | "") ;;
+no) secured= ;;
+*) fail "--secured is yes or no" 2 ;;
+esac
 
 case $command in
 install) install_kafka; echo "Apache Kafka $version is in $home" ;;

@@ -1,5 +1,10 @@
 //! `ecap-topics` is idempotent and safe, and tells the truth about a cluster.
 
+mod health;
+mod plan;
+mod properties;
+mod reset;
+
 use crate::support::{Cluster, Ended, binary_command, wait_for};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -374,6 +379,10 @@ fn without_a_broker_each_command_says_so_in_a_line() {
     let nobody = nobody.expect("a free port").to_string();
     let commands = [
         &["create-topics"] as &[&str],
+        &["plan"],
+        &["apply", "--yes"],
+        &["export"],
+        &["alter-config", "transactions", "retention.ms=7d"],
         &["list-topics"],
         &["describe-topic", "transactions"],
         &["delete-topic", "transactions", "--yes"],

@@ -21,7 +21,7 @@ mod process;
 mod records;
 mod room;
 mod server;
-mod settings;
+pub(crate) mod settings;
 mod status;
 mod topics;
 mod transactions;

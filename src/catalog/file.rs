@@ -2,14 +2,14 @@
 
 use super::{Bound, Record, Roles, Rule, Topic};
 use crate::record::schema::Schema;
-use crate::units::parse_duration;
+use crate::units::{format_duration, parse_duration};
 use crate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct File {
+pub(super) struct File {
     #[serde(default)]
     defaults: Defaults,
     dead_letters: Option<DeadLetters>,
@@ -45,37 +45,41 @@ struct DeadLetters {
     config: Config,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
     partitions: i32,
-    key: String,
-    time: String,
-    watermark: String,
-    schema: String,
     replication: Option<i32>,
-    #[serde(default)]
+    key: Option<String>,
+    time: Option<String>,
+    watermark: Option<String>,
+    schema: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     added: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     events_per_hour: [u64; 2],
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     used_for: String,
-    #[serde(default)]
-    roles: Roles,
-    #[serde(default)]
-    rules: BTreeMap<String, Limit>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     critical: Vec<String>,
-    #[serde(default)]
-    derived: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     windowed: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
+    roles: Roles,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    rules: BTreeMap<String, Limit>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    derived: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     config: Config,
 }
 
-#[derive(Deserialize)]
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Limit {
     Above(f64),
@@ -85,7 +89,7 @@ enum Limit {
 type Config = BTreeMap<String, Value>;
 
 /// A setting's value: Kafka has only text, people write numbers as numbers.
-#[derive(Deserialize, Clone)]
+#[derive(Deserialize, Serialize, Clone)]
 #[serde(untagged)]
 enum Value {
     Text(String),
@@ -95,6 +99,12 @@ enum Value {
 }
 
 impl Value {
+    /// A number where the text is one and nothing else.
+    fn of(text: &str) -> Self {
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+        number.map_or_else(|| Self::Text(text.into()), Self::Integer)
+    }
+
     fn to_text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -110,7 +120,12 @@ fn config(layers: [&Config; 2]) -> BTreeMap<String, String> {
 }
 
 impl File {
-    /// The topics in the file's order, and behind them their dead-letter topics.
+    /// What the name of a dead-letter topic has behind that of its source.
+    pub fn suffix(&self) -> Option<String> {
+        self.dead_letters.as_ref().map(|dead_letters| dead_letters.suffix.clone())
+    }
+
+    /// The topics in the file's order, and behind them the dead-letter topics of those with records.
     pub fn topics(self) -> Result<Vec<Topic>> {
         let mut topics = Vec::with_capacity(2 * self.topic.len());
         for entry in self.topic {
@@ -118,11 +133,10 @@ impl File {
             topics.push(entry.topic(&self.defaults).map_err(|error| error.at(format!("topic '{name}'")))?);
         }
         if let Some(dead_letters) = &self.dead_letters {
-            let sources = topics.len();
-            topics.extend_from_within(..);
-            for topic in &mut topics[sources..] {
-                dead_letters.receive(topic, &self.defaults);
-            }
+            let sources = topics.iter().filter(|topic| topic.record.is_some()).cloned();
+            let receivers: Vec<_> =
+                sources.map(|topic| dead_letters.receive(topic, &self.defaults)).collect();
+            topics.extend(receivers);
         }
         Ok(topics)
     }
@@ -130,7 +144,7 @@ impl File {
 
 impl DeadLetters {
     /// Turns a copy of a topic into the topic of its dead letters.
-    fn receive(&self, topic: &mut Topic, defaults: &Defaults) {
+    fn receive(&self, mut topic: Topic, defaults: &Defaults) -> Topic {
         let largest = topic.max_message_bytes() + self.extra_bytes;
         topic.used_for = format!("records of {} that could not be used", topic.name);
         topic.name += &self.suffix;
@@ -138,11 +152,39 @@ impl DeadLetters {
         topic.events_per_hour = [0, 0];
         topic.config = config([&defaults.config, &self.config]);
         topic.config.insert("max.message.bytes".into(), largest.to_string());
+        topic
     }
 }
 
 impl Entry {
     fn topic(self, defaults: &Defaults) -> Result<Topic> {
+        let config = config([&defaults.config, &self.config]);
+        Ok(Topic {
+            name: self.name.clone(),
+            partitions: self.partitions,
+            replication: self.replication.unwrap_or(defaults.replication),
+            config,
+            events_per_hour: self.events_per_hour,
+            used_for: self.used_for.clone(),
+            record: if self.schema.is_some() { Some(self.record()?) } else { self.no_record()? },
+        })
+    }
+
+    /// A topic without a schema keeps any bytes.
+    fn no_record(&self) -> Result<Option<Record>> {
+        let said = [("key", &self.key), ("time", &self.time), ("watermark", &self.watermark)];
+        match said.iter().find(|(_, value)| value.is_some()) {
+            Some((name, _)) => {
+                Err(Error::usage(format!("'{name}' is about records, and there is no schema")))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn record(self) -> Result<Record> {
+        let given = |name: &str, value: Option<String>| {
+            value.ok_or_else(|| Error::usage(format!("there is a schema, and '{name}' is missing")))
+        };
         let added =
             if self.added.trim().is_empty() { Schema::default() } else { Schema::parse(&self.added)? };
         let rules = self.rules.into_iter().map(|(column, limit)| {
@@ -152,27 +194,66 @@ impl Entry {
             };
             Rule { column, bound }
         });
-        let config = config([&defaults.config, &self.config]);
-        let record = Record {
-            schema: Schema::parse(&self.schema)?,
+        let watermark = given("watermark", self.watermark)?;
+        Ok(Record {
+            schema: Schema::parse(&given("schema", self.schema)?)?,
             added,
-            key: self.key,
-            time: self.time,
-            watermark: parse_duration(&self.watermark).map_err(|error: Error| error.at("watermark"))?,
+            key: given("key", self.key)?,
+            time: given("time", self.time)?,
+            watermark: parse_duration(&watermark).map_err(|error: Error| error.at("watermark"))?,
             roles: self.roles,
             rules: rules.collect(),
             critical: self.critical,
             derived: self.derived.into_iter().collect(),
             windowed: self.windowed,
-        };
-        Ok(Topic {
-            name: self.name,
-            partitions: self.partitions,
-            replication: self.replication.unwrap_or(defaults.replication),
-            config,
-            record: Some(record),
-            events_per_hour: self.events_per_hour,
-            used_for: self.used_for,
         })
+    }
+}
+
+/// The text of a catalog with these topics, each with all that is known of it.
+///
+/// # Errors
+/// When it cannot be written, which is a fault of the program.
+pub fn to_toml(topics: &[Topic]) -> Result<String> {
+    #[derive(Serialize)]
+    struct Topics {
+        topic: Vec<Entry>,
+    }
+    let text = toml::to_string(&Topics { topic: topics.iter().map(Entry::of).collect() });
+    text.map_err(|error| Error::failed(error.to_string()))
+}
+
+impl Entry {
+    fn of(topic: &Topic) -> Self {
+        let entry = Self {
+            name: topic.name.clone(),
+            partitions: topic.partitions,
+            replication: Some(topic.replication),
+            events_per_hour: topic.events_per_hour,
+            used_for: topic.used_for.clone(),
+            config: topic.config.iter().map(|(name, value)| (name.clone(), Value::of(value))).collect(),
+            ..Self::default()
+        };
+        let Some(record) = &topic.record else { return entry };
+        let rules = record.rules.iter().map(|rule| {
+            let limit = match rule.bound {
+                Bound::Above(least) => Limit::Above(least),
+                Bound::AtLeast(least) => Limit::AtLeast(least),
+            };
+            (rule.column.clone(), limit)
+        });
+        Self {
+            key: Some(record.key.clone()),
+            time: Some(record.time.clone()),
+            watermark: Some(format_duration(record.watermark)),
+            schema: Some(record.schema.to_string()),
+            added: record.added.to_string(),
+            roles: record.roles.clone(),
+            rules: rules.collect(),
+            critical: record.critical.clone(),
+            derived: record.derived.iter().cloned().collect(),
+            windowed: record.windowed.clone(),
+            ..entry
+        }
     }
 }

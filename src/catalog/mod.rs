@@ -1,7 +1,11 @@
 //! Topics as declared: schema, key, event time, settings. The only place where a topic's facts stand.
 
+pub mod changes;
 mod file;
 pub mod plan;
+pub mod validate;
+
+pub use file::to_toml;
 
 use crate::record::schema::{Schema, Type};
 use crate::{Error, Result};
@@ -19,6 +23,8 @@ pub const ARRIVAL_TIME: &str = "_arrival";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
     topics: Vec<Topic>,
+    /// What the name of a dead-letter topic has behind that of its source; `None` where there are none.
+    dead_letters: Option<String>,
 }
 
 /// One declared topic.
@@ -32,7 +38,7 @@ pub struct Topic {
     pub replication: i32,
     /// Kafka's settings, by Kafka's names.
     pub config: BTreeMap<String, String>,
-    /// What of records the topic holds; `None` for a dead-letter topic, which keeps any bytes.
+    /// What of records the topic holds; `None` for one that keeps any bytes, as a dead-letter topic does.
     pub record: Option<Record>,
     /// Expected events per hour, least and most.
     pub events_per_hour: [u64; 2],
@@ -66,7 +72,7 @@ pub struct Record {
 }
 
 /// Columns with a meaning that checks and alerts know.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roles {
     /// What no two records share.
@@ -127,6 +133,19 @@ impl Record {
 }
 
 impl Topic {
+    /// A topic that keeps any bytes.
+    pub fn plain(name: &str, partitions: i32, replication: i32, config: BTreeMap<String, String>) -> Self {
+        Self {
+            name: name.into(),
+            partitions,
+            replication,
+            config,
+            record: None,
+            events_per_hour: [0, 0],
+            used_for: String::new(),
+        }
+    }
+
     /// A topic that no catalog declares, whose records have these columns. Event time is the first TIMESTAMP
     /// among them, else the time at which Kafka got the record; windows wait 10 minutes for late records.
     pub fn undeclared(name: &str, schema: Schema) -> Self {
@@ -145,15 +164,7 @@ impl Topic {
             derived: vec![],
             windowed: vec!["count(*) AS record_count".into()],
         };
-        Self {
-            name: name.into(),
-            partitions: 1,
-            replication: 1,
-            config: BTreeMap::new(),
-            record: Some(record),
-            events_per_hour: [0, 0],
-            used_for: String::new(),
-        }
+        Self { record: Some(record), ..Self::plain(name, 1, 1, BTreeMap::new()) }
     }
 
     /// The largest record that the topic takes, in bytes; Kafka's own default where nothing is set.
@@ -200,6 +211,7 @@ impl Catalog {
     /// A usage error with the topic and what is wrong.
     pub fn parse(text: &str) -> Result<Self> {
         let file: file::File = toml::from_str(text)?;
+        let dead_letters = file.suffix();
         let topics = file.topics()?;
         for topic in &topics {
             topic.check().map_err(|error| error.at(format!("topic '{}'", topic.name)))?;
@@ -207,7 +219,7 @@ impl Catalog {
                 return Err(Error::usage(format!("topic '{}' is there twice", topic.name)));
             }
         }
-        Ok(Self { topics })
+        Ok(Self { topics, dead_letters })
     }
 
     /// The same topics with `prefix` before every name, for environments that share a cluster.
@@ -227,9 +239,15 @@ impl Catalog {
         self
     }
 
-    /// All topics: those with records, and their dead-letter topics behind them.
+    /// All topics: in the file's order, and behind them the dead-letter topics of those with records.
     pub fn topics(&self) -> &[Topic] {
         &self.topics
+    }
+
+    /// The name of the topic whose dead letters `topic` keeps, if it does that.
+    pub fn source<'a>(&self, topic: &'a Topic) -> Option<&'a str> {
+        let suffix = self.dead_letters.as_deref().filter(|_| topic.record.is_none())?;
+        topic.name.strip_suffix(suffix).filter(|source| self.topics.iter().any(|topic| topic.name == *source))
     }
 
     /// The topic of that name.

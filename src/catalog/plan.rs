@@ -53,10 +53,27 @@ pub fn diff(desired: &Topic, actual: Option<&Actual>) -> Action {
     let drift: Vec<_> = counts
         .into_iter()
         .chain(settings)
-        .filter(|(_, wanted, found)| found.as_ref() != Some(wanted))
+        .filter(|(_, wanted, found)| !found.as_ref().is_some_and(|found| same(found, wanted)))
         .map(|(setting, catalog, cluster)| Drift { setting: setting.into(), catalog, cluster })
         .collect();
     if drift.is_empty() { Action::Keep } else { Action::Differs(drift) }
+}
+
+/// Whether two values of a setting mean the same: a broker may show a number, a truth value or a list in another form.
+pub fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.trim(), b.trim());
+    let number = |text: &str| text.parse::<f64>().ok().filter(|_| text.parse::<i64>().is_err());
+    let truth = |text: &str| text.to_ascii_lowercase().parse::<bool>().ok();
+    let items = |text: &str| {
+        let mut items: Vec<_> = text.split(',').map(|item| item.trim().to_string()).collect();
+        items.sort_unstable();
+        items
+    };
+    a == b
+        || number(a).is_some_and(|a| b.parse() == Ok(a))
+        || number(b).is_some_and(|b| a.parse() == Ok(b))
+        || truth(a).is_some_and(|a| truth(b) == Some(a))
+        || (a.contains(',') && items(a) == items(b))
 }
 
 /// The topics that are meant by `names`: each with its dead-letter topic, once, in the catalog's order.
@@ -68,13 +85,12 @@ pub fn select(catalog: &Catalog, names: &[String]) -> Result<Vec<Topic>> {
     for name in names {
         catalog.topic(name)?;
     }
-    let topics = catalog.topics();
-    // Dead-letter topics stand behind the topics with records, in the same order.
-    let sources = topics.iter().filter(|topic| topic.record.is_some()).count();
-    let named = |index: usize| topics.get(index).is_some_and(|topic| names.contains(&topic.name));
-    let meant =
-        |index: usize| names.is_empty() || named(index) || index.checked_sub(sources).is_some_and(named);
-    Ok(topics.iter().enumerate().filter(|(index, _)| meant(*index)).map(|(_, topic)| topic.clone()).collect())
+    let meant = |topic: &&Topic| {
+        names.is_empty()
+            || names.contains(&topic.name)
+            || catalog.source(topic).is_some_and(|source| names.iter().any(|name| name == source))
+    };
+    Ok(catalog.topics().iter().filter(meant).cloned().collect())
 }
 
 /// The topic with another replication factor, and with as many copies in sync as let it lose half of them:

@@ -95,6 +95,10 @@ pub struct Settings {
     pub catalog: Catalog,
     /// What stands before every catalog topic and group.
     pub prefix: String,
+    /// The id of the cluster that is meant, where one is named.
+    pub cluster_id: Option<String>,
+    /// How many brokers are to keep each partition, in place of what the catalog says.
+    pub replication_factor: Option<i32>,
     /// Each setting with where it came from, secrets hidden.
     pub origins: Vec<Setting>,
 }
@@ -166,12 +170,16 @@ impl CommonArgs {
             Some(path) => Catalog::load(Path::new(&path))?,
             None => Catalog::built_in()?,
         };
+        let cluster_id = finder.find("cluster-id", &None, &given.cluster_id);
+        let replication_factor = finder.replication_factor(given.replication_factor)?;
         let mut found = finder.properties(args, given, config.as_deref(), protocol)?;
         let servers = finder.servers(servers, found.values.remove("bootstrap.servers"))?;
         Ok(Settings {
             connection: Connection::new(servers).with_properties(found.values).with_token(found.token),
             catalog: catalog.prefixed(&prefix),
             prefix,
+            cluster_id,
+            replication_factor,
             origins: finder.origins,
         })
     }
@@ -227,6 +235,18 @@ impl Finder<'_> {
     fn default(&mut self, name: &str, value: &str) -> String {
         self.note(name, value, "default");
         value.into()
+    }
+
+    /// A number of brokers, by environment or profile; a command that has a flag for it looks there first.
+    fn replication_factor(&mut self, profile: Option<i32>) -> Result<Option<i32>> {
+        let found = self.find("replication-factor", &None, &profile.map(|factor| factor.to_string()));
+        let wrong =
+            |text: &str| Error::usage(format!("replication-factor: '{text}' is no number of brokers"));
+        let number = |text: String| match text.parse() {
+            Ok(factor @ 1..=1000) => Ok(factor),
+            _ => Err(wrong(&text)),
+        };
+        found.map(number).transpose()
     }
 
     /// Client settings: the profile's, over them the file's, over them the flags'.

@@ -31,6 +31,10 @@ pub struct Settings {
     pub topic_prefix: Option<String>,
     /// As `--catalog`; relative to the file.
     pub catalog: Option<String>,
+    /// The id of the cluster that is meant; `ecap-topics` refuses any other.
+    pub cluster_id: Option<String>,
+    /// As `--replication-factor`.
+    pub replication_factor: Option<i32>,
     /// As `-X`: client settings by librdkafka's names.
     #[serde(default)]
     pub kafka: BTreeMap<String, String>,

@@ -6,8 +6,8 @@ use crate::catalog::Topic;
 use crate::error::Fault;
 use crate::{Error, Result};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigEntry, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
-    TopicResult,
+    AdminClient, AdminOptions, ConfigEntry, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication, TopicResult,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
@@ -150,7 +150,8 @@ impl Admin {
                 Ok(resource) => resource.entries,
                 Err(RDKafkaErrorCode::UnknownTopicOrPartition) => continue,
                 Err(code) => {
-                    return Err(Error::failed(format!("settings of topic '{topic}': {}", words(code))));
+                    let right = format!("DESCRIBE_CONFIGS on topic '{topic}'");
+                    return Err(refused(&format!("settings of topic '{topic}'"), code, "", &right));
                 }
             };
             let mut settings: Vec<_> = entries.into_iter().map(Setting::from).collect();
@@ -170,12 +171,33 @@ impl Admin {
         }
         let wanted: Vec<_> = topics.iter().map(new_topic).collect();
         let answer = self.runtime.block_on(self.client.create_topics(&wanted, &options()));
-        accepted(answer, "creating", RDKafkaErrorCode::TopicAlreadyExists)?;
-        wait_until("the new topics to have leaders", || {
+        accepted(answer, "creating", "CREATE", &[RDKafkaErrorCode::TopicAlreadyExists])?;
+        let counts: Vec<_> = topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
+        self.wait_for_leaders(&counts)
+    }
+
+    /// Gives topics more partitions, each the number of all that it is to have, and waits until each has a leader.
+    ///
+    /// # Errors
+    /// The first topic that the cluster refuses, with its reason; those before it have them.
+    pub fn add_partitions(&self, topics: &[(&str, i32)]) -> Result<()> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let wanted = topics.iter().map(|(topic, count)| NewPartitions::new(topic, (*count).max(0) as usize));
+        let wanted: Vec<_> = wanted.collect();
+        let answer = self.runtime.block_on(self.client.create_partitions(&wanted, &options()));
+        accepted(answer, "adding partitions to", "ALTER", &[])?;
+        self.wait_for_leaders(topics)
+    }
+
+    /// Waits until these topics have as many partitions, each with a leader.
+    fn wait_for_leaders(&self, topics: &[(&str, i32)]) -> Result<()> {
+        wait_until("the new partitions to have leaders", || {
             let cluster = self.cluster(PATIENCE)?;
-            Ok(topics.iter().all(|topic| {
-                cluster.topic(&topic.name).is_some_and(|state| {
-                    state.partitions.len() as i32 == topic.partitions
+            Ok(topics.iter().all(|(topic, count)| {
+                cluster.topic(topic).is_some_and(|state| {
+                    state.partitions.len() as i32 == *count
                         && state.partitions.iter().all(|partition| partition.leader.is_some())
                 })
             }))
@@ -191,7 +213,7 @@ impl Admin {
             return Ok(());
         }
         let answer = self.runtime.block_on(self.client.delete_topics(topics, &options()));
-        accepted(answer, "deleting", RDKafkaErrorCode::UnknownTopicOrPartition)?;
+        accepted(answer, "deleting", "DELETE", &[RDKafkaErrorCode::UnknownTopicOrPartition])?;
         wait_until("the deleted topics to be gone", || {
             let cluster = self.cluster(PATIENCE)?;
             Ok(topics.iter().all(|topic| cluster.topic(topic).is_none()))
@@ -214,16 +236,18 @@ fn new_topic(topic: &Topic) -> NewTopic<'_> {
     topic.config.iter().fold(new, |new, (name, value)| new.set(name, value))
 }
 
-/// Whether every topic's answer is a success, or `already`: somebody else did the same at the same time.
+/// Whether every topic's answer is a success, or one of `already`: somebody else did the same at the same time.
 fn accepted(
     answer: Result<Vec<TopicResult>, KafkaError>,
     doing: &str,
-    already: RDKafkaErrorCode,
+    right: &str,
+    already: &[RDKafkaErrorCode],
 ) -> Result<()> {
     for answer in answer.map_err(failed(&format!("{doing} topics")))? {
         match answer {
-            Err((topic, code)) if code != already => {
-                return Err(Error::failed(format!("{doing} topic '{topic}': {}", words(code))));
+            Err((topic, code)) if !already.contains(&code) => {
+                let right = format!("{right} on topic '{topic}'");
+                return Err(refused(&format!("{doing} topic '{topic}'"), code, "", &right));
             }
             _ => {}
         }
@@ -231,7 +255,7 @@ fn accepted(
     Ok(())
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(super) fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !condition()? {
         if start.elapsed() > 2 * PATIENCE {
@@ -262,10 +286,36 @@ pub(super) fn is_silence(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// What the cluster refused: what was to be done, why it was not, in the broker's words where it has some, and the right
+/// that it takes.
+pub(super) fn refused(what: &str, code: RDKafkaErrorCode, reason: &str, right: &str) -> Error {
+    use RDKafkaErrorCode as Code;
+    let reason = if reason.is_empty() { words(code) } else { reason.to_string() };
+    let is_wrong = matches!(code, Code::InvalidConfig | Code::InvalidRequest);
+    let fault = match code {
+        code if is_silence(code) => Fault::Unreachable,
+        _ if is_wrong => Fault::Usage,
+        _ => Fault::Failed,
+    };
+    let error = Error::new(fault, format!("{what}: {reason}"));
+    match code {
+        Code::TopicAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::GroupAuthorizationFailed => error.hint(format!(
+            "this takes the right {right}; who may do so gives it with `ecap-topics acl grant`"
+        )),
+        Code::SecurityDisabled => error.hint("the cluster has no authorizer, so everybody may do everything"),
+        _ => error,
+    }
+}
+
 /// Turns librdkafka's error into ours: what was asked, and what came back.
 pub(super) fn failed(what: &str) -> impl Fn(KafkaError) -> Error {
     move |error| {
-        let code = error.rdkafka_error_code();
+        let code = match &error {
+            KafkaError::AdminOp(code) => Some(*code),
+            error => error.rdkafka_error_code(),
+        };
         let reason = code.map_or_else(|| error.to_string(), words);
         let fault = if code.is_some_and(is_silence) { Fault::Unreachable } else { Fault::Failed };
         Error::new(fault, format!("{what}: {reason}"))

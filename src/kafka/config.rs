@@ -1,5 +1,6 @@
 //! How to reach a cluster, and what every client of it is told.
 
+use super::admin::failed;
 use super::context::{Context, TokenSource};
 use crate::{Error, Result};
 use rdkafka::ClientConfig;
@@ -119,12 +120,27 @@ impl Connection {
             std::thread::sleep(Duration::from_millis(100));
             tried = self.knock();
         }
-        let answer = tried.and_then(|()| {
-            let patience = PATIENCE.saturating_sub(start.elapsed());
-            let metadata = questioner.fetch_metadata(Some("__ecap_nobody_has_this"), patience);
-            metadata.map(drop).map_err(|error| questioner.context().last_error().unwrap_or(error.to_string()))
-        });
-        answer.map_err(|reason| self.nobody_there(&reason, start.elapsed()))
+        let answer = tried.and_then(|()| ask(&questioner, start));
+        answer.map_err(|reason| match questioner.context().refusal() {
+            Some(reason) => self.refused(&reason),
+            None => self.nobody_there(&reason, start.elapsed()),
+        })
+    }
+
+    /// Whether the user has no right to know of a topic, so that it is in no list.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn may_not_see(&self, topic: &str) -> Result<bool> {
+        let answer = self.questioner()?.fetch_metadata(Some(topic), PATIENCE).map_err(failed("the topic"))?;
+        let denied = rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        Ok(answer.topics().iter().any(|topic| topic.error() == Some(denied)))
+    }
+
+    /// One line: the listener, the mechanism, and what the broker said.
+    fn refused(&self, reason: &str) -> Error {
+        let error = Error::usage(format!("the broker at {} refuses the connection: {reason}", self.servers));
+        error.hint("check security.protocol, sasl.mechanism, sasl.username, sasl.password and ssl.ca.location: `ecap-topics config`")
     }
 
     /// Whether anything listens at one of the addresses; otherwise what was tried.
@@ -157,6 +173,24 @@ impl Connection {
             self.servers
         ))
         .hint("start one with `ecap-broker`, or `docker compose up -d kafka`")
+    }
+}
+
+/// Asks for anything, until a broker answers or says why it never will; each time for twice as long as the time before.
+fn ask(questioner: &BaseConsumer<Context>, start: Instant) -> Result<(), String> {
+    let mut patience = Duration::from_millis(500);
+    loop {
+        let left = PATIENCE.saturating_sub(start.elapsed());
+        let Err(error) = questioner.fetch_metadata(Some("__ecap_nobody_has_this"), patience.min(left)) else {
+            return Ok(());
+        };
+        // What went wrong on a connection is told by a poll.
+        while questioner.poll(Duration::ZERO).is_some() {}
+        let context = questioner.context();
+        if context.refusal().is_some() || left <= patience {
+            return Err(context.last_error().unwrap_or(error.to_string()));
+        }
+        patience *= 2;
     }
 }
 

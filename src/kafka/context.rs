@@ -4,7 +4,7 @@ use crate::clock::{Clock, SystemClock};
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,18 +23,32 @@ pub enum TokenSource {
 pub struct Context {
     token: Option<TokenSource>,
     last_error: Mutex<Option<String>>,
+    /// The last connection that a broker refused, which it will do again.
+    refusal: Mutex<Option<String>>,
 }
 
 impl Context {
     /// A context whose tokens come from `token`.
     pub fn new(token: Option<TokenSource>) -> Self {
-        Self { token, last_error: Mutex::new(None) }
+        Self { token, last_error: Mutex::new(None), refusal: Mutex::new(None) }
     }
 
     /// The last thing that went wrong on a connection, in librdkafka's words.
     pub fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Why a broker refuses the connection, in librdkafka's words: the listener, the mechanism, what the broker said.
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Whether a connection will fail again for the same reason.
+fn is_refusal(error: &KafkaError, reason: &str) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
+        || reason.contains("incorrect security.protocol")
 }
 
 impl ClientContext for Context {
@@ -56,6 +70,9 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "kafka", "{error}: {reason}");
+        if is_refusal(&error, reason) {
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+        }
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
     }
 

@@ -10,6 +10,7 @@ pub mod context;
 pub mod groups;
 pub mod letter;
 mod mirror;
+pub mod native;
 pub mod offsets;
 pub mod producer;
 pub mod properties;

@@ -47,7 +47,8 @@ pub fn topics(
             .or_else(|_| catalog.topic(name))
             .map_err(|_| unknown(name, tables, catalog, prefix))?;
         if found.record.is_none() {
-            let message = format!("topic '{name}' holds dead letters, which have no columns");
+            let message =
+                format!("topic '{name}' keeps any bytes, as dead letters: the catalog has no columns of it");
             return Err(Error::usage(message).about(name));
         }
         if !topics.iter().any(|topic| topic.name == found.name) {

@@ -14,6 +14,7 @@ mod kafka_sink;
 mod kcat;
 mod kills;
 mod log;
+mod nodes;
 mod object_checkpoints;
 mod object_tables;
 mod objects;
@@ -22,15 +23,17 @@ mod postgres_faults;
 mod postgres_sink;
 mod postgres_tables;
 mod python;
+mod security;
 mod spark;
 mod spark_tables;
 mod tables;
 mod transactions;
 
-use crate::support::{Cluster, project};
+use crate::support::{Cluster, Ended, binary_command, project};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 /// What `make test-services` installs, and where.
 fn cache() -> PathBuf {
@@ -55,6 +58,50 @@ fn python(script: &str) -> Command {
 /// A program of this folder.
 fn script(name: &str) -> PathBuf {
     project("tests/services").join(name)
+}
+
+/// An Apache Kafka of a test's own, which the script starts and stops.
+struct Kafka {
+    /// Where its first node answers.
+    address: String,
+    /// The working folder of the test's commands, and the data of its nodes in `kafka`.
+    folder: TempDir,
+}
+
+impl Kafka {
+    fn start(nodes: u16, options: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let port = free_ports(2 * nodes);
+        let kafka = Self { address: format!("127.0.0.1:{port}"), folder };
+        let (port, nodes) = (port.to_string(), nodes.to_string());
+        Ended::of(kafka.script("start").args(["--port", &port, "--nodes", &nodes]).args(options)).ok();
+        kafka
+    }
+
+    fn script(&self, command: &str) -> Command {
+        let mut script = Command::new(project("scripts/apache-kafka.sh"));
+        script.arg(command).arg("--data-dir").arg(self.folder.path().join("kafka"));
+        script
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let mut command = binary_command("ecap-topics", self.folder.path());
+        Ended::of(command.args(["--bootstrap-servers", &self.address]).args(args))
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        let _ = self.script("stop").output();
+    }
+}
+
+/// The first of so many ports in a row on which nobody listens; below those that the system gives to clients.
+fn free_ports(count: u16) -> u16 {
+    let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first = 20_000 + (std::process::id() % 1_000) as u16 * 10;
+    let mut ports = (first..32_000).step_by(10);
+    ports.find(|first| (*first..first + count).all(is_free)).expect("free ports")
 }
 
 fn installed(program: &Path) -> Command {

@@ -57,7 +57,7 @@ impl QueryArgs {
             let name = settings.bare(&topic.name);
             if topic.record.is_none() {
                 return Err(Error::usage(format!(
-                    "topic '{name}' holds dead letters, which have no columns"
+                    "topic '{name}' keeps any bytes, as dead letters: the catalog has no columns of it"
                 )));
             }
             topics.push((name, topic));

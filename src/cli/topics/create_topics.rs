@@ -47,8 +47,11 @@ struct Entry {
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
     let plan = session.plan(session.declared(&args.topics, args.replication_factor)?)?;
+    let missing = plan.iter().filter(|(_, action)| *action == Action::Create);
+    let missing: Vec<_> = missing.map(|(topic, _)| topic.clone()).collect();
+    session.enough_brokers(&missing)?;
     if !args.dry_run {
-        session.create("create-topics", &plan)?;
+        session.create("create-topics", &missing)?;
     }
     let summary = Summary::of(plan, args.dry_run);
     output::show(&summary, &common.output)?;

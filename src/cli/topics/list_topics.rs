@@ -7,6 +7,7 @@ use crate::cli::output::{self, Show, Table};
 use crate::kafka::offsets::Offsets;
 use crate::units::format_count;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// List the cluster's topics with partitions, messages and retention
 #[derive(clap::Args, Debug)]
@@ -41,6 +42,10 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let spans = Offsets::new(&session.settings.connection)?.spans(topics.iter().copied())?;
     let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
     let settings = session.admin.settings(&names)?;
+    let mut messages: BTreeMap<&str, u64> = BTreeMap::new();
+    for ((topic, _), span) in &spans {
+        *messages.entry(topic).or_default() += span.records();
+    }
     let setting = |topic: &str, name: &str| {
         let found = settings.get(topic).and_then(|settings| settings.iter().find(|s| s.name == name));
         found.map_or_else(String::new, |setting| setting.value.clone())
@@ -49,11 +54,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         topic: topic.name.clone(),
         partitions: topic.partitions.len(),
         replication: topic.replication(),
-        messages: spans
-            .iter()
-            .filter(|((name, _), _)| *name == topic.name)
-            .map(|(_, span)| span.records())
-            .sum(),
+        messages: messages.get(topic.name.as_str()).copied().unwrap_or(0),
         cleanup: setting(&topic.name, "cleanup.policy"),
         retention_ms: setting(&topic.name, "retention.ms").parse().ok(),
         declared: session.settings.catalog.topic(&topic.name).is_ok(),

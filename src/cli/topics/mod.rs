@@ -1,18 +1,25 @@
 //! `ecap-topics`: the topics, groups and health of a cluster. A file per subcommand.
 
+mod acl;
+mod alter_config;
+mod apply;
 pub(super) mod complete;
 mod config;
 mod consumer_groups;
 mod create_topics;
 mod delete_topic;
 mod describe_topic;
+mod export;
 mod health_check;
 mod kafka_cli;
 mod list_topics;
+mod plan;
 mod reset_topics;
 mod session;
 mod tail;
 mod test_produce;
+mod unfinished;
+mod validate;
 
 use super::Cli;
 use super::common::CommonArgs;
@@ -31,6 +38,12 @@ pub struct TopicsCli {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     CreateTopics(create_topics::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    AlterConfig(alter_config::Args),
+    Export(export::Args),
+    Validate(validate::Args),
+    Acl(acl::Args),
     ListTopics(list_topics::Args),
     DescribeTopic(describe_topic::Args),
     DeleteTopic(delete_topic::Args),
@@ -57,6 +70,12 @@ pub fn run(cli: TopicsCli) -> Result<()> {
     let common = &cli.common;
     match cli.command {
         Command::CreateTopics(args) => create_topics::run(&args, common),
+        Command::Plan(args) => plan::run(&args, common),
+        Command::Apply(args) => apply::run(&args, common),
+        Command::AlterConfig(args) => alter_config::run(&args, common),
+        Command::Export(args) => export::run(&args, common),
+        Command::Validate(args) => validate::run(&args, common),
+        Command::Acl(args) => acl::run(&args, common),
         Command::ListTopics(args) => list_topics::run(&args, common),
         Command::DescribeTopic(args) => describe_topic::run(&args, common),
         Command::DeleteTopic(args) => delete_topic::run(&args, common),

@@ -8,9 +8,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::kafka::admin::{Admin, Cluster, PATIENCE, TopicState};
 use crate::units::{format_duration, format_rfc3339, format_size};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The file under `$ECAP_HOME` that remembers every change.
 const JOURNAL: &str = "kafka_management.log";
@@ -28,7 +29,23 @@ impl Session {
         let settings = common.connect()?;
         let admin = Admin::new(&settings.connection)?;
         let cluster = admin.cluster(PATIENCE)?;
-        Ok(Self { settings, admin, cluster })
+        let session = Self { settings, admin, cluster };
+        session.check_id()?;
+        Ok(session)
+    }
+
+    /// Refuses a cluster that is not the one that the profile names.
+    fn check_id(&self) -> Result<()> {
+        let Some(meant) = &self.settings.cluster_id else { return Ok(()) };
+        match self.cluster.id.as_deref() {
+            Some(id) if id == meant => Ok(()),
+            other => {
+                let servers = self.settings.connection.servers();
+                let other = other.map_or_else(|| "tells no id".into(), |id| format!("is cluster '{id}'"));
+                Err(Error::usage(format!("cluster '{meant}' is meant, and {servers} {other}"))
+                    .hint("correct cluster-id or bootstrap-servers; `ecap-topics config` shows where both come from"))
+            }
+        }
     }
 
     /// The topic that a person means, with or without the prefix; it has to exist.
@@ -36,6 +53,14 @@ impl Session {
         let full = format!("{}{name}", self.settings.prefix);
         if let Some(topic) = self.cluster.topic(&full).or_else(|| self.cluster.topic(name)) {
             return Ok(topic);
+        }
+        if self.settings.connection.may_not_see(&full)? {
+            return Err(Error::failed(format!(
+                "topic '{full}' is there or is not: this user may not see it"
+            ))
+            .hint(
+                "this takes the right DESCRIBE on it; who may do so gives it with `ecap-topics acl grant`",
+            ));
         }
         let error = Error::failed(format!("topic '{name}' does not exist"));
         if self.settings.topic(name).is_ok() {
@@ -53,21 +78,38 @@ impl Session {
         catalog::suggest(error, name, candidates.map(bare))
     }
 
+    /// Looks at the cluster again; how long it took to answer.
+    pub fn look_again(&mut self) -> Result<Duration> {
+        let start = Instant::now();
+        self.cluster = self.admin.cluster(PATIENCE)?;
+        let took = start.elapsed();
+        self.check_id()?;
+        Ok(took)
+    }
+
     /// The catalog's topics that are meant by `names` (all without a name), with another replication
-    /// factor where one is given.
+    /// factor where one is given here or for the cluster.
     ///
-    /// A factor above the number of live brokers is refused here, before anything is changed.
+    /// A factor that is given here and above the number of live brokers is refused, before anything is changed.
     pub fn declared(&self, names: &[String], factor: Option<i32>) -> Result<Vec<Topic>> {
         let catalog = &self.settings.catalog;
         let full = |name: &String| Ok(self.settings.topic(name)?.name.clone());
         let names = names.iter().map(full).collect::<Result<Vec<_>>>()?;
         let topics = plan::select(catalog, &names)?.into_iter();
         let topics: Vec<_> = topics
-            .map(|topic| match factor {
+            .map(|topic| match factor.or(self.settings.replication_factor) {
                 Some(factor) => plan::replicated(topic, factor),
                 None => topic,
             })
             .collect();
+        if factor.is_some() {
+            self.enough_brokers(&topics)?;
+        }
+        Ok(topics)
+    }
+
+    /// Refuses topics to create whose partitions are to be kept by more brokers than there are.
+    pub fn enough_brokers(&self, topics: &[Topic]) -> Result<()> {
         let alive = self.cluster.brokers.len();
         let largest = topics.iter().map(|topic| topic.replication).max().unwrap_or(0);
         if usize::try_from(largest).is_ok_and(|largest| largest > alive) {
@@ -77,39 +119,43 @@ impl Session {
             ))
             .hint("start more brokers, or lower --replication-factor"));
         }
-        Ok(topics)
+        Ok(())
     }
 
     /// What has to happen for each of these topics to be as declared.
     pub fn plan(&self, topics: Vec<Topic>) -> Result<Vec<(Topic, Action)>> {
-        let present: Vec<_> = topics.iter().filter_map(|topic| self.cluster.topic(&topic.name)).collect();
-        let names: Vec<_> = present.iter().map(|topic| topic.name.as_str()).collect();
-        let settings = self.admin.settings(&names)?;
-        let actual = |topic: &Topic| {
-            let state = self.cluster.topic(&topic.name)?;
-            let settings = settings.get(&topic.name)?.iter();
-            Some(Actual {
-                partitions: state.partitions.len() as i32,
-                replication: state.replication(),
-                config: settings.map(|setting| (setting.name.clone(), setting.value.clone())).collect(),
-            })
-        };
+        let actual = self.actual(topics.iter().map(|topic| topic.name.as_str()))?;
         let plan = topics.into_iter().map(|topic| {
-            let action = plan::diff(&topic, actual(&topic).as_ref());
+            let action = plan::diff(&topic, actual.get(&topic.name));
             (topic, action)
         });
         Ok(plan.collect())
     }
 
-    /// Creates those topics of a plan that are not there; their names.
-    pub fn create(&self, command: &str, plan: &[(Topic, Action)]) -> Result<Vec<String>> {
-        let missing = plan.iter().filter(|(_, action)| *action == Action::Create);
-        let missing: Vec<_> = missing.map(|(topic, _)| topic.clone()).collect();
-        let names: Vec<_> = missing.iter().map(|topic| topic.name.clone()).collect();
-        if !names.is_empty() {
-            self.remember(command, &format!("create {}", names.join(", ")), self.admin.create(&missing))?;
+    /// Those of the named topics that exist, as they are.
+    pub fn actual<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, Actual>> {
+        let present: Vec<_> = names.filter_map(|name| self.cluster.topic(name)).collect();
+        let names: Vec<_> = present.iter().map(|topic| topic.name.as_str()).collect();
+        let mut settings = self.admin.settings(&names)?;
+        let actual = present.into_iter().filter_map(|state| {
+            let settings = settings.remove(&state.name)?.into_iter();
+            let actual = Actual {
+                partitions: state.partitions.len() as i32,
+                replication: state.replication(),
+                config: settings.map(|setting| (setting.name, setting.value)).collect(),
+            };
+            Some((state.name.clone(), actual))
+        });
+        Ok(actual.collect())
+    }
+
+    /// Creates topics.
+    pub fn create(&self, command: &str, topics: &[Topic]) -> Result<()> {
+        if topics.is_empty() {
+            return Ok(());
         }
-        Ok(names)
+        let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        self.remember(command, &format!("create {}", names.join(", ")), self.admin.create(topics))
     }
 
     /// Deletes topics.

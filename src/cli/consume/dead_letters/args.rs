@@ -51,7 +51,8 @@ impl Which {
             return Ok(places);
         }
         let cluster = Admin::new(&settings.connection)?.cluster(PATIENCE)?;
-        let declared = settings.catalog.topics().iter().filter(|topic| topic.record.is_none());
+        let catalog = &settings.catalog;
+        let declared = catalog.topics().iter().filter(|topic| catalog.source(topic).is_some());
         let there = declared.filter(|topic| cluster.topic(&topic.name).is_some());
         let there: Vec<_> = there.map(|topic| Place::Topic(topic.name.clone())).collect();
         if there.is_empty() {

@@ -1,0 +1,138 @@
+//! What is looked at, each with what was found and what is still healthy.
+
+use super::Limits;
+use crate::Result;
+use crate::catalog::plan::Action;
+use crate::cli::topics::create_topics::describe_all;
+use crate::cli::topics::session::Session;
+use crate::kafka::admin::{Cluster, PATIENCE, PartitionState};
+use crate::kafka::groups::positions;
+use crate::kafka::offsets::Offsets;
+use crate::units::format_duration;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How many partitions a detail names at most.
+const NAMED: usize = 20;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    pub check: String,
+    pub healthy: bool,
+    pub detail: String,
+    /// What was found, where it is a number.
+    pub value: Option<i64>,
+    /// The largest number that is healthy, or the smallest where more is better; `None` where any is.
+    pub limit: Option<i64>,
+}
+
+impl Check {
+    pub fn new(check: impl Into<String>, healthy: bool, detail: impl Into<String>) -> Self {
+        Self { check: check.into(), healthy, detail: detail.into(), value: None, limit: None }
+    }
+
+    fn counted(mut self, value: impl TryInto<i64>, limit: Option<i64>) -> Self {
+        (self.value, self.limit) = (value.try_into().ok(), limit);
+        self
+    }
+}
+
+/// Everything, in the order in which it is shown.
+pub fn all(session: &Session, limits: &Limits, latency: Duration) -> Result<Vec<Check>> {
+    let cluster = &session.cluster;
+    let mut checks = vec![brokers(cluster, limits), controller(cluster), answers(limits, latency)];
+    checks.push(partitions(cluster, "offline partitions", limits.max_offline, |p| p.leader.is_none()));
+    let is_behind = |partition: &PartitionState| partition.in_sync.len() < partition.replicas.len();
+    checks.push(partitions(cluster, "under-replicated partitions", limits.max_under_replicated, is_behind));
+    checks.extend(topics(session)?);
+    if let Some(limit) = limits.max_lag {
+        checks.extend(groups(session, limit)?);
+    }
+    Ok(checks)
+}
+
+/// What to do about what did not pass, where a command does it.
+pub fn hint(checks: &[Check]) -> Option<&'static str> {
+    let topics = || checks.iter().filter(|check| !check.healthy && check.check.starts_with("topic "));
+    if topics().any(|check| check.detail == MISSING) {
+        return Some("`ecap-topics create-topics` creates what is missing");
+    }
+    topics().next().map(|_| "`ecap-topics plan` shows what `ecap-topics apply` would change")
+}
+
+const MISSING: &str = "missing";
+
+fn brokers(cluster: &Cluster, limits: &Limits) -> Check {
+    let alive = cluster.brokers.len();
+    let addresses: Vec<_> = cluster.brokers.iter().map(|broker| broker.address.as_str()).collect();
+    let detail = format!("{alive} alive: {}", addresses.join(", "));
+    Check::new("brokers", alive >= limits.min_brokers, detail)
+        .counted(alive, limits.min_brokers.try_into().ok())
+}
+
+fn controller(cluster: &Cluster) -> Check {
+    let detail = cluster.controller.map_or_else(|| "none is known".into(), |id| format!("broker {id}"));
+    Check::new("controller", cluster.controller.is_some(), detail)
+}
+
+fn answers(limits: &Limits, latency: Duration) -> Check {
+    let millis = |time: Duration| time.as_millis().try_into().unwrap_or(i64::MAX);
+    let healthy = limits.max_latency.is_none_or(|limit| latency <= limit);
+    let limit = limits
+        .max_latency
+        .map_or_else(String::new, |limit| format!(", the limit is {}", format_duration(limit)));
+    let detail = format!("all topics told in {:.1} ms{limit}", latency.as_secs_f64() * 1_000.0);
+    Check::new("answer time", healthy, detail).counted(millis(latency), limits.max_latency.map(millis))
+}
+
+fn partitions(
+    cluster: &Cluster,
+    check: &str,
+    limit: usize,
+    is_bad: impl Fn(&PartitionState) -> bool,
+) -> Check {
+    let all = cluster.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
+    let bad: Vec<_> =
+        all.filter(|(_, p)| is_bad(p)).map(|(topic, p)| format!("{} {}", topic.name, p.id)).collect();
+    let detail = match bad.len() {
+        0 => "none".into(),
+        count @ ..=NAMED => format!("{count}: {}", bad.join(", ")),
+        count => format!("{count}: {}, and {} more", bad[..NAMED].join(", "), count - NAMED),
+    };
+    Check::new(check, bad.len() <= limit, detail).counted(bad.len(), limit.try_into().ok())
+}
+
+/// Each topic of the catalog against the cluster. How many brokers keep it is the cluster's affair, where nobody says how
+/// many they are to be.
+fn topics(session: &Session) -> Result<Vec<Check>> {
+    let any_replication = session.settings.replication_factor.is_none();
+    let plan = session.plan(session.declared(&[], None)?)?;
+    let checks = plan.into_iter().map(|(topic, action)| {
+        let name = format!("topic {}", topic.name);
+        let mut drift = match action {
+            Action::Create => return Check::new(name, false, MISSING),
+            Action::Keep => Vec::new(),
+            Action::Differs(drift) => drift,
+        };
+        let is_of_replication = |setting: &str| matches!(setting, "replication" | "min.insync.replicas");
+        drift.retain(|drift| !(any_replication && is_of_replication(&drift.setting)));
+        let detail = if drift.is_empty() { "as the catalog says".into() } else { describe_all(&drift) };
+        Check::new(name, drift.is_empty(), detail).counted(drift.len(), Some(0))
+    });
+    Ok(checks.collect())
+}
+
+fn groups(session: &Session, limit: i64) -> Result<Vec<Check>> {
+    let offsets = Offsets::new(&session.settings.connection)?;
+    let mut checks = Vec::new();
+    for group in session.admin.groups(PATIENCE)? {
+        let positions = positions(&session.settings.connection, &offsets, &session.cluster, &group.name)?;
+        let lag: i64 = positions.iter().map(|position| position.lag).sum();
+        let detail = format!("lag {lag}, the limit is {limit}");
+        checks.push(
+            Check::new(format!("group {}", group.name), lag <= limit, detail).counted(lag, Some(limit)),
+        );
+    }
+    Ok(checks)
+}

@@ -1,0 +1,102 @@
+//! What a reset still has to do, under `$ECAP_HOME`: written before the first topic is deleted, and removed behind the
+//! last that is created, so that one that is killed can be finished.
+
+use super::session::Session;
+use crate::catalog::Topic;
+use crate::cli::common;
+use crate::clock::{Clock, SystemClock};
+use crate::new_file::NewFile;
+use crate::units::format_rfc3339;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// A reset that has begun.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// When it began, as people read it.
+    pub began: String,
+    /// The topics in question.
+    pub topics: Vec<Left>,
+}
+
+/// A topic of a reset.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Left {
+    /// Its name.
+    pub topic: String,
+    /// Whether it was deleted: what is there under its name now is new.
+    pub deleted: bool,
+    partitions: i32,
+    replication: i32,
+    config: BTreeMap<String, String>,
+}
+
+impl Unfinished {
+    /// A reset of these topics that begins now.
+    pub fn of(topics: &[Topic]) -> Self {
+        let topics = topics.iter().map(|topic| Left {
+            topic: topic.name.clone(),
+            deleted: false,
+            partitions: topic.partitions,
+            replication: topic.replication,
+            config: topic.config.clone(),
+        });
+        Self { began: format_rfc3339(SystemClock.now()), topics: topics.collect() }
+    }
+
+    /// What the last reset of the session's cluster left, if it was not finished.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not one of ours.
+    pub fn load(session: &Session) -> Result<Option<Self>> {
+        let path = path(session);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::from(error).at(path.display())),
+        };
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            Error::failed(format!("{}: {error}", path.display())).hint(
+                "it says which topics an interrupted reset has still to create: remove it if they are there",
+            )
+        })
+    }
+
+    /// Writes it down; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, session: &Session) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::failed(error.to_string()))?;
+        let mut file = NewFile::create(&path(session), true)?;
+        file.write_all(text.as_bytes())?;
+        file.finish()
+    }
+
+    /// Nothing is left to do.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn forget(session: &Session) -> Result<()> {
+        let path = path(session);
+        std::fs::remove_file(&path).map_err(|error| Error::from(error).at(path.display()))
+    }
+
+    /// The topics to create, as they were declared when the reset began.
+    pub fn declared(&self) -> Vec<Topic> {
+        let plain =
+            |left: &Left| Topic::plain(&left.topic, left.partitions, left.replication, left.config.clone());
+        self.topics.iter().map(plain).collect()
+    }
+}
+
+/// A file for each cluster; its id has letters, digits, `-` and `_`.
+fn path(session: &Session) -> PathBuf {
+    let id = session.cluster.id.as_deref().unwrap_or("unknown");
+    let id: String =
+        id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    common::home().join(format!("reset-topics-{id}.json"))
+}

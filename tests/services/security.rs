@@ -1,0 +1,83 @@
+//! Apache Kafka with TLS, SASL SCRAM and access rights: who may do everything does, who may not is told why.
+
+use super::Kafka;
+use crate::support::Ended;
+
+#[test]
+fn every_verb_works_with_rights_and_says_which_one_is_missing() {
+    let kafka = Kafka::start(1, &["--secured", "yes"]);
+    let secrets = kafka.folder.path().join("kafka/secrets");
+    let as_user = |user: &str, args: &[&str]| {
+        let config = secrets.join(format!("{user}.properties")).display().to_string();
+        kafka.run(&[args, &["--kafka-config", &config]].concat())
+    };
+    let admin = |args: &[&str]| as_user("admin", args).ok();
+    let guest = |args: &[&str]| as_user("guest", args);
+    guest(&["create-topics"]).fails(1, &["the right CREATE on topic 'transactions'", "acl grant"]);
+    admin(&["create-topics"]);
+    for verb in [
+        &["plan", "--exit-code"] as &[&str],
+        &["apply"],
+        &["alter-config", "transactions", "retention.ms=7d"],
+        &["list-topics"],
+        &["describe-topic", "transactions"],
+        &["test-produce", "transactions"],
+        &["tail", "transactions"],
+        &["consumer-groups"],
+        &["health-check"],
+        &["export"],
+        &["reset-topics", "transactions", "--yes"],
+        &["acl", "list"],
+    ] {
+        admin(verb);
+    }
+
+    for verb in [&["describe-topic", "transactions"] as &[&str], &["delete-topic", "transactions", "--yes"]] {
+        guest(verb).fails(1, &["may not see it", "DESCRIBE"]);
+    }
+    guest(&["acl", "list"]).fails(1, &["DESCRIBE on the cluster"]);
+    guest(&["acl", "grant", "admin", "guest"]).fails(1, &["ALTER on the cluster"]);
+    admin(&["acl", "grant", "producer", "guest", "transactions"]);
+    guest(&["test-produce", "transactions"]).ok();
+    guest(&["alter-config", "transactions", "segment.ms=1h"])
+        .fails(1, &["ALTER_CONFIGS on topic 'transactions'"]);
+    guest(&["delete-topic", "transactions", "--yes"]).fails(1, &["DELETE on topic 'transactions'"]);
+    let rights = admin(&["acl", "list", "--principal", "guest", "--format", "json"]);
+    let rights: serde_json::Value = serde_json::from_str(&rights).expect("JSON");
+    let write = serde_json::json!({"principal": "User:guest", "host": "*", "resource": "topic",
+        "name": "transactions", "prefixed": false, "operation": "WRITE", "allowed": true});
+    assert!(rights["rights"].as_array().expect("a list").contains(&write), "{rights}");
+    admin(&["acl", "revoke", "producer", "guest", "transactions"]);
+    guest(&["test-produce", "transactions"]).fails(1, &["may not see it"]);
+    admin(&["acl", "grant", "consumer", "guest", "transactions"]);
+    guest(&["tail", "transactions"]).ok();
+    admin(&["acl", "grant", "admin", "guest", "fraud-alerts"]);
+    guest(&["reset-topics", "fraud-alerts", "--yes"]).ok();
+}
+
+#[test]
+fn who_is_refused_is_told_the_listener_the_mechanism_and_the_reason_in_a_line() {
+    let kafka = Kafka::start(1, &["--secured", "yes"]);
+    let secrets = kafka.folder.path().join("kafka/secrets");
+    let settings = std::fs::read_to_string(secrets.join("admin.properties")).expect("settings");
+    let refused = |name: &str, settings: &str, parts: &[&str]| {
+        let config = secrets.join(name).display().to_string();
+        std::fs::write(&config, settings).expect("written");
+        let ended: Ended = kafka.run(&["list-topics", "--kafka-config", &config]);
+        assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
+        ended.fails(2, parts);
+    };
+    let (start, _) = settings.split_once("password=\"").expect("a password");
+    let (_, end) = settings.split_once("\";").expect("its end");
+    let wrong = format!("{start}password=\"wrong\";{end}");
+    refused(
+        "wrong",
+        &wrong,
+        &["sasl_ssl://127.0.0.1", "SCRAM-SHA-256", "invalid credentials", "sasl.password"],
+    );
+    let other = settings.replace("SCRAM-SHA-256", "PLAIN");
+    refused("other", &other, &["PLAIN", "SCRAM-SHA-256"]);
+    refused("plain", "security.protocol=PLAINTEXT\n", &["security.protocol"]);
+    let untrusted: Vec<_> = settings.lines().filter(|line| !line.contains("truststore")).collect();
+    refused("untrusted", &untrusted.join("\n"), &["SSL", "certificate", "ssl.ca.location"]);
+}
