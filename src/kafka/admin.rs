@@ -304,7 +304,9 @@ pub(super) fn refused(what: &str, code: RDKafkaErrorCode, reason: &str, right: &
         | Code::GroupAuthorizationFailed => error.hint(format!(
             "this takes the right {right}; who may do so gives it with `ecap-topics acl grant`"
         )),
-        Code::SecurityDisabled => error.hint("the cluster has no authorizer, so everybody may do everything"),
+        Code::SecurityDisabled | Code::UnsupportedFeature => {
+            error.hint("the broker has no authorizer, so everybody may do everything")
+        }
         _ => error,
     }
 }

@@ -184,8 +184,8 @@ fn ask(questioner: &BaseConsumer<Context>, start: Instant) -> Result<(), String>
         let Err(error) = questioner.fetch_metadata(Some("__ecap_nobody_has_this"), patience.min(left)) else {
             return Ok(());
         };
-        // What went wrong on a connection is told by a poll.
-        while questioner.poll(Duration::ZERO).is_some() {}
+        // What went wrong on a connection is told by a poll, which takes all that is there only if it has time.
+        while questioner.poll(Duration::from_millis(20)).is_some() {}
         let context = questioner.context();
         if context.refusal().is_some() || left <= patience {
             return Err(context.last_error().unwrap_or(error.to_string()));

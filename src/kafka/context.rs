@@ -73,7 +73,11 @@ impl ClientContext for Context {
         if is_refusal(&error, reason) {
             *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
         }
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+        // That all brokers are down follows from what went wrong before, and says less.
+        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none() || error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *last = Some(reason.to_string());
+        }
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {

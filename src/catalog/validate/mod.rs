@@ -47,6 +47,7 @@ pub fn mistakes(text: &str, check_setting: CheckSetting<'_>) -> Vec<Mistake> {
 }
 
 fn placed(text: &str, at: usize, message: String) -> Mistake {
+    let message = message.replace(['\r', '\n'], " ");
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;

@@ -83,6 +83,13 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         Command::List { principal } => {
             let principal = principal.as_deref().map(in_kafkas_form);
             let rights = session.admin.rights(principal.as_deref())?;
+            if rights.is_empty() {
+                // librdkafka says the same in each of these cases.
+                output::note(
+                    "there are no rights, or this user may not see them (DESCRIBE on the cluster), or the broker has no \
+                     authorizer",
+                );
+            }
             output::show(&Rights { rights }, &common.output)
         }
         Command::Grant(role) => {

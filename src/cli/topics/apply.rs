@@ -35,7 +35,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     agree(&session, &args.confirm, &document.plan.changes)?;
     carry_out(&session, &document.plan)?;
     document.applied = true;
-    output::show(&document, &common.output)?;
+    document.show(&common.output)?;
     let Plan { changes, refused } = &document.plan;
     output::note(&match changes.len() {
         0 if refused.is_empty() => in_line(&document.plan),

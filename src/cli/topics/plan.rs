@@ -4,7 +4,7 @@ use super::complete;
 use super::session::{Session, counted, readable};
 use crate::catalog::changes::{Change, Plan, Refusal};
 use crate::cli::common::CommonArgs;
-use crate::cli::output::{self, Show, Table};
+use crate::cli::output::{self, Format, OutputArgs, Show, Table};
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub struct Document {
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
     let document = Document::of(&session, args.scope.plan(&session)?);
-    output::show(&document, &common.output)?;
+    document.show(&common.output)?;
     for refusal in &document.plan.refused {
         output::note(&format!("{}: {}", refusal.in_words(), refusal.reason));
     }
@@ -82,6 +82,15 @@ impl Document {
     /// A plan for the session's cluster that is not applied yet.
     pub fn of(session: &Session, plan: Plan) -> Self {
         Self { cluster: session.cluster.id.clone(), applied: false, plan }
+    }
+
+    /// Shows it; for people there is no table of nothing.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn show(&self, args: &OutputArgs) -> Result<()> {
+        let is_table = matches!(args.format, Format::Table | Format::Wide);
+        if is_table && self.plan.is_empty() { Ok(()) } else { output::show(self, args) }
     }
 }
 
