@@ -84,20 +84,17 @@ impl Join {
 
     /// Joins rows that arrived with what the other side keeps. Changes nothing yet.
     fn meet(&self, side: usize, arrived: &Arrived) -> Result<Met> {
-        let (from, to) = self.spec.reach(side);
-        let own = vec![false; arrived.rows.num_rows()];
-        let mut met = Met { joined: Vec::new(), own, other: Vec::new() };
-        let mut pairs = Pairs::default();
-        for (row, position) in (0..arrived.rows.num_rows()).zip(0u32..) {
-            let Some(key) = arrived.key(row) else { continue };
-            let time = arrived.times[row];
-            let within = (time.saturating_add(from), time.saturating_add(to));
-            for place in self.kept[1 - side].find(key, within) {
-                pairs.own.push(position);
-                pairs.other.push(place);
-            }
-            if pairs.own.len() >= CHUNK {
-                self.join(side, arrived, std::mem::take(&mut pairs), &mut met)?;
+        let count = arrived.rows.num_rows();
+        let mut met = Met { joined: Vec::new(), own: vec![false; count], other: Vec::new() };
+        let (mut pairs, reach) = (Pairs::default(), self.spec.reach(side));
+        for first in (0..count).step_by(CHUNK) {
+            let rows = first..count.min(first + CHUNK);
+            for (own, other) in self.kept[1 - side].find(arrived, rows, reach) {
+                pairs.own.push(own);
+                pairs.other.push(other);
+                if pairs.own.len() >= CHUNK {
+                    self.join(side, arrived, std::mem::take(&mut pairs), &mut met)?;
+                }
             }
         }
         self.join(side, arrived, pairs, &mut met)?;

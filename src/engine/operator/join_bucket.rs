@@ -19,7 +19,6 @@ pub struct Bucket {
     batches: Vec<RecordBatch>,
     /// The number of each batch's first row.
     firsts: Vec<usize>,
-    times: Vec<Micros>,
     index: Index,
     /// Whether each row matched; empty where nobody asks.
     matched: Vec<bool>,
@@ -34,25 +33,21 @@ pub struct Bucket {
 impl Bucket {
     /// How many rows are kept for what may still come.
     pub fn len(&self) -> usize {
-        self.living.as_ref().map_or(self.times.len(), BinaryHeap::len)
+        self.living.as_ref().map_or(self.index.len(), BinaryHeap::len)
     }
 
     /// About what they take, in bytes.
     pub fn memory(&self) -> usize {
         let rows: usize = self.batches.iter().map(RecordBatch::get_array_memory_size).sum();
         let living = self.living.as_ref().map_or(0, BinaryHeap::capacity);
-        rows + self.times.capacity() * size_of::<Micros>()
-            + self.matched.capacity()
-            + living * size_of::<Reverse<(Micros, u32)>>()
-            + self.index.memory()
+        rows + self.matched.capacity() + living * size_of::<Reverse<(Micros, u32)>>() + self.index.memory()
     }
 
     /// Adds the rows of `arrived` at `positions`, copied; `matched` says which of all that arrived matched.
     pub fn add(&mut self, arrived: &Arrived, positions: Vec<u32>, matched: Option<&[bool]>) -> Result<()> {
         for position in positions.iter().map(|position| *position as usize) {
-            let row = self.times.len() as u32;
-            self.times.push(arrived.times[position]);
-            self.index.add(arrived.key(position));
+            let row = self.index.len() as u32;
+            self.index.add(arrived.times[position], arrived.key(position));
             if let Some(living) = &mut self.living {
                 living.push(Reverse((arrived.times[position], row)));
             }
@@ -75,18 +70,14 @@ impl Bucket {
             self.firsts.pop();
             rows = compute::concat_batches(last.schema_ref(), [&last, &rows])?;
         }
-        self.firsts.push(self.times.len() - rows.num_rows());
+        self.firsts.push(self.index.len() - rows.num_rows());
         self.batches.push(rows);
         Ok(())
     }
 
-    /// The rows with this key whose time is in `from..=to`.
-    pub fn find<'a>(
-        &'a self,
-        (hash, key): (u64, &'a [u8]),
-        (from, to): (Micros, Micros),
-    ) -> impl Iterator<Item = u32> + 'a {
-        self.index.find(hash, key).filter(move |row| (from..=to).contains(&self.times[*row as usize]))
+    /// The rows by key.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The batches, in which [`Self::place`] finds rows.
@@ -132,7 +123,7 @@ impl Bucket {
     }
 
     fn all(&self) -> impl Iterator<Item = Reverse<(Micros, u32)>> + '_ {
-        self.times.iter().zip(0u32..).map(|(time, row)| Reverse((*time, row)))
+        self.index.times().zip(0u32..).map(Reverse)
     }
 
     /// The rows that no snapshot gave yet.
@@ -144,7 +135,7 @@ impl Bucket {
                 rows.push(batch.slice(start, batch.num_rows() - start));
             }
         }
-        self.saved = self.times.len();
+        self.saved = self.index.len();
         rows
     }
 
@@ -169,7 +160,7 @@ impl Bucket {
 
     /// Says that everything is in a snapshot, because it came from one.
     pub fn all_saved(&mut self) {
-        self.saved = self.times.len();
+        self.saved = self.index.len();
         self.newly_matched.clear();
     }
 }

@@ -1,6 +1,7 @@
 //! One side of a join: the rows that arrive, and those that are kept, in buckets by time.
 
 use super::join_bucket::Bucket;
+use super::join_index::Index;
 use super::{Part, ours};
 use crate::clock::Micros;
 use crate::query::join::{JoinSpec, Side};
@@ -12,6 +13,7 @@ use arrow::row::{RowConverter, Rows};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::{Result, internal_err};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// So many rows are put together at once.
@@ -59,6 +61,30 @@ impl Arrived {
 /// Where a row that is kept is: the number of its bucket, and its own in there.
 pub type Place = (i64, u32);
 
+/// The rows of a bucket that have the hash of a row that arrived.
+struct Chain<'a> {
+    row: u32,
+    key: &'a [u8],
+    from: Micros,
+    to: Micros,
+    number: i64,
+    index: &'a Index,
+    last: u32,
+}
+
+impl<'a> Chain<'a> {
+    fn matches(&self, row: u32) -> bool {
+        (self.from..=self.to).contains(&self.index.time(row)) && self.index.key(row) == self.key
+    }
+
+    /// The rows that match, the last one first, of which it is known whether it does.
+    fn rows(self, last: bool) -> impl Iterator<Item = (u32, Place)> + 'a {
+        let (row, number, first) = (self.row, self.number, last.then_some(self.last));
+        let others = self.index.chain(self.last).skip(1).filter(move |row| self.matches(*row));
+        first.into_iter().chain(others).map(move |place| (row, (number, place)))
+    }
+}
+
 /// The rows of one side that can still match, in buckets by time, so that looking for a match touches
 /// only the times that it can have, and forgetting costs what is forgotten.
 pub struct Kept {
@@ -102,14 +128,38 @@ impl Kept {
         Ok(())
     }
 
-    /// The places of the rows with this key whose time is in `from..=to`.
+    /// Which of the rows that are kept have the key of one of `rows` that arrived, and a time that is between `from`
+    /// and `to` away from its own; in the order of `rows`.
+    ///
+    /// Memory is asked for in rounds, so that a processor waits for that of many rows at a time.
     pub fn find<'a>(
         &'a self,
-        key: (u64, &'a [u8]),
-        (from, to): (Micros, Micros),
-    ) -> impl Iterator<Item = Place> + 'a {
-        let buckets = self.buckets.range(from.div_euclid(self.width)..=to.div_euclid(self.width));
-        buckets.flat_map(move |(number, bucket)| bucket.find(key, (from, to)).map(|row| (*number, row)))
+        arrived: &'a Arrived,
+        rows: Range<usize>,
+        reach: (Micros, Micros),
+    ) -> impl Iterator<Item = (u32, Place)> + 'a {
+        let mut chains = Vec::with_capacity(rows.len());
+        for (row, (hash, key)) in rows.filter_map(|row| Some((row, arrived.key(row)?))) {
+            let (time, row) = (arrived.times[row], row as u32);
+            let (from, to) = (time.saturating_add(reach.0), time.saturating_add(reach.1));
+            for (number, bucket) in
+                self.buckets.range(from.div_euclid(self.width)..=to.div_euclid(self.width))
+            {
+                let index = bucket.index();
+                chains.extend(index.last(hash).map(|last| Chain {
+                    row,
+                    key,
+                    from,
+                    to,
+                    number: *number,
+                    index,
+                    last,
+                }));
+            }
+        }
+        // Few chains have more rows than the last one.
+        let lasts: Vec<bool> = chains.iter().map(|chain| chain.matches(chain.last)).collect();
+        chains.into_iter().zip(lasts).flat_map(|(chain, last)| chain.rows(last))
     }
 
     /// The rows at these places, of which there is at least one, in this order.
@@ -117,16 +167,19 @@ impl Kept {
         let mut sources: Vec<&RecordBatch> = Vec::new();
         let mut first_source = BTreeMap::new();
         let mut indices = Vec::with_capacity(places.len());
-        for (number, row) in places {
-            let Some(bucket) = self.buckets.get(number) else {
+        for same in places.chunk_by(|a, b| a.0 == b.0) {
+            let number = same[0].0;
+            let Some(bucket) = self.buckets.get(&number) else {
                 return internal_err!("a join lost a bucket of its state");
             };
             let first = *first_source.entry(number).or_insert_with(|| {
                 sources.extend(bucket.batches());
                 sources.len() - bucket.batches().len()
             });
-            let (batch, at) = bucket.place(*row);
-            indices.push((first + batch, at));
+            indices.extend(same.iter().map(|(_, row)| {
+                let (batch, at) = bucket.place(*row);
+                (first + batch, at)
+            }));
         }
         Ok(interleave_record_batch(&sources, &indices)?)
     }
@@ -134,7 +187,9 @@ impl Kept {
     /// Notes that the rows at these places matched.
     pub fn mark(&mut self, places: Vec<Place>) {
         for (number, row) in places {
-            self.buckets.entry(number).and_modify(|bucket| bucket.mark(row));
+            if let Some(bucket) = self.buckets.get_mut(&number) {
+                bucket.mark(row);
+            }
         }
     }
 

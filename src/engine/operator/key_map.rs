@@ -86,6 +86,12 @@ impl<V> KeyMap<V> {
         self.shard(key.hash).find(key.hash, |entry| entry.is_of(key)).map(|entry| &entry.value)
     }
 
+    /// All values of a key.
+    pub fn all_of<'a>(&'a self, key: Key<'a>) -> impl Iterator<Item = &'a V> {
+        let all = self.shard(key.hash).iter_hash(key.hash).filter(move |entry| entry.is_of(key));
+        all.map(|entry| &entry.value)
+    }
+
     /// A value whose key has this hash, and which is the one.
     pub fn find_mut(&mut self, hash: u64, is_it: impl FnMut(&mut V) -> bool) -> Option<&mut V> {
         self.find_entry_mut(hash, is_it).map(|entry| &mut entry.value)
@@ -134,11 +140,7 @@ impl<V> KeyMap<V> {
 
     /// Adds a value to those of a key.
     pub fn add(&mut self, key: Key<'_>, value: V) {
-        self.put(Entry { hash: key.hash, key: key.bytes.into(), value });
-    }
-
-    /// Puts back what [`Self::take`] gave.
-    pub fn put(&mut self, entry: Entry<V>) {
+        let entry = Entry { hash: key.hash, key: key.bytes.into(), value };
         self.len += 1;
         self.bytes += entry.key.len() + ALLOCATION;
         let at = self.shard_of(entry.hash);

@@ -4,11 +4,9 @@
 //! open sessions that they touch, and no others are looked at.
 
 use super::accumulators::Accumulators;
-use super::key_map::Entry;
-use super::keyed_rows::Placed;
 use super::keys::{KeyMaker, Keys};
 use super::session_batch::{Local, sessions_of};
-use super::session_open::{Open, Session};
+use super::session_open::Open;
 use super::state_rows::{Place, StateRows};
 use super::{Operator, Pushed, Snapshot};
 use crate::clock::Micros;
@@ -43,12 +41,12 @@ struct Merged {
     place_numbers: Vec<usize>,
 }
 
-/// One of them: its bounds, a row with its key, and the first of the open sessions that it goes on from.
+/// One of them: its bounds, a row with its key, and where the row of the open session stands that it goes on from.
 struct Joined {
     start: Micros,
     end: Micros,
     row: usize,
-    was: Option<Entry<Session>>,
+    was: Option<Place>,
 }
 
 impl SessionAggregate {
@@ -98,15 +96,15 @@ impl SessionAggregate {
         self.open.rows.tidy(&mut self.rows, &self.maker, count)
     }
 
-    /// Takes out the open sessions that sessions of a batch touch, and numbers those that come out: each one
-    /// of the batch, or several with the open ones between them.
+    /// Finds the open sessions that sessions of a batch touch, and numbers those that come out: each one of the
+    /// batch, or several with the open ones between them. The first open one of each is to be changed, the others
+    /// are taken out.
     fn meet(&mut self, keys: &Keys, locals: &[Local]) -> Merged {
         let known = self.open.rows.by_key.get_all(locals.iter().map(|local| keys.key(local.row)));
         let known: Vec<bool> = known.iter().map(Option::is_some).collect();
-        let mut merged = Merged::default();
+        let (mut merged, mut touched) = (Merged::default(), Vec::new());
         for (local, is_known) in locals.iter().zip(known) {
             let (key, bounds) = (keys.key(local.row), (local.start, local.end));
-            let touched = if is_known { self.open.take(key, bounds) } else { vec![] };
             // Two sessions of this batch may meet in one that was open.
             match merged.sessions.last_mut() {
                 Some(last) if keys.bytes(last.row) == key.bytes && local.start <= last.end => {
@@ -120,15 +118,22 @@ impl SessionAggregate {
                 }),
             }
             let number = merged.sessions.len() - 1;
-            let joined = &mut merged.sessions[number];
-            for mut entry in touched {
-                joined.start = joined.start.min(entry.value.start);
-                joined.end = joined.end.max(entry.value.end);
-                merged.places.push(*entry.value.place());
-                merged.place_numbers.push(number);
-                joined.was.get_or_insert(entry);
-            }
             merged.numbers.push(number);
+            if !is_known {
+                continue;
+            }
+            let joined = &mut merged.sessions[number];
+            self.open.touched(key, bounds, joined.was, &mut touched);
+            for session in &touched {
+                joined.start = joined.start.min(session.start);
+                joined.end = joined.end.max(session.end);
+                merged.places.push(session.place);
+                merged.place_numbers.push(number);
+                match joined.was {
+                    None => joined.was = Some(session.place),
+                    Some(_) => self.open.take(key, session.place),
+                }
+            }
         }
         merged
     }

@@ -15,7 +15,8 @@ pub struct Session {
     pub start: Micros,
     /// The gap after the last record.
     pub end: Micros,
-    place: Place,
+    /// Where its row stands.
+    pub place: Place,
     /// The time for which it is noted: not behind its end.
     due: Micros,
     /// The round in which it changed, until it was shown.
@@ -58,31 +59,37 @@ impl Open {
         self.rows.by_key.memory() + self.due.capacity() * size_of::<Reverse<(Micros, u64)>>()
     }
 
-    /// Takes out the sessions of a key that touch these bounds, the earliest first.
-    pub fn take(&mut self, key: Key<'_>, (start, end): (Micros, Micros)) -> Vec<Entry<Session>> {
-        let touches = |session: &Session| session.start <= end && start <= session.end;
-        let mut touched: Vec<_> = std::iter::from_fn(|| self.rows.by_key.take(key, touches)).collect();
-        touched.sort_unstable_by_key(|entry| entry.value.start);
-        self.count -= touched.iter().filter(|entry| entry.value.changed == self.round).count();
-        touched
-    }
-
-    /// Opens a session, or puts one back that was taken out, with other bounds.
-    pub fn put(
+    /// The sessions of a key that touch these bounds, the earliest first, without the one whose row stands at `but`.
+    /// They are not the same any more: each is to be changed by [`Self::put`] or taken out.
+    pub fn touched(
         &mut self,
         key: Key<'_>,
         (start, end): (Micros, Micros),
-        place: Place,
-        was: Option<Entry<Session>>,
+        but: Option<Place>,
+        touched: &mut Vec<Session>,
     ) {
+        let touches =
+            |session: &&Session| session.start <= end && start <= session.end && Some(session.place) != but;
+        touched.clear();
+        touched.extend(self.rows.by_key.all_of(key).filter(touches));
+        touched.sort_unstable_by_key(|session| session.start);
+        self.count -= touched.iter().filter(|session| session.changed == self.round).count();
+    }
+
+    /// Takes out the session of a key whose row stands at a place.
+    pub fn take(&mut self, key: Key<'_>, place: Place) {
+        self.rows.by_key.take(key, |session| session.place == place);
+    }
+
+    /// Opens a session, or changes the one whose row stood at `was`.
+    pub fn put(&mut self, key: Key<'_>, (start, end): (Micros, Micros), place: Place, was: Option<Place>) {
         self.changed.push(key.hash);
         self.count += 1;
+        let round = self.round;
+        let was = was.and_then(|was| self.rows.by_key.find_mut(key.hash, |session| session.place == was));
         match was {
-            Some(mut entry) => {
-                entry.value = Session { start, end, place, changed: self.round, ..entry.value };
-                self.rows.by_key.put(entry);
-            }
-            None => self.open(key, Session { start, end, place, due: end, changed: self.round }),
+            Some(session) => *session = Session { start, end, place, changed: round, ..*session },
+            None => self.open(key, Session { start, end, place, due: end, changed: round }),
         }
     }
 
