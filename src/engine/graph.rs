@@ -41,20 +41,15 @@ impl Graph {
         Ok(Self { plan, operators, results: Results::default(), late, watch })
     }
 
-    /// From now on state keeps to `limit`, shared by the operators that can write to the disk; gives those that cannot.
-    /// `mode` is that of all [`Self::advance`]s to come. Before [`Self::restore`].
-    pub fn keep_to(&mut self, limit: &StateLimit, mode: OutputMode) -> Vec<&OperatorSpec> {
+    /// From now on state keeps to `limit`, shared by the operators, which write to the disk what is beyond it. `mode` is that
+    /// of all [`Self::advance`]s to come. Before [`Self::restore`].
+    pub fn keep_to(&mut self, limit: &StateLimit, mode: OutputMode) {
         self.results = Results::within(Some(limit.clone()));
         let share = limit.memory / self.operators.len().max(1);
-        let mut cannot = Vec::new();
         for number in 0..self.operators.len() {
             let mode = self.mode_of(number, mode);
-            let limit = StateLimit { memory: share, ..limit.clone() };
-            if !self.operators[number].keep_to(limit, mode) {
-                cannot.push(&self.plan.stages.operators[number]);
-            }
+            self.operators[number].keep_to(StateLimit { memory: share, ..limit.clone() }, mode);
         }
-        cannot
     }
 
     /// The output mode of an operator.

@@ -146,9 +146,7 @@ impl<'a> Engine<'a> {
         let mut graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
         graph.watch = Stopwatch::new(clock.clone());
         if let Some(limit) = &options.state {
-            for operator in graph.keep_to(limit, options.mode) {
-                tracing::warn!("--state-memory: {} stay in memory, however much that is", operator.keeps());
-            }
+            graph.keep_to(limit, options.mode);
         }
         let totals = Totals::default();
         Ok(Self {

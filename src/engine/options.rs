@@ -147,13 +147,6 @@ impl Options {
         if !windows && self.mode == OutputMode::Complete {
             return Err(Error::usage("output mode complete needs a window").hint("use append or update"));
         }
-        let operators = &plan.stages.operators;
-        if let Some(first) = operators.first().filter(|_| self.state.is_some())
-            && !operators.iter().any(OperatorSpec::can_spill)
-        {
-            let message = format!("--state-memory: {} stay in memory in this version", first.keeps());
-            return Err(Error::usage(message).hint("leave it out; only windows go to the disk"));
-        }
         match self.trigger {
             Trigger::Continuous(_) if !plan.stages.operators.is_empty() => {
                 let message = "the continuous trigger gives out each record at once; this query keeps state";

@@ -1,7 +1,7 @@
 //! The rows of a query's result until the sinks have them: in memory, or on the disk where memory is not to hold them.
 
 use super::operator::StateLimit;
-use super::operator::spill::{Run, SpillFile};
+use super::operator::spill::{RUN, Run, SpillFile};
 use crate::Result;
 use crate::sink::{Rows, StoredRows};
 use arrow::array::RecordBatch;
@@ -46,7 +46,7 @@ impl Results {
             none => none.insert(SpillFile::create(&limit.folder)?),
         };
         for rows in self.held.drain(..) {
-            self.runs.push(file.write(0, iter::once(Ok((rows, 0..=0))))?);
+            self.runs.extend(file.write(0, RUN, iter::once(Ok((rows, 0..=0))))?);
         }
         self.bytes = 0;
         Ok(())

@@ -5,7 +5,6 @@ use super::dedup::{Dedup, DedupSpec};
 use super::event_time::{self, EventTime};
 use super::join::{JoinSpec, StreamJoin, stream_join};
 use super::slot::{Origin, SlotExec};
-use super::window::Windows;
 use super::window_emit::{WindowEmit, by_window};
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
@@ -49,23 +48,6 @@ pub enum OperatorSpec {
     Dedup(Arc<DedupSpec>),
     /// A join of two streams.
     Join(Arc<JoinSpec>),
-}
-
-impl OperatorSpec {
-    /// What it keeps, in a word for people.
-    pub fn keeps(&self) -> &'static str {
-        match self {
-            Self::Window(spec) if matches!(spec.windows, Windows::Session { .. }) => "sessions",
-            Self::Window(_) => "windows",
-            Self::Dedup(_) => "the keys of DISTINCT",
-            Self::Join(_) => "the rows of a join of streams",
-        }
-    }
-
-    /// Whether its state can be larger than memory.
-    pub fn can_spill(&self) -> bool {
-        matches!(self, Self::Window(spec) if matches!(spec.windows, Windows::Fixed(_)))
-    }
 }
 
 impl fmt::Display for Cut {

@@ -1,5 +1,6 @@
 //! A join of two streams gives what a nested loop gives, however its rows arrive.
 
+use super::sessions::limit;
 use crate::support::cases;
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
@@ -13,12 +14,13 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, Join as JoinNode, LogicalPlan};
 use datafusion::prelude::SessionContext;
 use ecap::engine::operator::join::Join;
-use ecap::engine::operator::{Operator, Snapshot};
+use ecap::engine::operator::{Operator, Snapshot, StateLimit};
 use ecap::engine::options::OutputMode;
 use ecap::query::join::{JoinSpec, StreamJoin, stream_join};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 const SECOND: i64 = 1_000_000;
 
@@ -200,8 +202,27 @@ type Step = (Vec<Row>, i64);
 
 /// Runs a join, holds it against the nested loop after each step, and restores it every `restore` steps.
 fn run(case: &Case, steps: &[Step], right_first: bool, restore: Option<usize>) -> BTreeSet<Pair> {
+    run_within(case, steps, right_first, restore, None)
+}
+
+/// The same with a limit to what memory is to hold.
+fn run_within(
+    case: &Case,
+    steps: &[Step],
+    right_first: bool,
+    restore: Option<usize>,
+    limit: Option<usize>,
+) -> BTreeSet<Pair> {
     let spec = case.spec();
-    let mut join = Join::new(spec.clone()).expect("is made");
+    let folder = TempDir::new().expect("a temporary folder");
+    let new = || {
+        let mut join = Join::new(spec.clone()).expect("is made");
+        if let Some(memory) = limit {
+            join.keep_to(StateLimit { memory, folder: folder.path().into() }, OutputMode::Append);
+        }
+        join
+    };
+    let mut join = new();
     let mut snapshots: Vec<Snapshot> = Vec::new();
     let (mut pairs, mut accepted, mut watermark) = (BTreeSet::new(), Vec::new(), i64::MIN / 2);
     for (number, (rows, reached)) in steps.iter().enumerate() {
@@ -214,6 +235,8 @@ fn run(case: &Case, steps: &[Step], right_first: bool, restore: Option<usize>) -
                 own.iter().partition(|row| row.time.is_some_and(|time| time <= late_until));
             let pushed = join.push(side, &batch(&spec, side, &own)).expect("joins");
             assert_eq!(pushed.late, late.len() as u64, "late rows are counted");
+            join.spill().expect("writes");
+            assert!(limit != Some(0) || join.rows() == 0 || join.spilled() > 0, "all are on the disk");
             collect(&spec, &pushed.rows, &mut pairs);
             accepted.extend(on_time.into_iter().cloned());
         }
@@ -224,7 +247,7 @@ fn run(case: &Case, steps: &[Step], right_first: bool, restore: Option<usize>) -
         assert_eq!(pairs, case.nested_loop(&accepted, watermark), "after step {number}, {case:?}");
         if restore.is_some_and(|every| number % every == 0) {
             snapshots.push(join.snapshot().expect("saves"));
-            join = Join::new(spec.clone()).expect("is made");
+            join = new();
             join.restore(snapshots.clone()).expect("restores");
         }
     }
@@ -309,6 +332,13 @@ proptest! {
         case in case(), steps in steps(), every in 1usize..4,
     ) {
         run(&case, &steps, false, Some(every));
+    }
+
+    #[test]
+    fn a_join_whose_rows_are_on_the_disk_gives_the_same(
+        case in case(), steps in steps(), every in 1usize..4, limit in limit(),
+    ) {
+        run_within(&case, &steps, false, Some(every), limit);
     }
 
     #[test]

@@ -7,12 +7,14 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use ecap::catalog::Catalog;
 use ecap::engine::graph::Graph;
 use ecap::engine::intake::Intake;
+use ecap::engine::operator::StateLimit;
 use ecap::engine::options::OutputMode;
 use ecap::engine::source::SourceRecord;
 use ecap::query::plan::StreamPlan;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// A record: event time in milliseconds, and a customer.
 type Visit = (i64, u8);
@@ -46,19 +48,34 @@ struct Course {
     per_batch: usize,
     restart: usize,
     mode: OutputMode,
+    /// How many bytes of state memory is to hold at most.
+    limit: Option<usize>,
 }
 
 fn course() -> impl Strategy<Value = Course> {
-    (1usize..40, 1usize..5).prop_map(|(per_batch, restart)| Course {
+    (1usize..40, 1usize..5, limit()).prop_map(|(per_batch, restart, limit)| Course {
         per_batch,
         restart,
         mode: OutputMode::Append,
+        limit,
     })
+}
+
+/// From everything to nothing in memory.
+pub(super) fn limit() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![2 => Just(None), 2 => Just(Some(0)), 1 => (1usize..40_000).prop_map(Some)]
 }
 
 /// The rows of a query over visits, in which nothing is late.
 fn run(sql: &str, visits: &[Visit], course: Course) -> Vec<RecordBatch> {
-    let (mut query, mut snapshots, mut rows) = (graph(sql), vec![], vec![]);
+    let folder = TempDir::new().expect("a temporary folder");
+    let bound = |mut query: Graph| {
+        if let Some(memory) = course.limit {
+            query.keep_to(&StateLimit { memory, folder: folder.path().into() }, course.mode);
+        }
+        query
+    };
+    let (mut query, mut snapshots, mut rows) = (bound(graph(sql)), vec![], vec![]);
     // The watermark is where every visit to come is newer.
     let mut to_come: Vec<i64> = visits.iter().map(|(millis, _)| *millis).collect();
     for at in (0..to_come.len().saturating_sub(1)).rev() {
@@ -71,7 +88,7 @@ fn run(sql: &str, visits: &[Visit], course: Course) -> Vec<RecordBatch> {
         rows.extend(query.take_results().all().expect("are there"));
         if number % course.restart == 0 {
             snapshots.push(query.snapshot().expect("saves"));
-            query = Graph::new(query.into_plan(), DELAY).expect("fits");
+            query = bound(Graph::new(query.into_plan(), DELAY).expect("fits"));
             query.restore(snapshots.clone()).expect("its own state");
         }
     }

@@ -15,8 +15,7 @@ fn folder() -> TempDir {
 
 fn keep_to(query: &mut Graph, memory: Option<usize>, folder: &Path, mode: OutputMode) {
     if let Some(memory) = memory {
-        let cannot = query.keep_to(&StateLimit { memory, folder: folder.into() }, mode);
-        assert!(cannot.is_empty(), "windows can");
+        query.keep_to(&StateLimit { memory, folder: folder.into() }, mode);
     }
 }
 

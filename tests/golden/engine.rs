@@ -13,7 +13,6 @@ use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::source::Source;
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
-use ecap::query::cut::OperatorSpec;
 use ecap::query::plan::StreamPlan;
 use ecap::tables;
 use ecap::units::parse_duration;
@@ -103,7 +102,7 @@ impl Run<'_> {
             clock: Arc::new(ManualClock::at(0)),
         };
         let mut options = self.options(flush)?;
-        if self.way.is_spilled() && plan.stages.operators.iter().any(OperatorSpec::can_spill) {
+        if self.way.is_spilled() {
             options.state = Some(StateLimit { memory: 0, folder: self.folder.path().into() });
         }
         Engine::new(plan, options, around)

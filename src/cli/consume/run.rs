@@ -81,11 +81,10 @@ pub struct RunArgs {
     /// At the end of a bounded run, close the windows that are still open
     #[arg(long)]
     flush_at_end: bool,
-    /// How much memory the windows that are open may take, such as 256m; beyond that they go to the disk [default: however
-    /// much]
+    /// How much memory state may take, such as 256m; beyond that it goes to the disk [default: however much]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     state_memory: Option<u64>,
-    /// The folder where they go then; it should be a disk, not memory [default: $ECAP_HOME]
+    /// The folder where it goes then; it should be a disk, not memory [default: $ECAP_HOME]
     #[arg(long, value_name = "DIR", requires = "state_memory", value_hint = clap::ValueHint::DirPath)]
     state_directory: Option<PathBuf>,
     /// Measure the records (nulls, age, duplicates, anomalies; a score of 0 to 100), for which more of their columns

@@ -3,16 +3,16 @@
 
 use super::key_map::KeyMap;
 use super::keys::{Key, KeyMaker};
-use super::{Operator, Part, Pushed, Snapshot, ours};
+use super::seen_disk::{SeenOnDisk, each_key, rows_of};
+use super::spill::Disk;
+use super::{Operator, Part, Pushed, Snapshot, StateLimit, ours};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
 use crate::query::dedup::DedupSpec;
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, RecordBatch, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, AsArray, BinaryBuilder, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
-use datafusion::common::{Result, internal_datafusion_err};
+use arrow::datatypes::TimestampMicrosecondType;
+use datafusion::common::Result;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
@@ -28,6 +28,9 @@ pub struct Dedup {
     delay: Micros,
     maker: KeyMaker,
     seen: KeyMap<Seen>,
+    /// Where keys go that memory is not to hold, where there is a limit; and those that are there.
+    disk: Option<Disk>,
+    on_disk: SeenOnDisk,
     /// When keys with a hash are forgotten.
     expiring: BinaryHeap<Reverse<(Micros, u64)>>,
     /// The hashes of keys that no snapshot gave yet.
@@ -58,6 +61,8 @@ impl Dedup {
             spec,
             maker,
             seen: KeyMap::default(),
+            disk: None,
+            on_disk: SeenOnDisk::default(),
             expiring: BinaryHeap::new(),
             unsaved: Vec::new(),
             parts: BTreeMap::new(),
@@ -65,6 +70,12 @@ impl Dedup {
             fresh: 0,
             updated: 0,
         })
+    }
+
+    /// What the keys in memory take, in bytes.
+    fn held(&self) -> usize {
+        let expiring = self.expiring.capacity() * size_of::<Reverse<(Micros, u64)>>();
+        self.seen.memory() + expiring + self.unsaved.capacity() * size_of::<u64>()
     }
 
     fn remember(&mut self, key: Key<'_>, seen: Seen) {
@@ -93,26 +104,31 @@ impl Dedup {
             }
         }
         let Some(last) = until.iter().max().copied() else { return Ok(None) };
-        let columns: Vec<ArrayRef> =
-            vec![Arc::new(keys.finish()), Arc::new(TimestampMicrosecondArray::from(until))];
-        let fields = ["key", "until"].into_iter().zip(&columns);
-        let fields: Vec<_> =
-            fields.map(|(name, column)| Field::new(name, column.data_type().clone(), false)).collect();
-        Ok(Some((RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?, last)))
+        Ok(Some((rows_of(keys.finish(), until)?, last)))
     }
 
     fn restore_keys(&mut self, part: i64, rows: &RecordBatch) -> Result<()> {
-        let [keys, until] = rows.columns() else {
-            return Err(internal_datafusion_err!("the keys of a snapshot have another form"));
-        };
-        let until = until.as_primitive::<TimestampMicrosecondType>();
-        self.parts.extend(until.values().iter().max().map(|last| (part, *last)));
-        for (bytes, until) in keys.as_binary::<i32>().iter().zip(until.iter()) {
-            if let (Some(bytes), Some(until)) = (bytes, until) {
-                self.remember(Key::of(bytes), Seen { until, saved: true });
+        let mut last = None;
+        each_key(rows, |bytes, until| {
+            last = last.max(Some(until));
+            self.remember(Key::of(bytes), Seen { until, saved: true });
+        })?;
+        self.parts.extend(last.map(|last| (part, last)));
+        Ok(())
+    }
+
+    /// What is known of the keys of rows.
+    fn known(&self, keys: &[Key<'_>]) -> Result<Vec<bool>> {
+        let known = self.seen.get_all(keys.iter().copied());
+        let mut known: Vec<bool> = known.iter().map(Option::is_some).collect();
+        if self.on_disk.len() > 0 {
+            let others = keys.iter().zip(&known).filter(|(_, known)| !**known).map(|(key, _)| *key);
+            let on_disk = self.on_disk.remembered(&others.collect::<Vec<_>>(), self.watermark)?;
+            for (known, key) in known.iter_mut().zip(keys) {
+                *known |= on_disk.contains(key.bytes);
             }
         }
-        Ok(())
+        Ok(known)
     }
 
     fn forget(&mut self) {
@@ -122,6 +138,7 @@ impl Dedup {
             self.expiring.pop();
             self.seen.take_hashed(hash, |seen| seen.until == until);
         }
+        self.on_disk.forget(self.watermark);
     }
 }
 
@@ -129,8 +146,8 @@ impl Operator for Dedup {
     fn push(&mut self, _: usize, rows: &RecordBatch) -> Result<Pushed> {
         let (keys, times) = self.spec.evaluate(rows)?;
         let keys = self.maker.keys(&keys)?;
-        let known = self.seen.get_all((0..rows.num_rows()).map(|row| keys.key(row)));
-        let known: Vec<bool> = known.iter().map(Option::is_some).collect();
+        let keys: Vec<Key<'_>> = (0..rows.num_rows()).map(|row| keys.key(row)).collect();
+        let known = self.known(&keys)?;
         let times = times.as_primitive::<TimestampMicrosecondType>();
         let (mut late, mut first) = (0, Vec::with_capacity(rows.num_rows()));
         for (row, known) in known.into_iter().enumerate() {
@@ -138,13 +155,13 @@ impl Operator for Dedup {
             let time = if times.is_valid(row) { times.value(row) } else { self.watermark.saturating_add(1) };
             let is_late = time <= self.watermark;
             late += u64::from(is_late);
-            let passes = !is_late && !known && self.seen.get(keys.key(row)).is_none();
+            let passes = !is_late && !known && self.seen.get(keys[row]).is_none();
             first.push(passes);
             if passes {
                 self.fresh += 1;
                 let until = time.saturating_add(self.delay);
-                self.remember(keys.key(row), Seen { until, saved: false });
-                self.note_unsaved(keys.key(row).hash);
+                self.remember(keys[row], Seen { until, saved: false });
+                self.note_unsaved(keys[row].hash);
             }
         }
         let rows = filter_record_batch(rows, &BooleanArray::from(first))?;
@@ -165,7 +182,7 @@ impl Operator for Dedup {
     }
 
     fn rows(&self) -> usize {
-        self.seen.len()
+        self.seen.len() + self.on_disk.len()
     }
 
     fn updated(&self) -> usize {
@@ -173,16 +190,44 @@ impl Operator for Dedup {
     }
 
     fn memory(&self) -> usize {
-        let expiring = self.expiring.capacity() * size_of::<Reverse<(Micros, u64)>>();
-        self.seen.memory() + expiring + self.unsaved.capacity() * size_of::<u64>()
+        self.held() + self.on_disk.memory()
+    }
+
+    fn keep_to(&mut self, limit: StateLimit, _: OutputMode) {
+        self.disk = Some(Disk::new(limit));
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let held = self.held();
+        let Some(disk) = self.disk.as_mut().filter(|disk| disk.is_over(held, self.on_disk.memory())) else {
+            return Ok(());
+        };
+        disk.begin();
+        for saved in [true, false] {
+            let entries = self.seen.iter().filter(|entry| entry.value.saved == saved);
+            let keys =
+                entries.map(|entry| (Key { hash: entry.hash(), bytes: entry.key() }, entry.value.until));
+            self.on_disk.add(disk, keys.collect(), saved)?;
+        }
+        (self.seen, self.expiring, self.unsaved) = Default::default();
+        self.on_disk.merge(disk, self.watermark)
+    }
+
+    fn spilled(&self) -> usize {
+        self.on_disk.bytes()
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
         let watermark = self.watermark;
         let over = self.parts.extract_if(.., |_, until| *until <= watermark);
         let mut parts: Vec<Part> = over.map(|(key, _)| Part::of(key, true, vec![])).collect();
+        let mut key = self.parts.last_key_value().map_or(0, |(last, _)| last + 1);
+        for (run, until) in self.on_disk.save() {
+            self.parts.insert(key, until);
+            parts.push(Part::stored(key, run));
+            key += 1;
+        }
         if let Some((rows, until)) = self.save_keys()? {
-            let key = self.parts.last_key_value().map_or(0, |(last, _)| last + 1);
             self.parts.insert(key, until);
             parts.push(Part::of(key, true, vec![rows]));
         }
@@ -194,6 +239,7 @@ impl Operator for Dedup {
             for part in snapshot.parts {
                 let key = part.key;
                 part.load().map_err(ours)?.iter().try_for_each(|rows| self.restore_keys(key, rows))?;
+                self.spill()?;
             }
             self.watermark = snapshot.mark;
         }

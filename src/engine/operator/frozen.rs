@@ -1,9 +1,10 @@
 //! Frozen groups: partial aggregates as rows, which a snapshot keeps as they are.
 
 use super::accumulators::Accumulators;
-use super::frozen_disk::{Disk, spill_all};
+use super::frozen_disk::spill_all;
 use super::groups::Groups;
 use super::keys::{KeyMaker, Keys};
+use super::spill::Disk;
 use super::state_rows::{Place, StateRows};
 use super::{Snapshot, StateLimit};
 use crate::clock::Micros;

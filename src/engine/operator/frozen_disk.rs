@@ -4,7 +4,7 @@ use super::frozen::{Frozen, pane_of};
 use super::groups::Groups;
 use super::keys::{Key, KeyMaker};
 use super::ours;
-use super::spill::{BLOCK, Hashes, RUN, Run, SpillFile, StateLimit, part};
+use super::spill::{BLOCK, Disk, Hashes, RUN, Run, part};
 use super::state_rows::{Place, StateRows};
 use crate::clock::Micros;
 use crate::query::error::of_running;
@@ -13,61 +13,31 @@ use arrow::compute::filter_record_batch;
 use datafusion::common::Result;
 use std::collections::{BTreeSet, HashSet};
 
-/// A file of so many bytes is not a small one.
-const LARGE: u64 = 64 << 20;
+/// So many keys are hashed at once.
+const HASHED: usize = 64 * BLOCK;
 
-/// Where frozen rows go that memory is not to hold.
-pub struct Disk {
-    /// How much memory may hold.
-    pub limit: StateLimit,
-    /// The file that is written to.
-    file: Option<SpillFile>,
-}
-
-impl Disk {
-    /// Nothing there yet.
-    pub fn new(limit: StateLimit) -> Self {
-        Self { limit, file: None }
-    }
-
-    /// From now on rows go into another file, if this one is large: a file takes its room as long as any of its rows
-    /// is in use, and there must not be many of them.
-    pub fn begin(&mut self) {
-        self.file = self.file.take().filter(|file| file.length() < LARGE.max(self.limit.memory as u64));
-    }
-
-    /// Writes rows of a pane in the order of their hashes, and where these are the same in that of their places; in
-    /// runs of `most` rows, each of which `done` takes.
-    fn write(
-        &mut self,
-        rows: &mut StateRows,
-        pane: Micros,
-        places: &mut [(u64, Place)],
-        most: usize,
-        mut done: impl FnMut(&mut StateRows, Run),
-    ) -> Result<()> {
-        places.sort_unstable();
-        for run in places.chunks(most) {
-            let block = |block: &[(u64, Place)]| -> crate::Result<_> {
-                let (first, last) = (block[0].0, block[block.len() - 1].0);
-                let places: Vec<Place> = block.iter().map(|(_, place)| *place).collect();
-                Ok((rows.take(&places).map_err(|error| of_running(&error))?, first..=last))
-            };
-            let file = match &mut self.file {
-                Some(file) => file,
-                none => none.insert(SpillFile::create(&self.limit.folder).map_err(ours)?),
-            };
-            let run = file.write(pane, run.chunks(BLOCK).map(block)).map_err(ours)?;
-            done(rows, run);
-        }
-        Ok(())
-    }
+/// Writes rows of a pane in the order of their hashes, and where these are the same in that of their places; in
+/// runs of about `most` bytes.
+fn write(
+    disk: &mut Disk,
+    rows: &StateRows,
+    pane: Micros,
+    places: &mut [(u64, Place)],
+    most: usize,
+) -> Result<Vec<Run>> {
+    places.sort_unstable();
+    let block = |block: &[(u64, Place)]| -> crate::Result<_> {
+        let (first, last) = (block[0].0, block[block.len() - 1].0);
+        let places: Vec<Place> = block.iter().map(|(_, place)| *place).collect();
+        Ok((rows.take(&places).map_err(|error| of_running(&error))?, first..=last))
+    };
+    disk.write(pane, most, places.chunks(BLOCK).map(block)).map_err(ours)
 }
 
 /// The hashes of the keys of rows at some places of a batch.
 fn hashed(rows: &StateRows, maker: &KeyMaker, places: Vec<Place>) -> Result<Vec<(u64, Place)>> {
     let mut hashed = Vec::with_capacity(places.len());
-    for places in places.chunks(RUN) {
+    for places in places.chunks(HASHED) {
         let keys = match maker.width() {
             0 => maker.keys(&[])?,
             width => maker.keys(rows.take_columns(places, 0..width)?.columns())?,
@@ -87,7 +57,9 @@ pub fn spill_all(rows: &mut StateRows, maker: &KeyMaker, disk: &mut Disk) -> Res
             continue;
         };
         let mut places = hashed(rows, maker, places)?;
-        disk.write(rows, pane, &mut places, usize::MAX, |rows, run| rows.replace(number, run))?;
+        for run in write(disk, rows, pane, &mut places, usize::MAX)? {
+            rows.replace(number, run);
+        }
     }
     Ok(())
 }
@@ -98,9 +70,8 @@ impl Frozen {
     pub fn spill(&mut self, pane: Micros, mut places: Vec<(u64, Place)>) -> Result<BTreeSet<u32>> {
         let mut numbers = BTreeSet::new();
         if let Some(disk) = &mut self.disk {
-            let mut runs = Vec::new();
-            disk.write(&mut self.rows, pane, &mut places, RUN, |rows, run| runs.push(rows.add_run(run)))?;
-            numbers.extend(runs);
+            let runs = write(disk, &self.rows, pane, &mut places, RUN)?;
+            numbers.extend(runs.into_iter().map(|run| self.rows.add_run(run)));
         }
         Ok(numbers)
     }

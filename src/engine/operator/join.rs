@@ -2,7 +2,8 @@
 //! that it could match can come any more. A row of an outer side that matched nothing comes out then.
 
 use super::join_side::{Arrived, CHUNK, Kept, Place};
-use super::{Operator, Pushed, Snapshot};
+use super::spill::Disk;
+use super::{Operator, Pushed, Snapshot, StateLimit};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
 use crate::query::join::JoinSpec;
@@ -14,11 +15,16 @@ use datafusion::common::Result;
 use datafusion::physical_plan::PhysicalExpr;
 use std::sync::Arc;
 
+/// So many pairs are put together at once where their rows are read from the disk.
+const READ: usize = 16 * CHUNK;
+
 /// A symmetric hash join within a time bound.
 pub struct Join {
     spec: Arc<JoinSpec>,
     converter: RowConverter,
     kept: [Kept; 2],
+    /// Where rows go that memory is not to hold, where there is a limit.
+    disk: Option<Disk>,
     watermark: Micros,
     /// Rows that were kept since the last `advance`, and those before it.
     fresh: usize,
@@ -52,7 +58,7 @@ impl Join {
         let types = left.keys.iter().map(|key| key.data_type(&left.schema).map(SortField::new));
         let converter = RowConverter::new(types.collect::<Result<_>>()?)?;
         let kept = [Kept::new(&spec, 0), Kept::new(&spec, 1)];
-        Ok(Self { spec, converter, kept, watermark: Micros::MIN, fresh: 0, updated: 0 })
+        Ok(Self { spec, converter, kept, disk: None, watermark: Micros::MIN, fresh: 0, updated: 0 })
     }
 
     /// Counts the late rows, gives out those that cannot match anything, and gives the others.
@@ -86,13 +92,14 @@ impl Join {
     fn meet(&self, side: usize, arrived: &Arrived) -> Result<Met> {
         let count = arrived.rows.num_rows();
         let mut met = Met { joined: Vec::new(), own: vec![false; count], other: Vec::new() };
-        let (mut pairs, reach) = (Pairs::default(), self.spec.reach(side));
+        let (mut pairs, reach, other) = (Pairs::default(), self.spec.reach(side), &self.kept[1 - side]);
+        // More at once where they are read from the disk, so that a block is read once for several of its rows.
+        let most = if other.spilled() > 0 { READ } else { CHUNK };
         for first in (0..count).step_by(CHUNK) {
-            let rows = first..count.min(first + CHUNK);
-            for (own, other) in self.kept[1 - side].find(arrived, rows, reach) {
+            for (own, place) in other.find(arrived, first..count.min(first + CHUNK), reach) {
                 pairs.own.push(own);
-                pairs.other.push(other);
-                if pairs.own.len() >= CHUNK {
+                pairs.other.push(place);
+                if pairs.own.len() >= most {
                     self.join(side, arrived, std::mem::take(&mut pairs), &mut met)?;
                 }
             }
@@ -103,23 +110,26 @@ impl Join {
 
     /// Puts pairs together and keeps those for which the rest of the condition holds.
     fn join(&self, side: usize, arrived: &Arrived, pairs: Pairs, met: &mut Met) -> Result<()> {
-        for (own, places) in pairs.own.chunks(CHUNK).zip(pairs.other.chunks(CHUNK)) {
-            let mine = take_record_batch(&arrived.rows, &UInt32Array::from(own.to_vec()))?;
-            let theirs = self.kept[1 - side].gather(places)?;
-            let mut joined = self.beside(side, mine.columns(), theirs.columns())?;
-            let holding = self.spec.filter.as_ref().map(|filter| holds(filter, &joined)).transpose()?;
-            if let Some(holding) = &holding {
-                joined = filter_record_batch(&joined, holding)?;
+        let Pairs { own, other: places } = pairs;
+        if own.is_empty() {
+            return Ok(());
+        }
+        let theirs = self.kept[1 - side].gather(&places)?;
+        let own = UInt32Array::from(own);
+        let mine = take_record_batch(&arrived.rows, &own)?;
+        let mut joined = self.beside(side, mine.columns(), theirs.columns())?;
+        let holding = self.spec.filter.as_ref().map(|filter| holds(filter, &joined)).transpose()?;
+        if let Some(holding) = &holding {
+            joined = filter_record_batch(&joined, holding)?;
+        }
+        for (pair, own) in own.values().iter().enumerate() {
+            if holding.as_ref().is_none_or(|holding| holding.value(pair)) {
+                met.own[*own as usize] = true;
+                met.other.extend(self.spec.preserves(1 - side).then_some(places[pair]));
             }
-            for pair in 0..own.len() {
-                if holding.as_ref().is_none_or(|holding| holding.value(pair)) {
-                    met.own[own[pair] as usize] = true;
-                    met.other.extend(self.spec.preserves(1 - side).then_some(places[pair]));
-                }
-            }
-            if joined.num_rows() > 0 {
-                met.joined.push(joined);
-            }
+        }
+        if joined.num_rows() > 0 {
+            met.joined.push(joined);
         }
         Ok(())
     }
@@ -219,6 +229,23 @@ impl Operator for Join {
         self.kept.iter().map(Kept::memory).sum()
     }
 
+    fn keep_to(&mut self, limit: StateLimit, _: OutputMode) {
+        self.disk = Some(Disk::new(limit));
+    }
+
+    /// Puts all rows onto the disk; what finds them stays in memory.
+    fn spill(&mut self) -> Result<()> {
+        let rows: usize = self.kept.iter().map(Kept::held).sum();
+        let stays = self.memory() - rows;
+        let Some(disk) = self.disk.as_mut().filter(|disk| disk.is_over(rows, stays)) else { return Ok(()) };
+        disk.begin();
+        self.kept.iter_mut().try_for_each(|kept| kept.spill(disk))
+    }
+
+    fn spilled(&self) -> usize {
+        self.kept.iter().map(Kept::spilled).sum()
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot> {
         let mut parts = Vec::new();
         for kept in &mut self.kept {
@@ -234,6 +261,7 @@ impl Operator for Join {
                 let (side, spec) = (Kept::side_of(&part), &self.spec);
                 let arrive = |rows| Arrived::of(&spec.sides[side], spec.nulls_match, &self.converter, rows);
                 self.kept[side].restore(part, arrive)?;
+                self.spill()?;
             }
         }
         for side in 0..2 {

@@ -2,6 +2,8 @@
 
 use super::join_index::Index;
 use super::join_side::Arrived;
+use super::numbered_rows::OnDisk;
+use super::spill::{Disk, RUN, Run};
 use super::state_rows::owned;
 use crate::clock::Micros;
 use arrow::array::{RecordBatch, UInt32Array};
@@ -9,6 +11,8 @@ use arrow::compute;
 use datafusion::common::{Result, exec_err};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Batches larger than this are not merged with later ones.
 const LARGE: usize = 4 << 20;
@@ -16,6 +20,9 @@ const LARGE: usize = 4 << 20;
 /// Rows of one side, numbered in the order in which they came.
 #[derive(Default)]
 pub struct Bucket {
+    /// The first ones, where memory is not to hold them.
+    on_disk: OnDisk,
+    /// The others.
     batches: Vec<RecordBatch>,
     /// The number of each batch's first row.
     firsts: Vec<usize>,
@@ -36,11 +43,18 @@ impl Bucket {
         self.living.as_ref().map_or(self.index.len(), BinaryHeap::len)
     }
 
-    /// About what they take, in bytes.
+    /// About what the rows in memory take, in bytes.
+    pub fn held(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+    }
+
+    /// About what all takes in memory, in bytes.
     pub fn memory(&self) -> usize {
-        let rows: usize = self.batches.iter().map(RecordBatch::get_array_memory_size).sum();
         let living = self.living.as_ref().map_or(0, BinaryHeap::capacity);
-        rows + self.matched.capacity() + living * size_of::<Reverse<(Micros, u32)>>() + self.index.memory()
+        self.held()
+            + self.matched.capacity()
+            + living * size_of::<Reverse<(Micros, u32)>>()
+            + self.index.memory()
     }
 
     /// Adds the rows of `arrived` at `positions`, copied; `matched` says which of all that arrived matched.
@@ -80,7 +94,26 @@ impl Bucket {
         &self.index
     }
 
-    /// The batches, in which [`Self::place`] finds rows.
+    /// The rows that are on the disk.
+    pub fn on_disk(&self) -> &OnDisk {
+        &self.on_disk
+    }
+
+    /// Puts all rows onto the disk. A snapshot gives whole runs, so a run has no rows that one has already given
+    /// beside others.
+    pub fn spill(&mut self, disk: &mut Disk) -> Result<()> {
+        let (first, all) = (self.on_disk.len(), self.index.len());
+        let saved = self.saved.max(first);
+        for rows in [first..saved, saved..all] {
+            let rows = self.slices(rows);
+            self.on_disk.add(disk, RUN, rows)?;
+        }
+        self.batches.clear();
+        self.firsts.clear();
+        Ok(())
+    }
+
+    /// The batches in memory, in which [`Self::place`] finds rows.
     pub fn batches(&self) -> &[RecordBatch] {
         &self.batches
     }
@@ -126,17 +159,21 @@ impl Bucket {
         self.index.times().zip(0u32..).map(Reverse)
     }
 
-    /// The rows that no snapshot gave yet.
-    pub fn save(&mut self) -> Vec<RecordBatch> {
-        let mut rows = Vec::new();
-        for (batch, first) in self.batches.iter().zip(&self.firsts) {
-            let start = self.saved.saturating_sub(*first).min(batch.num_rows());
-            if start < batch.num_rows() {
-                rows.push(batch.slice(start, batch.num_rows() - start));
-            }
-        }
-        self.saved = self.index.len();
-        rows
+    /// The rows that no snapshot gave yet: those on the disk, and those behind them.
+    pub fn save(&mut self) -> (Vec<Arc<Run>>, Vec<RecordBatch>) {
+        let (saved, all) = (self.saved, self.index.len());
+        self.saved = all;
+        (self.on_disk.since(saved).cloned().collect(), self.slices(saved..all))
+    }
+
+    /// Some of the rows in memory.
+    fn slices(&self, rows: Range<usize>) -> Vec<RecordBatch> {
+        let slice = |(batch, first): (&RecordBatch, &usize)| {
+            let start = rows.start.saturating_sub(*first).min(batch.num_rows());
+            let end = rows.end.saturating_sub(*first).min(batch.num_rows());
+            (start < end).then(|| batch.slice(start, end - start))
+        };
+        self.batches.iter().zip(&self.firsts).filter_map(slice).collect()
     }
 
     /// Whether a snapshot gave rows of this bucket.

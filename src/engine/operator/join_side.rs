@@ -2,6 +2,8 @@
 
 use super::join_bucket::Bucket;
 use super::join_index::Index;
+use super::numbered_rows::Read;
+use super::spill::Disk;
 use super::{Part, ours};
 use crate::clock::Micros;
 use crate::query::join::{JoinSpec, Side};
@@ -11,7 +13,7 @@ use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType, UInt32Type};
 use arrow::row::{RowConverter, Rows};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, internal_datafusion_err};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -109,9 +111,24 @@ impl Kept {
         self.buckets.values().map(Bucket::len).sum()
     }
 
-    /// About what they take, in bytes.
+    /// About what rows take that are in memory, in bytes.
+    pub fn held(&self) -> usize {
+        self.buckets.values().map(Bucket::held).sum()
+    }
+
+    /// About what all takes in memory, in bytes.
     pub fn memory(&self) -> usize {
         self.buckets.values().map(Bucket::memory).sum()
+    }
+
+    /// What is on the disk, in bytes.
+    pub fn spilled(&self) -> usize {
+        self.buckets.values().map(|bucket| bucket.on_disk().bytes()).sum()
+    }
+
+    /// Puts all rows onto the disk.
+    pub fn spill(&mut self, disk: &mut Disk) -> Result<()> {
+        self.buckets.values_mut().try_for_each(|bucket| bucket.spill(disk))
     }
 
     /// Keeps the rows at `positions`; `matched` says of all that arrived whether they matched.
@@ -164,24 +181,47 @@ impl Kept {
 
     /// The rows at these places, of which there is at least one, in this order.
     pub fn gather(&self, places: &[Place]) -> Result<RecordBatch> {
+        let read = self.read(places)?;
         let mut sources: Vec<&RecordBatch> = Vec::new();
         let mut first_source = BTreeMap::new();
         let mut indices = Vec::with_capacity(places.len());
         for same in places.chunk_by(|a, b| a.0 == b.0) {
-            let number = same[0].0;
-            let Some(bucket) = self.buckets.get(&number) else {
-                return internal_err!("a join lost a bucket of its state");
-            };
-            let first = *first_source.entry(number).or_insert_with(|| {
-                sources.extend(bucket.batches());
-                sources.len() - bucket.batches().len()
+            let bucket = self.bucket(same[0].0)?;
+            let read = read.get(&same[0].0);
+            let first = *first_source.entry(same[0].0).or_insert_with(|| {
+                let first = sources.len();
+                sources.extend(read.map(|read| &read.rows).into_iter().chain(bucket.batches()));
+                first
             });
-            indices.extend(same.iter().map(|(_, row)| {
-                let (batch, at) = bucket.place(*row);
-                (first + batch, at)
+            let (held, on_disk) = (first + usize::from(read.is_some()), bucket.on_disk().len());
+            indices.extend(same.iter().map(|(_, row)| match read {
+                Some(read) if (*row as usize) < on_disk => (first, read.position(*row)),
+                _ => {
+                    let (batch, at) = bucket.place(*row);
+                    (held + batch, at)
+                }
             }));
         }
         Ok(interleave_record_batch(&sources, &indices)?)
+    }
+
+    /// Those of the rows at these places that are on the disk, by bucket.
+    fn read(&self, places: &[Place]) -> Result<BTreeMap<i64, Read>> {
+        let mut wanted: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        for same in places.chunk_by(|a, b| a.0 == b.0) {
+            let on_disk = self.bucket(same[0].0)?.on_disk().len();
+            let rows = same.iter().map(|(_, row)| *row).filter(|row| (*row as usize) < on_disk);
+            let mut rows = rows.peekable();
+            if rows.peek().is_some() {
+                wanted.entry(same[0].0).or_default().extend(rows);
+            }
+        }
+        let read = |(number, rows)| Ok((number, self.bucket(number)?.on_disk().read(rows)?));
+        wanted.into_iter().map(read).collect()
+    }
+
+    fn bucket(&self, number: i64) -> Result<&Bucket> {
+        self.buckets.get(&number).ok_or_else(|| internal_datafusion_err!("a join lost a bucket of its state"))
     }
 
     /// Notes that the rows at these places matched.
@@ -224,7 +264,8 @@ impl Kept {
             parts.extend([ROWS, MATCHED].map(|what| Part::of(key(number, what), true, vec![])));
         }
         for (number, bucket) in &mut self.buckets {
-            let rows = bucket.save();
+            let (runs, rows) = bucket.save();
+            parts.extend(runs.into_iter().map(|run| Part::stored(key(*number, ROWS), run)));
             if !rows.is_empty() {
                 parts.push(Part::of(key(*number, ROWS), false, rows));
             }

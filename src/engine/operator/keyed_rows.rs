@@ -73,8 +73,8 @@ impl<V: Placed> KeyedRows<V> {
         while moved.len() < FEW.max(2 * changed)
             && let Some(number) = self.sparse.pop_front()
         {
-            let Some(batch) = rows.batch(number) else { continue };
-            self.find_rows(number, batch, keys, &mut moved)?;
+            let Some(batch) = rows.load(number)? else { continue };
+            self.find_rows(number, &batch, keys, &mut moved)?;
         }
         let places: Vec<Place> = moved.iter().map(|(_, place)| *place).collect();
         if places.is_empty() {

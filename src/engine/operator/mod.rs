@@ -13,12 +13,15 @@ pub mod join;
 mod join_bucket;
 mod join_index;
 mod join_side;
+mod key_filter;
 mod key_map;
 mod keyed_rows;
 mod keys;
+mod numbered_rows;
 mod pane;
 mod pane_disk;
 mod rolling_distinct;
+mod seen_disk;
 pub mod session;
 mod session_batch;
 mod session_open;
@@ -71,21 +74,14 @@ pub trait Operator {
     /// About how many bytes the state takes. Costs nothing that depends on how much there is.
     fn memory(&self) -> usize;
 
-    /// From now on it keeps to `limit`, by writing rows to the disk. `mode` is that of all `advance`s to come. Gives
-    /// whether it can.
-    fn keep_to(&mut self, _limit: StateLimit, _mode: OutputMode) -> bool {
-        false
-    }
+    /// From now on it keeps to `limit`, by writing rows to the disk. `mode` is that of all `advance`s to come.
+    fn keep_to(&mut self, limit: StateLimit, mode: OutputMode);
 
     /// Writes to the disk what is above the limit. Called after each `push`.
-    fn spill(&mut self) -> Result<()> {
-        Ok(())
-    }
+    fn spill(&mut self) -> Result<()>;
 
     /// How many bytes of its state are on the disk.
-    fn spilled(&self) -> usize {
-        0
-    }
+    fn spilled(&self) -> usize;
 
     /// What changed since the last snapshot.
     fn snapshot(&mut self) -> Result<Snapshot>;

@@ -7,8 +7,9 @@ use super::accumulators::Accumulators;
 use super::keys::{KeyMaker, Keys};
 use super::session_batch::{Local, sessions_of};
 use super::session_open::Open;
+use super::spill::Disk;
 use super::state_rows::{Place, StateRows};
-use super::{Operator, Pushed, Snapshot};
+use super::{Operator, Pushed, Snapshot, StateLimit};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
@@ -16,6 +17,7 @@ use crate::query::functions::{time_type, window_fields};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray, TimestampMicrosecondArray, UInt32Array};
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use datafusion::common::Result;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Open sessions over one stream.
@@ -26,9 +28,18 @@ pub struct SessionAggregate {
     /// Partial aggregates with the bounds of their session: keys, states, start, end.
     rows: StateRows,
     open: Open,
+    /// Where rows go that memory is not to hold, where there is a limit.
+    disk: Option<Disk>,
+    /// Where the rows of sessions stand that are still to be given since the last `advance`.
+    giving: VecDeque<Place>,
+    /// Whether these have ended.
+    over: bool,
     watermark: Micros,
     updated: usize,
 }
+
+/// So many sessions are given at once where rows are on the disk.
+const READ: usize = 16 * 1_024;
 
 /// The sessions that come out of a batch.
 #[derive(Default)]
@@ -59,7 +70,18 @@ impl SessionAggregate {
         let bounds = ["start", "end"].map(|name| Arc::new(Field::new(name, time_type(), false)));
         let fields: Vec<_> = spec.state.fields().iter().cloned().chain(bounds).collect();
         let rows = StateRows::new(Arc::new(Schema::new(fields)));
-        Ok(Self { spec, gap, maker, rows, open: Open::new(), watermark: Micros::MIN, updated: 0 })
+        Ok(Self {
+            spec,
+            gap,
+            maker,
+            rows,
+            open: Open::new(),
+            disk: None,
+            giving: VecDeque::new(),
+            over: false,
+            watermark: Micros::MIN,
+            updated: 0,
+        })
     }
 
     /// The positions of the rows that are not late, and how many are.
@@ -182,6 +204,34 @@ impl SessionAggregate {
     }
 }
 
+impl SessionAggregate {
+    /// The rows of the sessions that come next: of all that are left, if there is memory for them.
+    fn give(&mut self) -> Result<Vec<RecordBatch>> {
+        let most = if self.rows.spilled() > 0 { READ } else { usize::MAX };
+        let next: Vec<Place> = self.giving.drain(..most.min(self.giving.len())).collect();
+        let rows = self.results(&next)?;
+        if self.over {
+            self.open.rows.drop_rows(&next, &mut self.rows);
+        }
+        Ok(rows)
+    }
+
+    /// Goes on from rows of a batch that are in use.
+    fn open(&mut self, number: u32, rows: BTreeSet<u32>) -> Result<()> {
+        let Some(batch) = self.rows.load(number)? else { return Ok(()) };
+        let keys = self.maker.keys(&batch.columns()[..self.maker.width()])?;
+        let bound =
+            |back: usize| batch.column(batch.num_columns() - back).as_primitive::<TimestampMicrosecondType>();
+        for row in rows {
+            let at = row as usize;
+            let bounds = (bound(2).value(at), bound(1).value(at));
+            self.open.restore(keys.key(at), bounds, (number, row));
+        }
+        self.open.rows.added(number, &self.rows);
+        Ok(())
+    }
+}
+
 impl Operator for SessionAggregate {
     fn push(&mut self, _: usize, rows: &RecordBatch) -> Result<Pushed> {
         let rows = self.spec.evaluate(rows)?;
@@ -200,22 +250,40 @@ impl Operator for SessionAggregate {
             self.watermark = self.watermark.max(ending);
         }
         self.updated = self.open.changed();
-        let shown = match mode {
-            OutputMode::Append => vec![],
-            OutputMode::Update => {
-                let changed = self.open.take_changed();
-                self.results(&changed)?
-            }
-            OutputMode::Complete => self.results(&self.open.places())?,
-        };
+        let changed = if mode == OutputMode::Update { self.open.take_changed() } else { vec![] };
         self.open.begin_round();
         if mode == OutputMode::Complete {
-            return Ok(shown);
+            (self.giving, self.over) = (self.open.places().into(), false);
+            return self.give();
         }
+        let shown = self.results(&changed)?;
         let ended = self.open.take_ended(self.watermark.max(ending));
-        let rows = if mode == OutputMode::Append { self.results(&ended)? } else { shown };
+        if mode == OutputMode::Append {
+            (self.giving, self.over) = (ended.into(), true);
+            return self.give();
+        }
         self.open.rows.drop_rows(&ended, &mut self.rows);
-        Ok(rows)
+        Ok(shown)
+    }
+
+    fn more(&mut self) -> Result<Vec<RecordBatch>> {
+        self.give()
+    }
+
+    fn keep_to(&mut self, limit: StateLimit, _: OutputMode) {
+        self.disk = Some(Disk::new(limit));
+    }
+
+    /// Puts all rows onto the disk; what finds them stays in memory.
+    fn spill(&mut self) -> Result<()> {
+        let (rows, stays) = (self.rows.memory(), self.open.memory());
+        let Some(disk) = self.disk.as_mut().filter(|disk| disk.is_over(rows, stays)) else { return Ok(()) };
+        disk.begin();
+        self.rows.spill(disk)
+    }
+
+    fn spilled(&self) -> usize {
+        self.rows.spilled()
     }
 
     fn late_before(&self, _: usize) -> Micros {
@@ -241,20 +309,16 @@ impl Operator for SessionAggregate {
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
         self.watermark = snapshots.last().map_or(Micros::MIN, |snapshot| snapshot.mark);
         let parts = snapshots.into_iter().flat_map(|snapshot| snapshot.parts);
-        let live = self.rows.restore(parts, |_| Ok(()))?;
-        for (number, rows) in live {
-            let Some(batch) = self.rows.batch(number) else { continue };
-            let keys = self.maker.keys(&batch.columns()[..self.maker.width()])?;
-            let bound = |back: usize| {
-                batch.column(batch.num_columns() - back).as_primitive::<TimestampMicrosecondType>()
-            };
-            for row in rows {
-                let at = row as usize;
-                let bounds = (bound(2).value(at), bound(1).value(at));
-                self.open.restore(keys.key(at), bounds, (number, row));
+        let disk = &mut self.disk;
+        let live = self.rows.restore(parts, |rows| {
+            match disk.as_mut().filter(|disk| disk.is_over(rows.memory(), 0)) {
+                Some(disk) => {
+                    disk.begin();
+                    rows.spill(disk)
+                }
+                None => Ok(()),
             }
-            self.open.rows.added(number, &self.rows);
-        }
-        Ok(())
+        })?;
+        live.into_iter().try_for_each(|(number, rows)| self.open(number, rows))
     }
 }

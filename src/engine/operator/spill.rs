@@ -22,8 +22,11 @@ pub type Hashes = RangeInclusive<u64>;
 /// So many rows are in a block: few, as a key that is looked for brings its block with it.
 pub const BLOCK: usize = 1_024;
 
-/// So many rows are in a run at most: a snapshot holds a run in memory.
-pub const RUN: usize = 64 * BLOCK;
+/// A run of so many bytes has no further blocks: a snapshot holds a run in memory.
+pub const RUN: usize = 4 << 20;
+
+/// A file of so many bytes is not a small one.
+const LARGE: u64 = 64 << 20;
 
 /// So much is read at once, however small the limit is.
 const LEAST: usize = 4 << 10;
@@ -80,21 +83,18 @@ impl SpillFile {
         Ok(Self { file, end: 0, folder: folder.into() })
     }
 
-    /// How many bytes were written.
-    pub fn length(&self) -> u64 {
-        self.end
-    }
-
-    /// Writes a run: rows of one pane, in the order of their keys' hashes, block by block.
+    /// Writes rows of one pane, in the order of their keys' hashes, block by block; in runs, each of which ends where it
+    /// has `most` bytes or more.
     ///
     /// # Errors
     /// When the disk is full, or does not take it.
     pub fn write(
         &mut self,
         pane: i64,
+        most: usize,
         blocks: impl Iterator<Item = Result<(RecordBatch, Hashes)>>,
-    ) -> Result<Run> {
-        let mut run = Run { file: self.file.clone(), pane, blocks: vec![], rows: 0, bytes: 0 };
+    ) -> Result<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
         let mut bytes = Vec::new();
         for block in blocks {
             let (rows, hashes) = block?;
@@ -102,12 +102,62 @@ impl SpillFile {
             ipc::encode(std::slice::from_ref(&rows), &mut bytes)?;
             self.file.write_all_at(&bytes, self.end).map_err(|error| unwritten(&self.folder, &error))?;
             let (at, length, crc) = (self.end, bytes.len(), crc32c::crc32c(&bytes));
-            run.blocks.push(Block { hashes, at, length, crc });
             self.end += length as u64;
-            run.rows += rows.num_rows();
-            run.bytes += length;
+            if runs.last().is_none_or(|run| run.bytes >= most) {
+                runs.push(Run { file: self.file.clone(), pane, blocks: vec![], rows: 0, bytes: 0 });
+            }
+            if let Some(run) = runs.last_mut() {
+                run.blocks.push(Block { hashes, at, length, crc });
+                run.rows += rows.num_rows();
+                run.bytes += length;
+            }
         }
-        Ok(run)
+        Ok(runs)
+    }
+}
+
+/// Where an operator puts rows that memory is not to hold.
+#[derive(Debug)]
+pub struct Disk {
+    /// How much memory may hold.
+    pub limit: StateLimit,
+    /// The file that is written to.
+    file: Option<SpillFile>,
+}
+
+impl Disk {
+    /// Nothing there yet.
+    pub fn new(limit: StateLimit) -> Self {
+        Self { limit, file: None }
+    }
+
+    /// Whether what takes `held` bytes in memory and can go to the disk takes too much, beside `stays`, which cannot. The
+    /// more that is, the more often rows go to the disk, but not so often that it does not pay.
+    pub fn is_over(&self, held: usize, stays: usize) -> bool {
+        held > self.limit.held().saturating_sub(stays).max(self.limit.held() / 8)
+    }
+
+    /// From now on rows go into another file, if this one is large: a file takes its room as long as any of its rows
+    /// is in use, and there must not be many of them.
+    pub fn begin(&mut self) {
+        self.file = self.file.take().filter(|file| file.end < LARGE.max(self.limit.memory as u64));
+    }
+
+    /// As [`SpillFile::write`], into a file that is made where there is none.
+    ///
+    /// # Errors
+    /// When the disk is full, or does not take it.
+    pub fn write(
+        &mut self,
+        pane: i64,
+        most: usize,
+        blocks: impl Iterator<Item = Result<(RecordBatch, Hashes)>>,
+    ) -> Result<Vec<Run>> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(SpillFile::create(&self.limit.folder)?),
+        };
+        file.write(pane, most, blocks)
     }
 }
 
@@ -205,12 +255,24 @@ mod tests {
             RecordBatch::try_from_iter([("n", column)])
         };
         let blocks = [Ok((numbers(0)?, 0..=4)), Ok((numbers(100)?, 5..=9))];
-        let run = file.write(7, blocks.into_iter())?;
+        let runs = file.write(7, RUN, blocks.into_iter())?;
+        let [run] = &runs[..] else { panic!("two small blocks are one run: {runs:?}") };
         assert_eq!((run.pane, run.rows, run.hashes()), (7, 200, 0..=9));
         assert_eq!(run.blocks(|hashes| hashes.contains(&6)).count(), 1);
         assert_eq!(run.load()?.iter().map(RecordBatch::num_rows).sum::<usize>(), 200);
         file.file.write_all_at(b"?", file.end - 300)?;
         assert!(run.load().is_err_and(|error| error.message().contains("not as they were written")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_ends_by_its_bytes() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1_000));
+        let rows = RecordBatch::try_from_iter([("n", column)])?;
+        let blocks = (0..10).map(|hash| Ok((rows.clone(), hash..=hash)));
+        let runs = SpillFile::create(folder.path())?.write(0, 20_000, blocks)?;
+        assert_eq!(runs.iter().map(|run| run.rows).collect::<Vec<_>>(), [3_000, 3_000, 3_000, 1_000]);
         Ok(())
     }
 }

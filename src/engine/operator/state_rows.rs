@@ -1,6 +1,7 @@
 //! Rows of state that are replaced, never changed: batches, and which of their rows are still in use.
 
 use super::spill::Run;
+use super::state_runs::Rows;
 use super::{Part, ours};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::interleave;
@@ -31,7 +32,7 @@ pub struct StateRows {
     /// How many rows are in use.
     pub(super) live: usize,
     /// What the batches take, in bytes, in memory and on the disk.
-    memory: usize,
+    pub(super) memory: usize,
     pub(super) spilled: usize,
 }
 
@@ -47,10 +48,10 @@ pub struct Dropped {
 /// A batch with fewer rows is worth a place only for a while.
 const SMALL: usize = 256;
 
-/// A batch in memory.
+/// A batch of which rows go out of use one by one.
 #[derive(Debug)]
 pub struct Kept {
-    rows: RecordBatch,
+    pub(super) rows: Rows,
     live: usize,
     /// Rows that are out of use, in the order in which they went.
     pub(super) dead: Vec<u32>,
@@ -60,12 +61,12 @@ pub struct Kept {
 
 impl Kept {
     fn is_sparse(&self) -> bool {
-        self.live < SMALL.max(self.rows.num_rows() / 2)
+        self.live < SMALL.max(self.rows.len() / 2)
     }
 
     /// The rows that are in use.
     pub(super) fn in_use(&self) -> BTreeSet<u32> {
-        let mut rows: BTreeSet<u32> = (0..self.rows.num_rows() as u32).collect();
+        let mut rows: BTreeSet<u32> = (0..self.rows.len() as u32).collect();
         self.dead.iter().for_each(|row| {
             rows.remove(row);
         });
@@ -86,7 +87,7 @@ impl StateRows {
         self.memory += get_record_batch_memory_size(&rows);
         let live = rows.num_rows();
         self.live += live;
-        self.batches.insert(number, Kept { rows, live, dead: vec![], told: 0 });
+        self.batches.insert(number, Kept { rows: Rows::Held(rows), live, dead: vec![], told: 0 });
         number
     }
 
@@ -106,8 +107,9 @@ impl StateRows {
         let mut numbers: Vec<u32> = places.iter().map(|(batch, _)| *batch).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let batches: Vec<&RecordBatch> =
-            numbers.iter().filter_map(|number| self.batches.get(number)).map(|kept| &kept.rows).collect();
+        let read = self.read(places)?;
+        let batch = |number: &u32| read.get(number).map(|read| &read.rows).or_else(|| self.batch(*number));
+        let batches: Vec<&RecordBatch> = numbers.iter().filter_map(batch).collect();
         if batches.len() != numbers.len() {
             return Err(internal_datafusion_err!("a row of state is gone"));
         }
@@ -115,7 +117,10 @@ impl StateRows {
         if batches.is_empty() {
             return Ok(RecordBatch::new_empty(schema));
         }
-        let place = |(batch, row): &Place| (numbers.partition_point(|number| number < batch), *row as usize);
+        let place = |(batch, row): &Place| {
+            let row = read.get(batch).map_or(*row as usize, |read| read.position(*row));
+            (numbers.partition_point(|number| number < batch), row)
+        };
         let places: Vec<_> = places.iter().map(place).collect();
         let column = |column: usize| {
             let sources: Vec<&dyn Array> =
@@ -154,7 +159,10 @@ impl StateRows {
     pub(super) fn forget(&mut self, number: u32) -> bool {
         if let Some(kept) = self.batches.remove(&number) {
             self.live -= kept.live;
-            self.memory -= get_record_batch_memory_size(&kept.rows);
+            match kept.rows {
+                Rows::Held(rows) => self.memory -= get_record_batch_memory_size(&rows),
+                Rows::OnDisk(rows) => self.spilled -= rows.bytes(),
+            }
             return true;
         }
         let Some(run) = self.runs.remove(&number) else { return false };
@@ -180,13 +188,14 @@ impl StateRows {
             parts.push(Part::of(number.into(), true, vec![]));
         }
         for number in std::mem::take(&mut self.fresh) {
-            parts.push(match self.runs.get(&number) {
-                Some(run) => Part::stored(number.into(), run.clone()),
-                None => {
-                    let rows = self.batches.get(&number).map(|kept| kept.rows.clone());
-                    Part::of(number.into(), false, rows.into_iter().collect())
+            let key = number.into();
+            match self.batches.get(&number).map(|kept| &kept.rows) {
+                Some(Rows::Held(rows)) => parts.push(Part::of(key, false, vec![rows.clone()])),
+                Some(Rows::OnDisk(rows)) => {
+                    parts.extend(rows.since(0).map(|run| Part::stored(key, run.clone())))
                 }
-            });
+                None => parts.extend(self.runs.get(&number).map(|run| Part::stored(key, run.clone()))),
+            }
         }
         parts.extend(self.save_dead()?);
         Ok(parts)
@@ -262,7 +271,7 @@ impl StateRows {
         let live = rows.num_rows().saturating_sub(dead.len());
         self.live += live;
         self.memory += get_record_batch_memory_size(&rows);
-        self.batches.insert(number, Kept { rows, live, told: dead.len(), dead });
+        self.batches.insert(number, Kept { rows: Rows::Held(rows), live, told: dead.len(), dead });
     }
 
     /// What the rows take, in bytes. O(1).
@@ -275,9 +284,12 @@ impl StateRows {
         &self.schema
     }
 
-    /// A batch as it was added.
+    /// A batch that is in memory, as it was added.
     pub fn batch(&self, number: u32) -> Option<&RecordBatch> {
-        self.batches.get(&number).map(|kept| &kept.rows)
+        match &self.batches.get(&number)?.rows {
+            Rows::Held(rows) => Some(rows),
+            Rows::OnDisk(_) => None,
+        }
     }
 }
 

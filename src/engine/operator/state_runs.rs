@@ -1,8 +1,32 @@
 //! Rows of state that stand on the disk, and how batches get there.
 
-use super::spill::Run;
+use super::numbered_rows::{OnDisk, Read};
+use super::spill::{Disk, Run};
 use super::state_rows::{Place, StateRows};
+use arrow::array::RecordBatch;
+use datafusion::common::Result;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The rows of a batch.
+#[derive(Debug)]
+pub enum Rows {
+    /// In memory.
+    Held(RecordBatch),
+    /// On the disk, in one run, those with them that are out of use: each has its place still.
+    OnDisk(OnDisk),
+}
+
+impl Rows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Held(rows) => rows.num_rows(),
+            Self::OnDisk(rows) => rows.len(),
+        }
+    }
+}
 
 impl StateRows {
     /// Adds rows on the disk; gives the number of their batch.
@@ -52,5 +76,40 @@ impl StateRows {
             let rows = kept.in_use().into_iter();
             (*number, rows.map(|row| (*number, row)).collect())
         })
+    }
+
+    /// Puts all batches in memory onto the disk. Their rows keep their places.
+    pub fn spill(&mut self, disk: &mut Disk) -> Result<()> {
+        for kept in self.batches.values_mut() {
+            let Rows::Held(rows) = &kept.rows else { continue };
+            let mut on_disk = OnDisk::default();
+            on_disk.add(disk, usize::MAX, [rows.clone()])?;
+            self.memory -= get_record_batch_memory_size(rows);
+            self.spilled += on_disk.bytes();
+            kept.rows = Rows::OnDisk(on_disk);
+        }
+        Ok(())
+    }
+
+    /// A batch as it was added, wherever it is.
+    pub fn load(&self, number: u32) -> Result<Option<RecordBatch>> {
+        match self.batches.get(&number).map(|kept| &kept.rows) {
+            Some(Rows::OnDisk(rows)) => Ok(Some(rows.read((0..rows.len() as u32).collect())?.rows)),
+            _ => Ok(self.batch(number).cloned()),
+        }
+    }
+
+    /// Those of the rows at some places that are on the disk, by batch.
+    pub(super) fn read(&self, places: &[Place]) -> Result<BTreeMap<u32, Read>> {
+        let mut wanted: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (number, row) in places.iter().filter(|_| self.spilled > 0) {
+            wanted.entry(*number).or_default().push(*row);
+        }
+        let on_disk =
+            wanted.into_iter().filter_map(|(number, rows)| match &self.batches.get(&number)?.rows {
+                Rows::OnDisk(on_disk) => Some((number, on_disk, rows)),
+                Rows::Held(_) => None,
+            });
+        on_disk.map(|(number, on_disk, rows)| Ok((number, on_disk.read(rows)?))).collect()
     }
 }

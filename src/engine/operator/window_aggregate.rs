@@ -215,10 +215,9 @@ impl Operator for WindowAggregate {
         self.give()
     }
 
-    fn keep_to(&mut self, limit: StateLimit, mode: OutputMode) -> bool {
+    fn keep_to(&mut self, limit: StateLimit, mode: OutputMode) {
         self.frozen.keep_to(limit);
         self.waits_to_spill = mode == OutputMode::Update;
-        true
     }
 
     /// In update mode what a batch changed stays in memory until it is shown.
