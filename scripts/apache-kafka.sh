@@ -58,6 +58,11 @@ kafka-delete-records org.apache.kafka.tools.DeleteRecordsCommand
 kafka-transactions org.apache.kafka.tools.TransactionsCommand
 kafka-storage kafka.tools.StorageTool'
 
+# A program from standard input, in one step: another start may be running it.
+install_tool() {
+    cat >"$1.$$" && chmod 755 "$1.$$" && mv "$1.$$" "$1"
+}
+
 install_kafka() {
     need java "a Java runtime, 17 or newer"
     if [ ! -d "$home/libs" ]; then
@@ -73,12 +78,11 @@ install_kafka() {
     fi
     mkdir -p "$home/bin" "$home/config"
     cp "$here/kafka/log4j2.properties" "$home/config/"
-    install -m 755 "$here/kafka/run-class.sh" "$home/bin/kafka-run-class.sh"
+    install_tool "$home/bin/kafka-run-class.sh" <"$here/kafka/run-class.sh"
     while read -r name class; do
         # shellcheck disable=SC2016  # expanded when the wrapper runs
         printf '#!/usr/bin/env bash\nexec "$(dirname "${BASH_SOURCE[0]}")/kafka-run-class.sh" %s "$@"\n' \
-            "$class" >"$home/bin/$name.sh"
-        chmod 755 "$home/bin/$name.sh"
+            "$class" | install_tool "$home/bin/$name.sh"
     done <<<"$tools"
 }
 

@@ -120,7 +120,12 @@ impl Connection {
             std::thread::sleep(Duration::from_millis(100));
             tried = self.knock();
         }
-        let answer = tried.and_then(|()| ask(&questioner, start));
+        let answer = tried.and_then(|()| {
+            let told = |reason| {
+                format!("{reason}; something listens there: does it want another --security-protocol?")
+            };
+            ask(&questioner, start).map_err(told)
+        });
         answer.map_err(|reason| match questioner.context().refusal() {
             Some(reason) => self.refused(&reason),
             None => self.nobody_there(&reason, start.elapsed()),

@@ -53,19 +53,19 @@ fn every_verb_works_with_rights_and_says_which_one_is_missing() {
     guest(&["tail", "transactions"]).ok();
     admin(&["acl", "grant", "admin", "guest", "fraud-alerts"]);
     guest(&["reset-topics", "fraud-alerts", "--yes"]).ok();
+    refusals(&kafka);
 }
 
-#[test]
-fn who_is_refused_is_told_the_listener_the_mechanism_and_the_reason_in_a_line() {
-    let kafka = Kafka::start(1, &["--secured", "yes"]);
+/// Who is refused is told the listener, the mechanism and the reason in a line.
+fn refusals(kafka: &Kafka) {
     let secrets = kafka.folder.path().join("kafka/secrets");
     let settings = std::fs::read_to_string(secrets.join("admin.properties")).expect("settings");
-    let refused = |name: &str, settings: &str, parts: &[&str]| {
+    let refused = |name: &str, settings: &str, code: i32, parts: &[&str]| {
         let config = secrets.join(name).display().to_string();
         std::fs::write(&config, settings).expect("written");
         let ended: Ended = kafka.run(&["list-topics", "--kafka-config", &config]);
         assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
-        ended.fails(2, parts);
+        ended.fails(code, parts);
     };
     let (start, _) = settings.split_once("password=\"").expect("a password");
     let (_, end) = settings.split_once("\";").expect("its end");
@@ -76,8 +76,8 @@ fn who_is_refused_is_told_the_listener_the_mechanism_and_the_reason_in_a_line() 
         &["sasl_ssl://127.0.0.1", "SCRAM-SHA-256", "invalid credentials", "sasl.password"],
     );
     let other = settings.replace("SCRAM-SHA-256", "PLAIN");
-    refused("other", &other, &["PLAIN", "SCRAM-SHA-256"]);
-    refused("plain", "security.protocol=PLAINTEXT\n", &["security.protocol"]);
+    refused("other", &other, 2, &["PLAIN", "SCRAM-SHA-256"]);
+    refused("plain", "security.protocol=PLAINTEXT\n", 4, &["security-protocol"]);
     let untrusted: Vec<_> = settings.lines().filter(|line| !line.contains("truststore")).collect();
-    refused("untrusted", &untrusted.join("\n"), &["SSL", "certificate", "ssl.ca.location"]);
+    refused("untrusted", &untrusted.join("\n"), 2, &["SSL", "certificate", "ssl.ca.location"]);
 }
