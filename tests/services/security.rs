@@ -73,6 +73,7 @@ fn refusals(kafka: &Kafka) {
     refused(
         "wrong",
         &wrong,
+        2,
         &["sasl_ssl://127.0.0.1", "SCRAM-SHA-256", "invalid credentials", "sasl.password"],
     );
     let other = settings.replace("SCRAM-SHA-256", "PLAIN");
