@@ -1,7 +1,7 @@
 //! Whether a key may be among others, of which nothing is kept but some bits: a split block Bloom filter, as in
 //! Parquet, so that a key is looked up in one place of memory.
 
-/// So many bits are kept of a key: one key in some 500 that are not there is taken for one that may be.
+/// So many bits are kept of a key: one key in some 700 that are not there is taken for one that may be.
 const BITS: usize = 16;
 
 /// A key has one bit in each of the words of a block.
