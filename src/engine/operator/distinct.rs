@@ -11,6 +11,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 /// Counts the distinct values of each group.
@@ -18,6 +19,8 @@ pub struct DistinctCount {
     pairs: Box<dyn GroupValues>,
     pair_schema: SchemaRef,
     counts: Vec<i64>,
+    /// The values of each group while they are in no table: nothing was added to the state that came first.
+    lists: Option<ListArray>,
     indices: Vec<usize>,
     item: FieldRef,
 }
@@ -43,7 +46,23 @@ impl DistinctCount {
             Field::new("value", item.data_type().clone(), true),
         ]));
         let pairs = table(&pair_schema)?;
-        Ok(Self { pairs, pair_schema, counts: vec![], indices: vec![], item: item.clone() })
+        Ok(Self { pairs, pair_schema, counts: vec![], lists: None, indices: vec![], item: item.clone() })
+    }
+
+    /// Adds the values of each list to the group of its row.
+    fn add_lists(&mut self, lists: &ListArray, groups: impl Iterator<Item = usize>) -> Result<()> {
+        let lengths = lists.offsets().lengths();
+        let repeated = groups.zip(lengths).flat_map(|(group, length)| repeat_n(group as u64, length));
+        let group = UInt64Array::from_iter_values(repeated);
+        let (first, last) = (lists.offsets()[0] as usize, lists.offsets()[lists.len()] as usize);
+        self.add(group, lists.values().slice(first, last - first))
+    }
+
+    /// Before something is added: what came first goes into the table.
+    fn intern_lists(&mut self) -> Result<()> {
+        let Some(lists) = self.lists.take() else { return Ok(()) };
+        self.counts.fill(0);
+        self.add_lists(&lists, 0..lists.len())
     }
 
     fn add(&mut self, groups: UInt64Array, values: ArrayRef) -> Result<()> {
@@ -61,6 +80,10 @@ impl DistinctCount {
 
     /// The values of each group as a list; the table is empty afterwards.
     fn drain(&mut self) -> Result<ArrayRef> {
+        if let Some(lists) = self.lists.take() {
+            self.clear()?;
+            return Ok(Arc::new(lists));
+        }
         let columns = self.pairs.emit(EmitTo::All)?;
         let groups = columns[0].as_primitive::<UInt64Type>();
         let lengths = self.counts.iter().map(|count| *count as usize);
@@ -79,6 +102,7 @@ impl DistinctCount {
 
     fn clear(&mut self) -> Result<()> {
         self.counts.clear();
+        self.lists = None;
         self.pairs = table(&self.pair_schema)?;
         Ok(())
     }
@@ -110,21 +134,22 @@ impl GroupsAccumulator for DistinctCount {
         filter: Option<&BooleanArray>,
         groups: usize,
     ) -> Result<()> {
+        self.intern_lists()?;
         self.counts.resize(groups, 0);
         let (group, value) = kept(&values[0], group_indices, filter)?;
         self.add(group, value)
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], groups: usize) -> Result<()> {
-        self.counts.resize(groups, 0);
         let lists = values[0].as_list::<i32>();
-        let repeated = group_indices
-            .iter()
-            .enumerate()
-            .flat_map(|(row, group)| std::iter::repeat_n(*group as u64, lists.value_length(row) as usize));
-        let group = UInt64Array::from_iter_values(repeated);
-        let (first, last) = (lists.offsets()[0] as usize, lists.offsets()[lists.len()] as usize);
-        self.add(group, lists.values().slice(first, last - first))
+        if self.counts.is_empty() && group_indices.iter().copied().eq(0..groups) {
+            self.counts.extend(lists.offsets().lengths().map(|length| length as i64));
+            self.lists = Some(lists.clone());
+            return Ok(());
+        }
+        self.intern_lists()?;
+        self.counts.resize(groups, 0);
+        self.add_lists(lists, group_indices.iter().copied())
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
@@ -144,6 +169,7 @@ impl GroupsAccumulator for DistinctCount {
     }
 
     fn size(&self) -> usize {
-        self.pairs.size() + self.counts.capacity() * size_of::<i64>()
+        let lists = self.lists.as_ref().map_or(0, Array::get_array_memory_size);
+        self.pairs.size() + lists + self.counts.capacity() * size_of::<i64>()
     }
 }

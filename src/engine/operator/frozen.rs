@@ -79,6 +79,14 @@ impl Frozen {
         Ok((keys.to_vec(), values.take_values()?))
     }
 
+    /// The keys and values of groups that have a row in some of these batches.
+    pub fn result(&self, batches: &[RecordBatch]) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+        match batches {
+            [only] => self.values(only),
+            _ => self.merged(batches)?.take_result(),
+        }
+    }
+
     /// Rows merged into one of each group.
     pub fn merged(&self, batches: &[RecordBatch]) -> Result<Groups> {
         let mut groups = Groups::new(&self.spec)?;

@@ -4,7 +4,7 @@ use super::frozen::{Frozen, Restored};
 use super::groups::Groups;
 use super::keyed_rows::KeyedRows;
 use super::keys::Key;
-use super::state_rows::Place;
+use super::state_rows::{Place, shrunk};
 use super::touched::Touched;
 use crate::clock::Micros;
 use crate::query::aggregate::{AggregateSpec, Evaluated};
@@ -16,12 +16,16 @@ use std::collections::BTreeSet;
 const MANY: usize = 8;
 /// So many of about one size are merged into one, where they are read once.
 const SEVERAL: usize = 4;
+/// After so many batches without a row a pane rests.
+const RESTING: u32 = 8;
 
 /// The partial aggregates of a pane: a live part that takes rows, and frozen rows.
 pub struct Pane {
     pub(super) start: Micros,
     live: Option<Groups>,
     pub(super) touched: Touched,
+    /// So many batches had no row for it, one after the other.
+    rested: u32,
     pub(super) held: Held,
     /// The numbers of batches on the disk, all of them older than what is held.
     pub(super) runs: BTreeSet<u32>,
@@ -52,7 +56,7 @@ impl Pane {
     /// The pane that begins at `start`.
     pub fn new(start: Micros) -> Self {
         let (touched, held) = (Touched::default(), Held::Batches(BTreeSet::new()));
-        Self { start, live: None, touched, held, runs: BTreeSet::new() }
+        Self { start, live: None, touched, rested: 0, held, runs: BTreeSet::new() }
     }
 
     /// Goes on with these frozen batches, and the rows of them that are in use.
@@ -83,7 +87,18 @@ impl Pane {
             live.update(rows)?;
         }
         self.touched.add(live.of_last_rows());
+        self.rested = 0;
         Ok(())
+    }
+
+    /// A batch is over. Where no row has come for a while, the live part is frozen, as that takes less than half as much.
+    pub fn rest(&mut self, frozen: &mut Frozen) -> Result<()> {
+        self.rested = self.rested.saturating_add(1);
+        if self.rested != RESTING {
+            return Ok(());
+        }
+        self.freeze(frozen)?;
+        self.merge_small(frozen)
     }
 
     /// Makes sure that single groups can be found: O(groups) at the first call, and O(1) then.
@@ -117,7 +132,7 @@ impl Pane {
     /// Freezes the live part; gives the rows that are frozen now for the groups that it had.
     pub fn freeze(&mut self, frozen: &mut Frozen) -> Result<Option<RecordBatch>> {
         let Some(mut live) = self.live.take().filter(|live| !live.is_empty()) else { return Ok(None) };
-        let state = live.take_state(&frozen.spec)?;
+        let state = shrunk(live.take_state(&frozen.spec)?)?;
         self.add(&state, frozen).map(Some)
     }
 

@@ -315,6 +315,13 @@ pub fn owned(rows: RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(rows.schema(), rows.columns().iter().map(owned).collect())?)
 }
 
+/// Rows in buffers as long as they need, where the buffers are theirs alone.
+pub fn shrunk(rows: RecordBatch) -> Result<RecordBatch> {
+    let (schema, mut columns, _) = rows.into_parts();
+    columns.iter_mut().for_each(|column| column.shrink_to_fit());
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

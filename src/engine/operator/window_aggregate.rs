@@ -139,7 +139,7 @@ impl WindowAggregate {
         if keep == Keep::Nothing && panes.iter().all(|pane| pane.whole_batches().is_some()) {
             return self.rolled(start, batches).map(Some);
         }
-        self.rows_of(start, self.frozen.merged(&batches)?.take_result()?).map(Some)
+        self.rows_of(start, self.frozen.result(&batches)?).map(Some)
     }
 
     /// The rows of the window that is closed next, where what rolls on is not merged from its panes.
@@ -155,7 +155,7 @@ impl WindowAggregate {
                 *rows = rolling.without_lists(rows)?;
             }
         }
-        let (keys, mut values) = self.frozen.merged(&batches)?.take_result()?;
+        let (keys, mut values) = self.frozen.result(&batches)?;
         for rolling in &self.rolling {
             let value = &mut values[rolling.aggregate];
             *value = rolling.counts(start, &keys, value.len(), &self.frozen)?;
@@ -200,7 +200,11 @@ impl Operator for WindowAggregate {
         let watermark =
             if watermark < Micros::MAX { watermark.saturating_sub(self.spec.lag) } else { watermark };
         match mode {
-            OutputMode::Append => self.give_all(Giving::closed(watermark)),
+            OutputMode::Append => {
+                let closed = self.give_all(Giving::closed(watermark))?;
+                self.panes.values_mut().try_for_each(|pane| pane.rest(&mut self.frozen))?;
+                Ok(closed)
+            }
             OutputMode::Complete => self.give_all(Giving::all(self.starts_over(self.panes.keys().copied()))),
             OutputMode::Update => {
                 let changed = self.changed()?;
