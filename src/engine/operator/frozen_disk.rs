@@ -4,7 +4,7 @@ use super::frozen::{Frozen, pane_of};
 use super::groups::Groups;
 use super::keys::{Key, KeyMaker};
 use super::ours;
-use super::spill::{BLOCK, Disk, Hashes, RUN, Run, part};
+use super::spill::{BLOCK, Disk, Hashes, RUN, Run, has_any, meet, part};
 use super::state_rows::{Place, StateRows};
 use crate::clock::Micros;
 use crate::query::error::of_running;
@@ -84,13 +84,16 @@ impl Frozen {
 
     /// Merges rows on the disk whose keys have these hashes into groups.
     pub fn merge_hashes(&self, runs: &BTreeSet<u32>, hashes: &Hashes, groups: &mut Groups) -> Result<()> {
-        let meets = |block: &Hashes| block.start() <= hashes.end() && hashes.start() <= block.end();
-        self.each_block(runs, meets, |rows, block| {
-            if hashes.contains(block.start()) && hashes.contains(block.end()) {
-                return groups.merge(&self.spec, &rows);
-            }
-            groups.merge(&self.spec, &self.only(&rows, |key| hashes.contains(&key.hash))?)
-        })
+        self.each_block(
+            runs,
+            |block| meet(block, hashes),
+            |rows, block| {
+                if hashes.contains(block.start()) && hashes.contains(block.end()) {
+                    return groups.merge(&self.spec, &rows);
+                }
+                groups.merge(&self.spec, &self.only(&rows, |key| hashes.contains(&key.hash))?)
+            },
+        )
     }
 
     /// Merges rows on the disk that have one of these keys into groups.
@@ -101,13 +104,11 @@ impl Frozen {
         let wanted: HashSet<&[u8]> = keys.iter().map(|key| key.bytes).collect();
         let mut hashes: Vec<u64> = keys.iter().map(|key| key.hash).collect();
         hashes.sort_unstable();
-        let meets = |block: &Hashes| {
-            let first = hashes.partition_point(|hash| hash < block.start());
-            hashes.get(first).is_some_and(|hash| hash <= block.end())
-        };
-        self.each_block(runs, meets, |rows, _| {
-            groups.merge(&self.spec, &self.only(&rows, |key| wanted.contains(key.bytes))?)
-        })
+        self.each_block(
+            runs,
+            |block| has_any(block, &hashes),
+            |rows, _| groups.merge(&self.spec, &self.only(&rows, |key| wanted.contains(key.bytes))?),
+        )
     }
 
     /// Rows of a pane that are on the disk merged into one of each group there; gives the numbers of their batches.

@@ -4,7 +4,7 @@
 use super::key_filter::KeyFilter;
 use super::keys::Key;
 use super::ours;
-use super::spill::{BLOCK, Disk, Hashes, RUN, Run, part};
+use super::spill::{BLOCK, Disk, Hashes, RUN, Run, has_any, meet, part};
 use crate::clock::Micros;
 use crate::query::error::of_running;
 use arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch, TimestampMicrosecondArray};
@@ -71,15 +71,14 @@ impl SeenOnDisk {
             }
             let asked: HashSet<&'a [u8]> = asked.map(|key| key.bytes).collect();
             hashes.sort_unstable();
-            let meets = |block: &Hashes| {
-                let first = hashes.partition_point(|hash| hash < block.start());
-                hashes.get(first).is_some_and(|hash| hash <= block.end())
-            };
-            spill.each_block(meets, |rows| {
-                each_key(rows, |bytes, until| {
-                    remembered.extend(asked.get(bytes).filter(|_| until > watermark));
-                })
-            })?;
+            spill.each_block(
+                |block| has_any(block, &hashes),
+                |rows| {
+                    each_key(rows, |bytes, until| {
+                        remembered.extend(asked.get(bytes).filter(|_| until > watermark));
+                    })
+                },
+            )?;
         }
         Ok(remembered)
     }
@@ -157,13 +156,15 @@ impl Spill {
         let mut merged = Self::of(keys, spills.iter().all(|spill| spill.saved));
         let count = disk.limit.parts(bytes);
         for hashes in (0..count).map(|number| part(number, count)) {
-            let meets = |block: &Hashes| block.start() <= hashes.end() && hashes.start() <= block.end();
             let mut blocks = Vec::new();
             for spill in spills {
-                spill.each_block(meets, |rows| {
-                    blocks.push(rows.clone());
-                    Ok(())
-                })?;
+                spill.each_block(
+                    |block| meet(block, &hashes),
+                    |rows| {
+                        blocks.push(rows.clone());
+                        Ok(())
+                    },
+                )?;
             }
             let mut keys = Vec::new();
             for rows in &blocks {

@@ -64,6 +64,17 @@ pub fn part(number: usize, count: usize) -> Hashes {
     first..=if number + 1 >= count { u64::MAX } else { first + (width - 1) }
 }
 
+/// Whether two ranges have a hash in common.
+pub fn meet(some: &Hashes, others: &Hashes) -> bool {
+    some.start() <= others.end() && others.start() <= some.end()
+}
+
+/// Whether a range has one of these hashes, which go up.
+pub fn has_any(range: &Hashes, hashes: &[u64]) -> bool {
+    let first = hashes.partition_point(|hash| hash < range.start());
+    hashes.get(first).is_some_and(|hash| hash <= range.end())
+}
+
 /// A file that rows are written to.
 #[derive(Debug)]
 pub struct SpillFile {
