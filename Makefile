@@ -104,6 +104,11 @@ bench-produce: build ## records into a topic, beside Kafka's own producer perfor
 	@scripts/install-test-tools.sh services
 	@bench/produce.sh
 
+.PHONY: bench-tail
+bench-tail: build ## a topic read to its end, beside kcat
+	@scripts/install-test-tools.sh services
+	@bench/tail.sh
+
 .PHONY: bench-postgres
 bench-postgres: build ## rows merged into a table of PostgreSQL, beside psql
 	@scripts/install-test-tools.sh services

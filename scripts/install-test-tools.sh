@@ -63,6 +63,7 @@ generator_tools() {
 
 service_tools() {
     debian kcat kcat
+    debian tmux tmux
     debian /usr/lib/postgresql/*/bin/initdb postgresql
     debian /usr/bin/time time
     python_tools clients clients.txt

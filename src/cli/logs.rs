@@ -28,7 +28,7 @@ pub fn start(args: &LogArgs) -> Result<()> {
         Err(_) => EnvFilter::new(level),
     };
     let (writer, colour) = match &args.log_file {
-        None => (BoxMakeWriter::new(std::io::stderr), super::output::colour_on_stderr()),
+        None => (BoxMakeWriter::new(std::io::stderr), super::output::has_colour(super::output::Stream::Err)),
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).open(path);
             let file = file.map_err(|error| Error::usage(format!("log file {}: {error}", path.display())))?;

@@ -52,9 +52,9 @@ impl Stream {
     }
 }
 
-/// Whether standard error may have colour: a terminal, and no `NO_COLOR`.
-pub fn colour_on_stderr() -> bool {
-    Stream::Err.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Whether a stream may have colour: a terminal, and no `NO_COLOR`.
+pub fn has_colour(stream: Stream) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Rows under headings: what a table or CSV shows.
@@ -156,10 +156,16 @@ pub fn show(result: &impl Show, args: &OutputArgs) -> Result<()> {
 /// # Errors
 /// When standard output cannot be written; a closed pipe becomes success at the door.
 pub fn print(text: &str) -> Result<()> {
+    write(text.as_bytes())
+}
+
+/// Writes bytes to standard output at once.
+///
+/// # Errors
+/// When standard output cannot be written; a closed pipe becomes success at the door.
+pub fn write(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Error::from(error).at("standard output"))
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Error::from(error).at("standard output"))
 }
 
 /// Writes a line to standard error: what is not a result. A closed standard error is nobody's loss.

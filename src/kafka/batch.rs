@@ -6,11 +6,15 @@ use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
-use std::ffi::CString;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How long the client may take to commit what lag tools are shown last.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where the messages of some partitions wait, and what the client has to say of these partitions.
 /// Everything else stays in the consumer's own queue, which has to be polled as ever.
@@ -86,13 +90,7 @@ impl Queue {
     /// Hands over up to `most` messages that are there now; where none is, waits up to `patience` for one.
     /// Gives how many there were.
     pub fn take(&mut self, most: usize, patience: Duration, mut hand_over: impl FnMut(&Message)) -> usize {
-        let began = Instant::now();
-        self.fill(most, Duration::ZERO);
-        if self.taken.is_empty() && !patience.is_zero() {
-            // The call waits until it has all that was asked for, so one is asked for.
-            self.fill(1, patience);
-        }
-        self.fetching += began.elapsed();
+        self.wait_for(most, patience);
         for message in &self.taken {
             // Should this panic, the messages behind are lost memory and nothing worse.
             if let Some(message) = NonNull::new(*message) {
@@ -100,6 +98,22 @@ impl Queue {
             }
         }
         self.taken.drain(..).count()
+    }
+
+    /// The same, but the messages stay: they are put behind those in `kept`, and must be gone before the client is.
+    pub fn keep(&mut self, most: usize, patience: Duration, kept: &mut Vec<Message>) {
+        self.wait_for(most, patience);
+        kept.extend(self.taken.drain(..).filter_map(NonNull::new).map(Message));
+    }
+
+    fn wait_for(&mut self, most: usize, patience: Duration) {
+        let began = Instant::now();
+        self.fill(most, Duration::ZERO);
+        if self.taken.is_empty() && !patience.is_zero() {
+            // The call waits until it has all that was asked for, so one is asked for.
+            self.fill(1, patience);
+        }
+        self.fetching += began.elapsed();
     }
 
     fn fill(&mut self, most: usize, patience: Duration) {
@@ -147,6 +161,18 @@ impl Message {
         (error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| error.into())
     }
 
+    /// Its topic, where several are read.
+    pub fn topic(&self) -> Cow<'_, str> {
+        let topic = self.native().rkt;
+        if topic.is_null() {
+            return Cow::Borrowed("");
+        }
+        // SAFETY: a message's topic is alive as long as it, and its name ends with a zero and lives as long.
+        #[expect(unsafe_code, reason = "librdkafka's texts are pointers")]
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic)) };
+        name.to_string_lossy()
+    }
+
     /// Its partition.
     #[inline]
     pub fn partition(&self) -> i32 {
@@ -179,6 +205,42 @@ impl Message {
     #[inline]
     pub fn value(&self) -> Option<&[u8]> {
         bytes(self, self.native().payload.cast(), self.native().len)
+    }
+
+    /// Its headers, in order; what is not UTF-8 in a name is replaced, and a value may be null.
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        let (mut all, mut found) = (ptr::null_mut(), Vec::new());
+        // SAFETY: the message is valid, and `all` is a place for the pointer, which the message keeps.
+        #[expect(unsafe_code, reason = "the headers are not in the message's public part")]
+        let mut status = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &raw mut all) };
+        while status == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
+            let (name_at, value_at, length_at) = (&raw mut name, &raw mut value, &raw mut length);
+            // SAFETY: the headers are the message's, and the places are of the right types; behind the last header
+            // the call says so and writes nothing. A name that was written ends with a zero.
+            #[expect(unsafe_code, reason = "librdkafka's headers are pointers")]
+            let name = unsafe {
+                status = sys::rd_kafka_header_get_all(all, found.len(), name_at, value_at, length_at);
+                (!name.is_null()).then(|| CStr::from_ptr(name))
+            };
+            if let Some(name) = name {
+                found.push((name.to_string_lossy(), bytes(self, value.cast(), length)));
+            }
+        }
+        found
+    }
+}
+
+/// A header's name and value.
+pub type Header<'a> = (Cow<'a, str>, Option<&'a [u8]>);
+
+/// Closes a consumer that will be dropped: by itself it looks every tenth of a second whether it is closed.
+pub fn close(consumer: &BaseConsumer<Context>) {
+    if consumer.close_queue().is_ok() {
+        let began = Instant::now();
+        while !consumer.closed() && began.elapsed() < CLOSED_WITHIN {
+            consumer.poll(Duration::from_millis(1));
+        }
     }
 }
 

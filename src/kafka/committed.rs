@@ -2,9 +2,9 @@
 //! at them; rdkafka's own way to read them panics where they are not UTF-8.
 
 use rdkafka::TopicPartitionList;
-use rdkafka::error::KafkaResult;
-use rdkafka::topic_partition_list::Offset;
-use rdkafka_sys::rd_kafka_topic_partition_t;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka_sys as sys;
+use std::ffi::CStr;
 use std::slice;
 
 /// An offset that a group has committed.
@@ -25,30 +25,55 @@ pub struct Committed {
 /// # Errors
 /// The broker's for a partition.
 pub fn committed(answer: &TopicPartitionList) -> KafkaResult<Vec<Committed>> {
+    // SAFETY: the list is alive, and nobody changes it while it is borrowed.
+    #[expect(unsafe_code, reason = "rdkafka gives no element itself")]
+    let list = unsafe { answer.ptr().as_ref() };
+    present(list.map(elements).unwrap_or_default())
+}
+
+/// Those elements that have an offset.
+///
+/// # Errors
+/// The broker's for a partition.
+pub fn present(elements: Vec<(Committed, RDKafkaErrorCode)>) -> KafkaResult<Vec<Committed>> {
     let mut all = Vec::new();
-    for (element, metadata) in answer.elements().iter().zip(metadata(answer)) {
-        element.error()?;
-        if let Offset::Offset(offset) = element.offset() {
-            let (topic, partition) = (element.topic().to_owned(), element.partition());
-            all.push(Committed { topic, partition, offset, metadata });
+    for (element, code) in elements {
+        if code != RDKafkaErrorCode::NoError {
+            return Err(KafkaError::OffsetFetch(code));
+        }
+        if element.offset >= 0 {
+            all.push(element);
         }
     }
     Ok(all)
 }
 
-/// What stands beside each offset, in the order of the list.
-fn metadata(list: &TopicPartitionList) -> Vec<String> {
-    if list.count() == 0 {
+/// Every element of a list as it is, with the broker's word on it; an offset below 0 is none.
+pub fn elements(list: &sys::rd_kafka_topic_partition_list_t) -> Vec<(Committed, RDKafkaErrorCode)> {
+    let count = usize::try_from(list.cnt).unwrap_or(0);
+    if count == 0 {
         return Vec::new();
     }
     // SAFETY: a list that is not empty has as many elements as it counts, and nobody changes it while it is
     // borrowed.
     #[expect(unsafe_code, reason = "rdkafka gives no element itself")]
-    let elements = unsafe { slice::from_raw_parts((*list.ptr()).elems, list.count()) };
-    elements.iter().map(text).collect()
+    let elements = unsafe { slice::from_raw_parts(list.elems, count) };
+    elements.iter().map(|element| (element_of(element), element.err.into())).collect()
 }
 
-fn text(element: &rd_kafka_topic_partition_t) -> String {
+fn element_of(element: &sys::rd_kafka_topic_partition_t) -> Committed {
+    // SAFETY: each element of a list has a topic, which ends with a zero.
+    #[expect(unsafe_code, reason = "librdkafka's texts are pointers")]
+    let topic = unsafe { CStr::from_ptr(element.topic) };
+    Committed {
+        topic: topic.to_string_lossy().into_owned(),
+        partition: element.partition,
+        offset: element.offset,
+        metadata: text(element),
+    }
+}
+
+fn text(element: &sys::rd_kafka_topic_partition_t) -> String {
     if element.metadata.is_null() {
         return String::new();
     }
@@ -61,6 +86,7 @@ fn text(element: &rd_kafka_topic_partition_t) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::topic_partition_list::Offset;
 
     #[test]
     fn any_bytes_may_stand_beside_an_offset() -> KafkaResult<()> {

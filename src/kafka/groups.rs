@@ -1,14 +1,20 @@
-//! Consumer groups: who is in them, and how far they have come.
+//! Consumer groups: who is in them, how far they have come, and setting that.
 
-use super::admin::{Admin, Cluster, PATIENCE, failed};
-use super::committed::{Committed, committed};
-use super::config::{Connection, wrong_setting};
-use super::context::Context;
-use super::offsets::{Offsets, Span};
-use crate::Result;
+use super::admin::{Admin, Cluster, PATIENCE, failed, words};
+use super::assignment;
+use super::committed::{Committed, present};
+use super::config::Connection;
+use super::groups_native::{Answer, Request, ask};
+use super::mirror::Owner;
+use super::offsets::{Offsets, Partition};
+use crate::{Error, Result};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::groups::GroupInfo;
+use rdkafka::topic_partition_list::Offset;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A consumer group.
@@ -32,6 +38,9 @@ pub struct Member {
     pub client: String,
     /// Where it comes from.
     pub host: String,
+    /// What it reads.
+    #[serde(skip)]
+    pub partitions: Vec<Partition>,
 }
 
 /// How far a group has come in a partition.
@@ -51,10 +60,34 @@ pub struct Position {
     pub metadata: String,
 }
 
+impl Position {
+    /// Topic and partition.
+    pub fn place(&self) -> Partition {
+        (self.topic.clone(), self.partition)
+    }
+}
+
 impl From<Committed> for Position {
     fn from(committed: Committed) -> Self {
         let Committed { topic, partition, offset, metadata } = committed;
         Self { topic, partition, committed: offset, end: offset, lag: 0, metadata }
+    }
+}
+
+/// The query whose progress a group mirrors, if it does.
+pub fn mirrored(positions: &[Position]) -> Option<Owner> {
+    positions.iter().find_map(|position| Owner::parse(&position.metadata))
+}
+
+impl From<&GroupInfo> for Group {
+    fn from(group: &GroupInfo) -> Self {
+        let members = group.members().iter().map(|member| Member {
+            id: member.id().to_string(),
+            client: member.client_id().to_string(),
+            host: member.client_host().trim_start_matches('/').to_string(),
+            partitions: assignment::partitions(member.assignment().unwrap_or_default()),
+        });
+        Self { name: group.name().to_string(), state: group.state().to_string(), members: members.collect() }
     }
 }
 
@@ -65,25 +98,9 @@ impl Admin {
     /// When the cluster does not tell them within `patience`.
     pub fn groups(&self, patience: Duration) -> Result<Vec<Group>> {
         let list = self.inner().fetch_group_list(None, patience).map_err(failed("the consumer groups"))?;
-        let mut groups: Vec<_> = list
-            .groups()
-            .iter()
-            // Some old clients commit under no name; librdkafka cannot ask for that.
-            .filter(|group| !group.name().is_empty())
-            .map(|group| Group {
-                name: group.name().to_string(),
-                state: group.state().to_string(),
-                members: group
-                    .members()
-                    .iter()
-                    .map(|member| Member {
-                        id: member.id().to_string(),
-                        client: member.client_id().to_string(),
-                        host: member.client_host().trim_start_matches('/').to_string(),
-                    })
-                    .collect(),
-            })
-            .collect();
+        // Some old clients commit under no name; librdkafka cannot ask for that.
+        let named = list.groups().iter().filter(|group| !group.name().is_empty());
+        let mut groups: Vec<_> = named.map(Group::from).collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(groups)
     }
@@ -99,33 +116,94 @@ pub fn positions(
     cluster: &Cluster,
     group: &str,
 ) -> Result<Vec<Position>> {
-    let wrong = failed("the group's offsets");
-    let mut asked = TopicPartitionList::new();
-    for topic in cluster.topics.iter().filter(|topic| !topic.is_internal()) {
-        for partition in &topic.partitions {
-            asked.add_partition(&topic.name, partition.id);
-        }
-    }
-    if asked.count() == 0 {
-        return Ok(Vec::new());
-    }
-    let answer = member_of(connection, group)?.committed_offsets(asked, PATIENCE).map_err(&wrong)?;
-    let committed = committed(&answer).map_err(&wrong)?;
-    let mut positions: Vec<Position> = committed.into_iter().map(Position::from).collect();
-    let read = cluster.topics.iter().filter(|topic| positions.iter().any(|p| p.topic == topic.name));
-    let spans = offsets.spans(read)?;
-    for position in &mut positions {
-        if let Some(Span { next, .. }) = spans.get(&(position.topic.clone(), position.partition)) {
-            position.end = *next;
-            position.lag = (next - position.committed).max(0);
-        }
-    }
-    Ok(positions)
+    Ok(all_positions(connection, offsets, cluster, &[group])?.remove(group).unwrap_or_default())
 }
 
-/// A client with the group's name, which never joins it.
-fn member_of(connection: &Connection, group: &str) -> Result<BaseConsumer<Context>> {
-    let mut config = connection.client();
-    config.set("group.id", group).set("enable.auto.commit", "false");
-    config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))
+/// The same of many groups: their offsets are asked for at once, and the ends of all their partitions together.
+///
+/// # Errors
+/// When the cluster does not tell it of one of them.
+pub fn all_positions(
+    connection: &Connection,
+    offsets: &Offsets,
+    cluster: &Cluster,
+    groups: &[&str],
+) -> Result<BTreeMap<String, Vec<Position>>> {
+    let questioner = connection.questioner()?;
+    let answers = ask(questioner.client(), groups, Request::Offsets, PATIENCE)?;
+    let mut all = BTreeMap::new();
+    for (group, answer) in groups.iter().zip(answers) {
+        let committed =
+            answer.and_then(present).map_err(failed(&format!("the offsets of group '{group}'")))?;
+        let mut positions: Vec<Position> = committed.into_iter().map(Position::from).collect();
+        positions.retain(|position| cluster.topic(&position.topic).is_some_and(|topic| !topic.is_internal()));
+        positions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        all.insert(group.to_string(), positions);
+    }
+    let wanted: BTreeSet<Partition> = all.values().flatten().map(Position::place).collect();
+    let has_leader = |(topic, number): &Partition| {
+        let partitions = cluster.topic(topic).map(|topic| topic.partitions.as_slice()).unwrap_or_default();
+        partitions.iter().any(|partition| partition.id == *number && partition.leader.is_some())
+    };
+    let wanted: Vec<_> = wanted.into_iter().filter(has_leader).collect();
+    let ends = offsets.ends(&wanted)?;
+    for position in all.values_mut().flatten() {
+        if let Some(end) = ends.get(&position.place()) {
+            position.end = *end;
+            position.lag = (end - position.committed).max(0);
+        }
+    }
+    Ok(all)
+}
+
+/// Sets where a group goes on; without members in it.
+///
+/// # Errors
+/// When the cluster refuses a partition, with its reason.
+pub fn set_offsets(connection: &Connection, group: &str, places: &BTreeMap<Partition, i64>) -> Result<()> {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for ((topic, partition), offset) in places {
+        let added = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));
+        added.map_err(failed("the new offsets"))?;
+    }
+    change(connection, &[group], Request::Alter(&list))
+}
+
+/// Forgets what a group has committed in these partitions.
+///
+/// # Errors
+/// When the cluster refuses a partition, with its reason.
+pub fn forget_offsets(connection: &Connection, group: &str, places: &[Partition]) -> Result<()> {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (topic, partition) in places {
+        list.add_partition(topic, *partition);
+    }
+    change(connection, &[group], Request::Forget(&list))
+}
+
+/// Deletes groups with all that they have committed; without members in them.
+///
+/// # Errors
+/// The first group that the cluster refuses, with its reason.
+pub fn delete(connection: &Connection, groups: &[&str]) -> Result<()> {
+    change(connection, groups, Request::Delete)
+}
+
+fn change(connection: &Connection, groups: &[&str], request: Request<'_>) -> Result<()> {
+    let questioner = connection.questioner()?;
+    let answers = ask(questioner.client(), groups, request, PATIENCE)?;
+    groups.iter().zip(answers).try_for_each(|(group, answer)| accepted(group, answer))
+}
+
+fn accepted(group: &str, answer: Answer) -> Result<()> {
+    for (place, code) in answer.map_err(failed(&format!("group '{group}'")))? {
+        if code != RDKafkaErrorCode::NoError {
+            let Committed { topic, partition, .. } = place;
+            let reason = words(code);
+            return Err(Error::failed(format!(
+                "group '{group}', topic '{topic}', partition {partition}: {reason}"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -41,7 +41,7 @@ pub fn send(producer: &mut Producer, letter: &Letter<'_>, line: u64) -> Result<(
 pub fn letter(record: &Record) -> Option<Letter<'_>> {
     let header = |name: &str| {
         let (_, value) = record.headers.iter().find(|(own, _)| own == name)?;
-        std::str::from_utf8(value).ok()
+        std::str::from_utf8(value.as_deref()?).ok()
     };
     let time = |name: &str| parse_time(header(name)?).ok();
     Some(Letter {

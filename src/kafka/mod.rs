@@ -1,15 +1,18 @@
 //! The Kafka client: the only room that knows librdkafka.
 
 pub mod admin;
+pub mod ages;
 mod allowance;
+mod assignment;
 mod batch;
 mod committed;
 pub mod compacted;
 pub mod config;
 pub mod context;
 pub mod groups;
+mod groups_native;
 pub mod letter;
-mod mirror;
+pub mod mirror;
 pub mod native;
 pub mod offsets;
 pub mod producer;

@@ -60,6 +60,14 @@ impl Offsets {
         Ok(spans.collect())
     }
 
+    /// Where each of these partitions ends, in one request per leader; partitions that are gone are left out.
+    ///
+    /// # Errors
+    /// When the cluster does not tell it.
+    pub fn ends(&self, partitions: &[Partition]) -> Result<BTreeMap<Partition, i64>> {
+        self.at(partitions, Offset::End)
+    }
+
     /// The first offset at or after `time` of every partition that has one.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A topic read partition by partition, from numbers and not from logical offsets: these would cost
 //! half a second before the first record.
 
-use super::batch::{Message, Queue};
+use super::batch::{self, Message, Queue};
 use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
 use super::mirror::Mirror;
@@ -14,7 +14,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long more records are waited for once some are there.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -24,9 +24,6 @@ const LARGE: usize = 64 << 10;
 
 /// So many messages are taken from the client at once, at most; fewer where they are large.
 const MANY: usize = 4_096;
-
-/// How long the client may take to commit what lag tools are shown last.
-const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Reads all partitions of one topic.
 pub struct Reader {
@@ -128,6 +125,11 @@ impl Reader {
     /// Ends the query where records were deleted before they were read; else they are counted.
     pub fn fail_on_data_loss(&mut self) {
         self.fails_on_data_loss = true;
+    }
+
+    /// Lag tools are told the query whose positions they see, by the name of its checkpoint.
+    pub fn mirrors(&mut self, query: Option<String>) {
+        self.mirror.of(query);
     }
 
     /// Counts and tells of records that were deleted before they were read: offsets from `from` up to `to`.
@@ -432,13 +434,7 @@ impl Source for Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.mirror.show(&self.consumer, &self.topic);
-        // By itself the client looks every tenth of a second whether it is closed.
-        if self.consumer.close_queue().is_ok() {
-            let began = Instant::now();
-            while !self.consumer.closed() && began.elapsed() < CLOSED_WITHIN {
-                self.consumer.poll(Duration::from_millis(1));
-            }
-        }
+        batch::close(&self.consumer);
     }
 }
 

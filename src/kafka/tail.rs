@@ -1,17 +1,20 @@
-//! Records of a topic one by one, for people to look at.
+//! Records of a topic as they stand there, from given offsets: for people to look at, and for what is kept in a topic.
+
+pub use super::batch::{Header, Message};
 
 use super::admin::{TopicState, failed};
+use super::batch::{self, Queue};
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
 use super::offsets::{Offsets, Partition, Span};
 use crate::clock::Micros;
 use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a topic may give nothing before its end.
@@ -20,11 +23,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long one look waits for a record.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// So many records are taken from the client at once, at most.
+const MANY: usize = 4_096;
+
 /// A record as it stands in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its topic.
-    pub topic: String,
     /// Its partition.
     pub partition: i32,
     /// Its offset in the partition.
@@ -35,19 +39,27 @@ pub struct Record {
     pub key: Option<Vec<u8>>,
     /// Its value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Its headers, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Its headers, in order; a value may be null.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// Reads partitions from given offsets, up to given ends or for ever.
+/// Reads partitions of a topic from given offsets, up to given ends or for ever.
 pub struct Tail {
-    consumer: BaseConsumer<Context>,
+    /// What was taken from the client; before the client, as it must be dropped first.
+    batch: Vec<Message>,
+    /// How many of it were given out by [`Self::next`].
+    given: usize,
+    queue: Queue,
+    consumer: Arc<BaseConsumer<Context>>,
     /// Where each partition that is still being read ends; `None` when all are read for ever.
     ends: Option<BTreeMap<i32, i64>>,
+    /// Why no more can be read behind the batch.
+    lost: Option<RDKafkaErrorCode>,
 }
 
 impl Tail {
-    /// Reads each partition from its span's first offset; with `follow` for ever, else up to the span's end.
+    /// Reads each partition from its span's first offset; with `follow` for ever, else up to the span's end. The
+    /// spans are of one topic.
     ///
     /// # Errors
     /// A usage error where a client setting is wrong.
@@ -58,10 +70,15 @@ impl Tail {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
+            .set("fetch.wait.max.ms", "100")
+            .set("fetch.queue.backoff.ms", "2")
             .set("queued.max.messages.kbytes", "16384");
         let consumer: BaseConsumer<Context> =
             config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
+        let consumer = Arc::new(consumer);
         let read: Vec<_> = spans.iter().filter(|(_, span)| follow || span.records() > 0).collect();
+        let topic = read.first().map_or("", |((topic, _), _)| topic.as_str());
+        let queue = Queue::new(consumer.clone(), topic, read.iter().map(|((_, partition), _)| *partition))?;
         let wrong = failed("reading");
         let mut assignment = TopicPartitionList::new();
         for ((topic, partition), span) in &read {
@@ -69,7 +86,8 @@ impl Tail {
         }
         consumer.assign(&assignment).map_err(&wrong)?;
         let ends = read.iter().map(|((_, partition), span)| (*partition, span.next));
-        Ok(Self { consumer, ends: (!follow).then(|| ends.collect()) })
+        let ends = (!follow).then(|| ends.collect());
+        Ok(Self { batch: Vec::new(), given: 0, queue, consumer, ends, lost: None })
     }
 
     /// The next record; `None` when none came within `patience`.
@@ -77,20 +95,27 @@ impl Tail {
     /// # Errors
     /// When the cluster cannot be read any more.
     pub fn next(&mut self, patience: Duration) -> Result<Option<Record>> {
-        match self.consumer.poll(patience) {
-            None => Ok(None),
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                self.reached(partition, i64::MAX);
-                Ok(None)
-            }
-            Some(Err(error)) => Err(failed("reading")(error)),
-            Some(Ok(message)) => {
-                let record = Record::from(&message);
-                let within = self.is_within(&record);
-                self.reached(record.partition, record.offset.saturating_add(1));
-                Ok(within.then_some(record))
-            }
+        if self.given == self.batch.len() {
+            self.fetch(patience)?;
         }
+        let next = self.batch.get(self.given).map(Record::from);
+        self.given += usize::from(next.is_some());
+        Ok(next)
+    }
+
+    /// The records that are there; none when none came within `patience`.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read any more.
+    pub fn batch(&mut self, patience: Duration) -> Result<&[Message]> {
+        self.fetch(patience)?;
+        self.given = self.batch.len();
+        Ok(&self.batch)
+    }
+
+    /// Whether it is not read for ever.
+    pub fn has_end(&self) -> bool {
+        self.ends.is_some()
     }
 
     /// Gives each record up to the ends, or until `take` breaks off.
@@ -123,21 +148,63 @@ impl Tail {
 
     /// Whether every partition was read up to its end.
     pub fn at_end(&self) -> bool {
-        self.ends.as_ref().is_some_and(BTreeMap::is_empty)
+        self.given == self.batch.len() && self.ends.as_ref().is_some_and(BTreeMap::is_empty)
     }
 
-    fn is_within(&self, record: &Record) -> bool {
-        let before =
-            |ends: &BTreeMap<_, _>| ends.get(&record.partition).is_some_and(|end| record.offset < *end);
-        self.ends.as_ref().is_none_or(before)
-    }
-
-    fn reached(&mut self, partition: i32, next: i64) {
-        if let Some(ends) = &mut self.ends
-            && ends.get(&partition).is_some_and(|end| next >= *end)
-        {
-            ends.remove(&partition);
+    fn fetch(&mut self, patience: Duration) -> Result<()> {
+        let wrong = failed("reading");
+        // Errors, log lines and tokens to be renewed stay in the client's own queue.
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
+            polled.map(drop).map_err(&wrong)?;
         }
+        self.given = 0;
+        self.batch.clear();
+        if self.at_end() {
+            return Ok(());
+        }
+        let Self { queue, batch, ends, lost, .. } = self;
+        if lost.is_none() {
+            queue.keep(MANY, patience, batch);
+        }
+        batch.retain(|message| match message.error() {
+            None => is_within(ends, message),
+            Some(RDKafkaErrorCode::PartitionEOF) => {
+                reached(ends, message.partition(), i64::MAX);
+                false
+            }
+            Some(code) => {
+                *lost = Some(code);
+                false
+            }
+        });
+        match lost.take_if(|_| batch.is_empty()) {
+            Some(code) => Err(wrong(KafkaError::MessageConsumption(code))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.batch.clear();
+        batch::close(&self.consumer);
+    }
+}
+
+/// Whether a record is before the end of its partition, which may be reached by it.
+fn is_within(ends: &mut Option<BTreeMap<i32, i64>>, message: &Message) -> bool {
+    let (partition, offset) = (message.partition(), message.offset());
+    let before = |ends: &BTreeMap<_, _>| ends.get(&partition).is_some_and(|end| offset < *end);
+    let within = ends.as_ref().is_none_or(before);
+    reached(ends, partition, offset.saturating_add(1));
+    within
+}
+
+fn reached(ends: &mut Option<BTreeMap<i32, i64>>, partition: i32, next: i64) {
+    if let Some(ends) = ends
+        && ends.get(&partition).is_some_and(|end| next >= *end)
+    {
+        ends.remove(&partition);
     }
 }
 
@@ -155,19 +222,16 @@ pub fn read_to_end(
     Tail::start(connection, &spans, false)?.each(&topic.name, SILENCE, &mut each)
 }
 
-impl From<&BorrowedMessage<'_>> for Record {
-    fn from(message: &BorrowedMessage) -> Self {
-        let headers = message.headers().into_iter().flat_map(Headers::iter);
+impl From<&Message> for Record {
+    fn from(message: &Message) -> Self {
+        let headers = message.headers().into_iter();
         Self {
-            topic: message.topic().to_string(),
             partition: message.partition(),
             offset: message.offset(),
-            time: message.timestamp().to_millis().map(|millis| millis.saturating_mul(1_000)),
+            time: message.timestamp().map(|millis| millis.saturating_mul(1_000)),
             key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
-            headers: headers
-                .map(|header| (header.key.to_string(), header.value.unwrap_or_default().to_vec()))
-                .collect(),
+            value: message.value().map(<[u8]>::to_vec),
+            headers: headers.map(|(name, value)| (name.into_owned(), value.map(<[u8]>::to_vec))).collect(),
         }
     }
 }

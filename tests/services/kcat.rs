@@ -93,3 +93,27 @@ fn offsets_are_found_by_time() {
     let found = run(kcat(&cluster).args(["-Q", "-t", &format!("{topic}:0:{first}")]));
     assert!(found.trim_end().ends_with("offset 0"), "{found}");
 }
+
+#[test]
+fn tail_gives_what_kcat_gives() {
+    let cluster = Cluster::start();
+    let topic = topic(&cluster, "orders");
+    for headers in [&["-H", "origin=test", "-H", "empty"][..], &[]] {
+        let lines = keyed_lines(500, ":");
+        run_with_input(kcat(&cluster).args(["-P", "-t", &topic, "-K", ":", "-Z"]).args(headers), &lines);
+    }
+    run_with_input(kcat(&cluster).args(["-P", "-t", &topic, "-K", ":", "-Z"]), "gone:\n");
+    let form = "%t %p %o %T %K %k %S %s %h\n";
+    for offset in ["beginning", "-10", "100", "end"] {
+        for partition in ["0", "1", "2"] {
+            let theirs =
+                run(kcat(&cluster)
+                    .args(["-C", "-t", &topic, "-p", partition, "-o", offset, "-e", "-f", form]));
+            let args = ["tail", &topic, "--partition", partition, "--from", offset, "--print", form];
+            assert_eq!(cluster.run("ecap-topics", &args).ok(), theirs, "{partition} {offset}");
+        }
+    }
+    let theirs = run(kcat(&cluster).args(["-C", "-t", &topic, "-o", "beginning", "-e"]));
+    let ours = cluster.run("ecap-topics", &["tail", &topic, "--from", "beginning", "--raw"]).ok();
+    assert_eq!(sorted(&ours), sorted(&theirs));
+}

@@ -14,6 +14,7 @@ mod kafka_sink;
 mod kcat;
 mod kills;
 mod log;
+mod monitor;
 mod nodes;
 mod object_checkpoints;
 mod object_tables;

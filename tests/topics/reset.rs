@@ -1,6 +1,6 @@
 //! A reset that is killed at any moment is finished by the next.
 
-use super::{catalog, exists, json, tail, topics};
+use super::{catalog, exists, json, shown, topics};
 use crate::support::relay::{Protocol, Relay, is_request};
 use crate::support::{Cluster, Told, wait_for};
 
@@ -37,7 +37,7 @@ fn a_reset_that_is_killed_is_finished_by_the_next() {
         };
         assert!(told.ends_with(&left), "{request} {delivered}: {told}");
         assert!(exists(&cluster, &name));
-        assert_eq!(tail(&cluster, &["orders"]).len(), 0);
+        assert_eq!(shown(&cluster, &["orders"]).len(), 0);
         topics(&cluster, &["plan", "--catalog", &here, "--exit-code"]).ok();
         let again = topics(&cluster, &reset);
         assert!(!again.err.contains("interrupted"), "{again:?}");

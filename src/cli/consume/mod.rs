@@ -17,6 +17,8 @@ mod sink_options;
 mod source;
 mod told;
 
+pub use self::checkpoint::rewind_command;
+
 use super::common::{CommonArgs, Settings};
 use super::{Cli, output};
 use crate::query::header::Header;

@@ -275,6 +275,7 @@ impl RunArgs {
         plan: &StreamPlan,
         settings: &Settings,
         starts: &[From],
+        query: Option<&str>,
     ) -> Result<Vec<Box<dyn Source>>> {
         let keys = self.dead_letters != letters::Where::Off || self.late != letters::Late::Drop;
         let bare = |topic: &str| settings.bare(topic).to_string();
@@ -284,11 +285,19 @@ impl RunArgs {
         }
         let topics = plan.scans.iter().map(|scan| &scan.topic.name).zip(starts);
         let open = topics.zip(folders);
-        open.map(|((topic, from), folder)| folder.map_or_else(|| self.source(topic, from, settings), Ok))
-            .collect()
+        open.map(|((topic, from), folder)| {
+            folder.map_or_else(|| self.source(topic, from, settings, query), Ok)
+        })
+        .collect()
     }
 
-    fn source(&self, topic: &str, from: &From, settings: &Settings) -> Result<Box<dyn Source>> {
+    fn source(
+        &self,
+        topic: &str,
+        from: &From,
+        settings: &Settings,
+        query: Option<&str>,
+    ) -> Result<Box<dyn Source>> {
         let own = || format!("{}ecap-{}", settings.prefix, settings.bare(topic));
         let group = self.consumer_group.clone().unwrap_or_else(own);
         let mut connection = settings.connection.clone();
@@ -299,6 +308,7 @@ impl RunArgs {
         if self.fail_on_data_loss {
             reader.fail_on_data_loss();
         }
+        reader.mirrors(query.map(Into::into));
         Ok(Box::new(reader))
     }
 }
@@ -359,7 +369,7 @@ pub fn run(
         stop: &stop,
     })?;
     let starts = args.checkpoint.starts(checkpoint.as_ref(), topics.len(), &args.from);
-    let sources = args.sources(&plan, settings, &starts)?;
+    let sources = args.sources(&plan, settings, &starts, place.reference().as_deref())?;
     let letters = args.dead_letters.open(
         &args.late,
         &letters::Around {

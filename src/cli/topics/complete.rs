@@ -1,18 +1,21 @@
 //! Names from the cluster, for the shell's completion.
 
-use crate::Result;
 use crate::cli::common::CommonArgs;
 use crate::kafka::admin::Admin;
+use crate::{Error, Result};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use std::ffi::OsStr;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// A person who pressed the tab key waits no longer.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// A person who pressed the tab key waits no longer, whatever the broker does.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Topics of the cluster; the catalog's while it does not answer.
 pub fn topics() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, topics_of_cluster().or_else(|_| declared())))
+    ArgValueCompleter::new(|typed: &OsStr| {
+        starting_with(typed, in_time(topics_of_cluster).or_else(|_| declared()))
+    })
 }
 
 /// Topics of the catalog.
@@ -22,7 +25,14 @@ pub fn catalog_topics() -> ArgValueCompleter {
 
 /// Consumer groups of the cluster.
 pub fn groups() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, groups_of_cluster()))
+    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, in_time(groups_of_cluster)))
+}
+
+/// What is known in time. The thread is not waited for: the process ends with its answer.
+fn in_time(ask: fn() -> Result<Vec<String>>) -> Result<Vec<String>> {
+    let (answer, heard) = channel();
+    std::thread::Builder::new().spawn(move || answer.send(ask()))?;
+    heard.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Error::unreachable("no answer in time")))
 }
 
 fn topics_of_cluster() -> Result<Vec<String>> {

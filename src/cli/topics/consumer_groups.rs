@@ -1,23 +1,53 @@
 //! `ecap-topics consumer-groups`
 
 use super::complete;
+use super::lag::{Trend, Trends, age, find, total};
 use super::session::{Session, counted};
+use crate::Result;
 use crate::cli::common::CommonArgs;
-use crate::cli::output::{self, Format, Show, Table};
+use crate::cli::interrupt;
+use crate::cli::output::{self, Format, Show, Stream, Table};
+use crate::clock::{Clock, Micros, SystemClock};
+use crate::error::Fault;
 use crate::kafka::admin::PATIENCE;
-use crate::kafka::groups::{Group, Position, positions};
+use crate::kafka::ages::{self, Look, Spot};
+use crate::kafka::groups::{Group, Member, Position, all_positions, mirrored};
+use crate::kafka::mirror::Owner;
 use crate::kafka::offsets::Offsets;
-use crate::{Error, Result};
+use crate::units::parse_duration;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long records are waited for whose times are to be seen.
+const LOOKING: Duration = Duration::from_secs(2);
 
 /// Show consumer groups with their members and lag; one group by partition
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Lag is how many records are still to be read, counted by offsets.\n\n\
-    Examples:\n  ecap-topics consumer-groups\n  ecap-topics consumer-groups --group ecap-demo --format json")]
+#[command(
+    after_help = "Lag is how many records are still to be read, counted by offsets. 'behind' is how old the next \
+    record to read is. With --watch the second reading tells how the lag changes, and when nothing is left to read if \
+    it goes on like this. A group that mirrors a query's progress names the query; it is not read back from there.\n\n\
+    Examples:\n  ecap-topics consumer-groups\n  ecap-topics consumer-groups --group ecap-demo --format json\n  \
+    ecap-topics consumer-groups --lag-time --watch 10s"
+)]
 pub struct Args {
-    /// One group, partition by partition
+    /// One group, partition by partition, with how old the next records are
     #[arg(short, long, value_name = "GROUP", add = complete::groups())]
     group: Option<String>,
+    /// How old the next record of each group is: one record is read for each partition with a lag
+    #[arg(long)]
+    lag_time: bool,
+    /// Again every INTERVAL until ctrl-C, with how the lag changes [default: 5s]
+    #[arg(
+        short,
+        long,
+        value_name = "INTERVAL",
+        num_args = 0..=1,
+        default_missing_value = "5s",
+        value_parser = parse_duration
+    )]
+    watch: Option<Duration>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,6 +61,10 @@ struct Entry {
     state: String,
     members: usize,
     lag: i64,
+    behind_ms: Option<i64>,
+    query: Option<Owner>,
+    #[serde(flatten)]
+    trend: Option<Trend>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,87 +72,235 @@ struct Detail {
     #[serde(flatten)]
     group: Group,
     lag: i64,
-    partitions: Vec<Position>,
+    behind_ms: Option<i64>,
+    query: Option<Owner>,
+    #[serde(flatten)]
+    trend: Option<Trend>,
+    partitions: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    #[serde(flatten)]
+    position: Position,
+    behind_ms: Option<i64>,
+    member: Option<Member>,
+    #[serde(flatten)]
+    trend: Option<Trend>,
 }
 
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
-    let session = Session::open(common)?;
-    let groups = session.admin.groups(PATIENCE)?;
-    match &args.group {
-        None => list(&session, groups, common),
-        Some(name) => detail(&session, find(&session, groups, name)?, common),
-    }
-}
-
-fn list(session: &Session, groups: Vec<Group>, common: &CommonArgs) -> Result<()> {
-    let offsets = Offsets::new(&session.settings.connection)?;
-    let mut entries = Vec::with_capacity(groups.len());
-    for group in groups {
-        let positions = positions(&session.settings.connection, &offsets, &session.cluster, &group.name)?;
-        let lag = total(&positions);
-        entries.push(Entry { group: group.name, state: group.state, members: group.members.len(), lag });
-    }
-    let listing = Listing { groups: entries };
-    output::show(&listing, &common.output)?;
-    if listing.groups.is_empty() {
-        output::note("there is no consumer group");
+    let mut session = Session::open(common)?;
+    let mut trends = Trends::default();
+    show(args, &session, common, &mut trends)?;
+    let Some(interval) = args.watch else { return Ok(()) };
+    let stop = interrupt::listen()?;
+    while !stop.wait(interval.max(Duration::from_millis(100))) {
+        let shown = session.admin.cluster(PATIENCE).and_then(|cluster| {
+            session.cluster = cluster;
+            show(args, &session, common, &mut trends)
+        });
+        match shown {
+            Err(error) if error.fault() == Fault::Unreachable => {
+                output::note(&format!("{error}; it goes on when it passes"));
+            }
+            shown => shown?,
+        }
     }
     Ok(())
 }
 
-/// The group that a person means, with or without the prefix.
-fn find(session: &Session, mut groups: Vec<Group>, name: &str) -> Result<Group> {
-    let full = format!("{}{name}", session.settings.prefix);
-    let found = [full.as_str(), name].iter().find_map(|name| groups.iter().position(|g| g.name == *name));
-    if let Some(index) = found {
-        return Ok(groups.swap_remove(index));
-    }
-    let error = Error::failed(format!("consumer group '{name}' does not exist"))
-        .hint("`ecap-topics consumer-groups` shows those that do");
-    Err(session.suggest(error, name, groups.iter().map(|group| group.name.as_str())))
-}
-
-/// For people the group's state stands before the partitions.
-fn detail(session: &Session, group: Group, common: &CommonArgs) -> Result<()> {
-    let offsets = Offsets::new(&session.settings.connection)?;
-    let partitions = positions(&session.settings.connection, &offsets, &session.cluster, &group.name)?;
-    let detail = Detail { lag: total(&partitions), group, partitions };
-    if matches!(common.output.format, Format::Table | Format::Wide) {
-        let Group { name, state, members } = &detail.group;
-        let lag = detail.lag;
-        output::print(&format!("{name} · {state} · {} · lag {lag}\n", counted(members.len(), "member")))?;
-        for member in members {
-            output::print(&format!("  {} from {}\n", member.client, member.host))?;
+/// One reading.
+fn show(args: &Args, session: &Session, common: &CommonArgs, trends: &mut Trends) -> Result<()> {
+    let groups = session.admin.groups(PATIENCE)?;
+    let for_people = matches!(common.output.format, Format::Table | Format::Wide);
+    let clears = args.watch.is_some() && for_people && Stream::Out.is_terminal();
+    let begin = || if clears { output::print("\x1b[H\x1b[2J") } else { Ok(()) };
+    match &args.group {
+        None => {
+            let listing = list(args, session, groups, trends)?;
+            begin()?;
+            output::show(&listing, &common.output)?;
+            if listing.groups.is_empty() {
+                output::note("there is no consumer group");
+            }
+        }
+        Some(name) => {
+            let detail = detail(session, find(session, &groups, name)?.clone(), trends)?;
+            begin()?;
+            if for_people {
+                output::print(&detail.heading())?;
+            }
+            output::show(&detail, &common.output)?;
         }
     }
-    output::show(&detail, &common.output)
+    Ok(())
 }
 
-fn total(positions: &[Position]) -> i64 {
-    positions.iter().map(|position| position.lag).sum()
+fn list(args: &Args, session: &Session, groups: Vec<Group>, trends: &mut Trends) -> Result<Listing> {
+    let connection = &session.settings.connection;
+    let offsets = Offsets::new(connection)?;
+    let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+    let mut positions = all_positions(connection, &offsets, &session.cluster, &names)?;
+    let now = SystemClock.now();
+    let looks = if args.lag_time {
+        ages::looks(connection, positions.values().flatten().filter_map(next), LOOKING)?
+    } else {
+        BTreeMap::new()
+    };
+    let lags = positions.iter().map(|(name, positions)| (name.clone(), total(positions))).collect();
+    let trends = trends.next(now, lags);
+    let entry = |group: Group| {
+        let positions = positions.remove(&group.name).unwrap_or_default();
+        Entry {
+            state: group.state,
+            members: group.members.len(),
+            lag: total(&positions),
+            behind_ms: positions.iter().filter_map(|position| behind(position, &looks, now)).max(),
+            query: mirrored(&positions),
+            trend: trends.get(&group.name).copied(),
+            group: group.name,
+        }
+    };
+    Ok(Listing { groups: groups.into_iter().map(entry).collect() })
+}
+
+fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail> {
+    let connection = &session.settings.connection;
+    let offsets = Offsets::new(connection)?;
+    let mut positions = all_positions(connection, &offsets, &session.cluster, &[&group.name])?;
+    let positions = positions.remove(&group.name).unwrap_or_default();
+    let now = SystemClock.now();
+    let looks = ages::looks(connection, positions.iter().filter_map(next), LOOKING)?;
+    let (lag, query) = (total(&positions), mirrored(&positions));
+    let key = |position: &Position| format!("{}/{}", position.topic, position.partition);
+    let mut lags: BTreeMap<_, _> = positions.iter().map(|position| (key(position), position.lag)).collect();
+    lags.insert(String::new(), lag);
+    let trends = trends.next(now, lags);
+    let row = |position: Position| {
+        let place = position.place();
+        Row {
+            behind_ms: behind(&position, &looks, now),
+            member: group.members.iter().find(|member| member.partitions.contains(&place)).cloned(),
+            trend: trends.get(&key(&position)).copied(),
+            position,
+        }
+    };
+    let partitions: Vec<_> = positions.into_iter().map(row).collect();
+    let behind_ms = partitions.iter().filter_map(|row| row.behind_ms).max();
+    Ok(Detail { lag, behind_ms, query, trend: trends.get("").copied(), partitions, group })
+}
+
+/// Where the next record to read is, if there is one.
+pub(super) fn next(position: &Position) -> Option<Spot> {
+    (position.lag > 0).then(|| (position.place(), position.committed))
+}
+
+/// How old the next record to read is, in milliseconds; 0 where everything is read.
+pub(super) fn behind(position: &Position, looks: &BTreeMap<Spot, Look>, now: Micros) -> Option<i64> {
+    match next(position) {
+        None => Some(0),
+        Some(spot) => looks.get(&spot)?.time.map(|time| (now - time).max(0) / 1_000),
+    }
+}
+
+fn mirrors(query: Option<&Owner>) -> String {
+    let name = |owner: &Owner| {
+        owner.query.clone().unwrap_or_else(|| format!("process {} on {}", owner.process, owner.host))
+    };
+    query.map(name).unwrap_or_default()
+}
+
+/// The columns that have something to say.
+fn columns<'a>(cells: impl IntoIterator<Item = (&'a str, bool, Vec<String>)>, rows: usize) -> Table {
+    let shown: Vec<_> = cells.into_iter().filter(|(_, wanted, _)| *wanted).collect();
+    let mut table = Table::new(shown.iter().map(|(heading, _, _)| *heading));
+    for row in 0..rows {
+        table.row(shown.iter().map(|(_, _, cells)| cells.get(row).cloned().unwrap_or_default()));
+    }
+    table
 }
 
 impl Show for Listing {
-    fn table(&self, _: bool) -> Table {
-        let mut table = Table::new(["group", "state", "members", "lag"]);
-        for entry in &self.groups {
-            let Entry { group, state, members, lag } = entry;
-            table.row([group.clone(), state.clone(), members.to_string(), lag.to_string()]);
+    fn table(&self, wide: bool) -> Table {
+        let groups = &self.groups;
+        let column = |cell: &dyn Fn(&Entry) -> String| groups.iter().map(cell).collect::<Vec<_>>();
+        let aged = groups.iter().any(|entry| entry.behind_ms.is_some_and(|behind| behind > 0));
+        let moving = groups.iter().any(|entry| entry.trend.is_some());
+        let mirroring = groups.iter().any(|entry| entry.query.is_some());
+        let [trend, ends] = [0, 1].map(|part| column(&|entry| Trend::cells(entry.trend)[part].clone()));
+        columns(
+            [
+                ("group", true, column(&|entry| entry.group.clone())),
+                ("state", true, column(&|entry| entry.state.clone())),
+                ("members", true, column(&|entry| entry.members.to_string())),
+                ("lag", true, column(&|entry| entry.lag.to_string())),
+                ("behind", wide || aged, column(&|entry| entry.behind_ms.map(age).unwrap_or_default())),
+                ("trend", moving, trend),
+                ("caught up in", moving, ends),
+                ("mirrors query", wide || mirroring, column(&|entry| mirrors(entry.query.as_ref()))),
+            ],
+            groups.len(),
+        )
+    }
+}
+
+impl Detail {
+    /// For people the group's state stands before the partitions.
+    fn heading(&self) -> String {
+        let Group { name, state, members } = &self.group;
+        let mut text = format!("{name} · {state} · {} · lag {}", counted(members.len(), "member"), self.lag);
+        if let Some(behind) = self.behind_ms.filter(|behind| *behind > 0) {
+            text += &format!(" · {} behind", age(behind));
         }
-        table
+        if let [trend, ends] = Trend::cells(self.trend)
+            && !trend.is_empty()
+        {
+            text += &format!(
+                " · {trend}{}",
+                if ends.is_empty() { ends } else { format!(" · caught up in {ends}") }
+            );
+        }
+        text.push('\n');
+        if let Some(owner) = &self.query {
+            let query = owner.query.as_ref().map_or_else(String::new, |query| format!(" '{query}'"));
+            let Owner { process, host, .. } = owner;
+            text += &format!("  mirrors the progress of query{query}, process {process} on {host}\n");
+        }
+        for Member { client, host, partitions, .. } in members {
+            text += &format!("  {client} from {host} · {}\n", counted(partitions.len(), "partition"));
+        }
+        text
     }
 }
 
 impl Show for Detail {
     fn table(&self, wide: bool) -> Table {
-        let told = wide || self.partitions.iter().any(|position| !position.metadata.is_empty());
-        let headings = ["topic", "partition", "committed", "end", "lag"];
-        let mut table = Table::new(headings.into_iter().chain(told.then_some("metadata")));
-        for Position { topic, partition, committed, end, lag, metadata } in &self.partitions {
-            let numbers = [committed, end, lag].map(ToString::to_string);
-            let row = [topic.clone(), partition.to_string()].into_iter().chain(numbers);
-            table.row(row.chain(told.then(|| metadata.clone())));
-        }
-        table
+        let rows = &self.partitions;
+        let column = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect::<Vec<_>>();
+        let of_member = |part: fn(&Member) -> &str| {
+            column(&move |row: &Row| row.member.as_ref().map(part).unwrap_or_default().to_string())
+        };
+        let told = rows.iter().any(|row| !row.position.metadata.is_empty());
+        let active = rows.iter().any(|row| row.member.is_some());
+        let moving = rows.iter().any(|row| row.trend.is_some());
+        let [trend, ends] = [0, 1].map(|part| column(&|row| Trend::cells(row.trend)[part].clone()));
+        columns(
+            [
+                ("topic", true, column(&|row| row.position.topic.clone())),
+                ("partition", true, column(&|row| row.position.partition.to_string())),
+                ("committed", true, column(&|row| row.position.committed.to_string())),
+                ("end", true, column(&|row| row.position.end.to_string())),
+                ("lag", true, column(&|row| row.position.lag.to_string())),
+                ("behind", true, column(&|row| row.behind_ms.map(age).unwrap_or_default())),
+                ("trend", moving, trend),
+                ("caught up in", moving, ends),
+                ("client", wide || active, of_member(|member| &member.client)),
+                ("host", wide || active, of_member(|member| &member.host)),
+                ("member", wide, of_member(|member| &member.id)),
+                ("metadata", wide || told, column(&|row| row.position.metadata.clone())),
+            ],
+            rows.len(),
+        )
     }
 }

@@ -7,13 +7,19 @@ pub(super) mod complete;
 mod config;
 mod consumer_groups;
 mod create_topics;
+mod delete_group;
+mod delete_offsets;
 mod delete_topic;
 mod describe_topic;
 mod export;
 mod health_check;
 mod kafka_cli;
+mod lag;
 mod list_topics;
+mod monitor;
+mod place;
 mod plan;
+mod reset_offsets;
 mod reset_topics;
 mod session;
 mod tail;
@@ -51,6 +57,10 @@ enum Command {
     TestProduce(test_produce::Args),
     Tail(tail::Args),
     ConsumerGroups(consumer_groups::Args),
+    ResetOffsets(reset_offsets::Args),
+    DeleteGroup(delete_group::Args),
+    DeleteOffsets(delete_offsets::Args),
+    Monitor(monitor::Args),
     HealthCheck(health_check::Args),
     Config(config::Args),
     KafkaCli(kafka_cli::Args),
@@ -83,6 +93,10 @@ pub fn run(cli: TopicsCli) -> Result<()> {
         Command::TestProduce(args) => test_produce::run(&args, common),
         Command::Tail(args) => tail::run(&args, common),
         Command::ConsumerGroups(args) => consumer_groups::run(&args, common),
+        Command::ResetOffsets(args) => reset_offsets::run(&args, common),
+        Command::DeleteGroup(args) => delete_group::run(&args, common),
+        Command::DeleteOffsets(args) => delete_offsets::run(&args, common),
+        Command::Monitor(args) => monitor::run(&args, common),
         Command::HealthCheck(args) => health_check::run(&args, common),
         Command::Config(args) => config::run(&args, common),
         Command::KafkaCli(args) => kafka_cli::run(&args, common),

@@ -118,6 +118,17 @@ impl At {
         }
     }
 
+    /// By what the verbs find it from anywhere: its name where it is among the others, else its folder or URL.
+    pub fn reference(&self) -> String {
+        match self {
+            Self::Folder(folder) if folder.parent() != Some(&*home()) => {
+                std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string()
+            }
+            Self::Folder(_) => self.name(),
+            Self::Bucket(_) => self.to_string(),
+        }
+    }
+
     /// The last part of its name.
     pub fn name(&self) -> String {
         let text = self.to_string();

@@ -1,8 +1,10 @@
 //! The flags that say what a restart goes on from, and the verbs that look after it.
 
 mod at;
+mod rewind;
 mod verbs;
 
+pub use rewind::rewind_command;
 pub use verbs::{Verb, run};
 
 use crate::cli::common;
@@ -137,6 +139,11 @@ impl Place {
     /// What the query is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// By what the verbs of checkpoints find it; none where nothing is left to find behind the run.
+    pub fn reference(&self) -> Option<String> {
+        self.at.as_ref().filter(|_| !self.is_temporary).map(At::reference)
     }
 
     /// The query has ended: a checkpoint that was kept only meanwhile is taken away.

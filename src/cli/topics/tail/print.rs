@@ -1,186 +1,350 @@
 //! A stream of records in every format.
 
-use crate::Result;
-use crate::cli::output::{self, Format, Show, Table};
-use crate::kafka::tail::Record;
+use super::template::Template;
+use super::text::{self, Layout, Seen};
+use crate::cli::output::{self, Format};
+use crate::kafka::tail::{Header, Message, Record};
 use crate::units::{format_rfc3339, format_time};
-use serde::Serialize;
+use crate::{Error, Result};
 use serde_json::Value;
+use std::borrow::Cow;
+use std::io::Write;
 
-/// Text is collected up to this size before it is written, in bytes.
+/// What is shown is collected up to this size before it is written, in bytes.
 const CHUNK: usize = 64 * 1024;
+
+/// What a CSV's columns are called.
+const HEADINGS: [&str; 7] = ["topic", "partition", "offset", "timestamp", "key", "value", "headers"];
+
+/// How each record is shown.
+#[derive(Debug, Clone)]
+pub enum Style {
+    /// In one of the formats of all results.
+    Format(Format),
+    /// By a form of the user's own.
+    Template(Template),
+}
+
+/// A record as it is shown, borrowed from the client's buffer.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    pub partition: i32,
+    pub offset: i64,
+    /// Its timestamp in milliseconds, if it has one.
+    pub millis: Option<i64>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: Vec<Header<'a>>,
+}
+
+impl<'a> View<'a> {
+    fn of(message: &'a Message, with_headers: bool) -> Self {
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            millis: message.timestamp(),
+            key: message.key(),
+            value: message.value(),
+            headers: if with_headers { message.headers() } else { Vec::new() },
+        }
+    }
+
+    /// `name=value` for each header, with `between` between them.
+    pub fn headers_into(&self, out: &mut Vec<u8>, between: &str) {
+        for (number, (name, value)) in self.headers.iter().enumerate() {
+            if number > 0 {
+                out.extend_from_slice(between.as_bytes());
+            }
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
+            match value {
+                Some(bytes) => plain(bytes, out),
+                None => out.extend_from_slice(b"NULL"),
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a Record> for View<'a> {
+    fn from(record: &'a Record) -> Self {
+        let headers = record.headers.iter();
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            millis: record.time.map(|time| time.div_euclid(1_000)),
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: headers.map(|(name, value)| (Cow::Borrowed(&**name), value.as_deref())).collect(),
+        }
+    }
+}
 
 /// Writes records to standard output, many at a time while they come fast.
 pub struct Printer {
-    format: Format,
-    text: String,
+    style: Style,
+    topic: String,
+    out: Vec<u8>,
     headed: bool,
+    wants_headers: bool,
 }
 
 impl Printer {
-    pub fn new(format: Format) -> Self {
-        Self { format, text: String::new(), headed: false }
+    pub fn new(style: Style, topic: &str) -> Self {
+        let wants_headers = match &style {
+            Style::Format(_) => true,
+            Style::Template(template) => template.wants_headers(),
+        };
+        Self { style, topic: topic.into(), out: Vec::new(), headed: false, wants_headers }
+    }
+
+    /// Adds a record that was just read.
+    #[inline]
+    pub fn show_message(&mut self, message: &Message) -> Result<()> {
+        self.show(&View::of(message, self.wants_headers))
     }
 
     /// Adds a record; it is seen at the latest after [`Self::flush`].
-    pub fn show(&mut self, record: &Record) -> Result<()> {
-        let line = Line::from(record);
-        match self.format {
-            Format::Table => self.text += &line.for_people(),
-            Format::Wide => self.text += &line.in_one_line(),
-            Format::Json => self.text += &(output::to_json(&line)? + "\n"),
-            Format::Yaml => self.text += &format!("---\n{}", output::render(&line, Format::Yaml)?),
-            Format::Csv => {
-                let text = output::render(&line, Format::Csv)?;
-                let headed = std::mem::replace(&mut self.headed, true);
-                self.text += if headed { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+    pub fn show(&mut self, record: &View<'_>) -> Result<()> {
+        let Self { style, topic, out, headed, .. } = self;
+        match style {
+            Style::Template(template) => template.write(topic, record, out),
+            Style::Format(Format::Table) => for_people(record, out),
+            Style::Format(Format::Wide) => in_one_line(record, out),
+            Style::Format(Format::Json) => {
+                json(topic, record, out)?;
+                out.push(b'\n');
             }
+            Style::Format(Format::Yaml) => yaml(topic, record, out)?,
+            Style::Format(Format::Csv) => csv(topic, record, !std::mem::replace(headed, true), out)?,
         }
-        if self.text.len() >= CHUNK { self.flush() } else { Ok(()) }
+        if out.len() >= CHUNK { self.flush() } else { Ok(()) }
     }
 
     /// Writes what was collected.
     pub fn flush(&mut self) -> Result<()> {
-        let text = std::mem::take(&mut self.text);
-        if text.is_empty() { Ok(()) } else { output::print(&text) }
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = output::write(&self.out);
+        self.out.clear();
+        written
     }
 }
 
-/// A record as it is shown.
-#[derive(Debug, Serialize)]
-struct Line {
-    topic: String,
-    partition: i32,
-    offset: i64,
-    timestamp: Option<String>,
-    timestamp_ms: Option<i64>,
-    key: Option<String>,
-    value: Value,
-    headers: Vec<Header>,
+/// Text as it is, bytes as digits.
+fn plain(bytes: &[u8], out: &mut Vec<u8>) {
+    match Seen::text(bytes) {
+        Seen::Json(text) | Seen::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Seen::Binary(bytes) => text::hex(bytes, out),
+    }
 }
 
-#[derive(Debug, Serialize)]
-struct Header {
-    name: String,
-    value: String,
+fn value(record: &View<'_>, layout: Layout, out: &mut Vec<u8>) {
+    match record.value.map(Seen::value) {
+        None => out.extend_from_slice(b"(tombstone)"),
+        Some(Seen::Json(json)) => text::write(json, layout, out),
+        Some(Seen::Text(text)) => out.extend_from_slice(text.as_bytes()),
+        Some(Seen::Binary(bytes)) => text::hex(bytes, out),
+    }
 }
 
-impl From<&Record> for Line {
-    fn from(record: &Record) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let value = record.value.as_deref().map_or(Value::Null, |bytes| {
-            serde_json::from_slice(bytes).unwrap_or_else(|_| Value::String(text(bytes)))
-        });
-        let headers = record.headers.iter();
-        Self {
-            topic: record.topic.clone(),
-            partition: record.partition,
-            offset: record.offset,
-            timestamp: record.time.map(format_rfc3339),
-            timestamp_ms: record.time.map(|time| time.div_euclid(1_000)),
-            key: record.key.as_deref().map(text),
-            value,
-            headers: headers.map(|(name, value)| Header { name: name.clone(), value: text(value) }).collect(),
+fn time(record: &View<'_>) -> String {
+    record.millis.map_or_else(|| "no timestamp".into(), |millis| format_time(millis.saturating_mul(1_000)))
+}
+
+fn for_people(record: &View<'_>, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = write!(out, "partition {} · offset {} · {}", record.partition, record.offset, time(record));
+    if let Some(key) = record.key {
+        out.extend_from_slice(" · key ".as_bytes());
+        plain(key, out);
+    }
+    if !record.headers.is_empty() {
+        out.extend_from_slice(" · ".as_bytes());
+        record.headers_into(out, " ");
+    }
+    out.push(b'\n');
+    value(record, Layout::Pretty, out);
+    out.push(b'\n');
+}
+
+fn in_one_line(record: &View<'_>, out: &mut Vec<u8>) {
+    let _ = write!(out, "{}\t{}\t{}\t", record.partition, record.offset, time(record));
+    plain(record.key.unwrap_or(b"-"), out);
+    out.push(b'\t');
+    value(record, Layout::Line, out);
+    if !record.headers.is_empty() {
+        out.push(b'\t');
+        record.headers_into(out, " ");
+    }
+    out.push(b'\n');
+}
+
+/// The envelope; `binary` names what is shown in digits, and only a tombstone says that it is one.
+fn json(topic: &str, record: &View<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let mut binary = Vec::new();
+    out.extend_from_slice(b"{\"topic\":");
+    quoted(topic, out)?;
+    let _ = write!(out, ",\"partition\":{},\"offset\":{}", record.partition, record.offset);
+    match record.millis {
+        Some(millis) => {
+            let time = format_rfc3339(millis.saturating_mul(1_000));
+            let _ = write!(out, ",\"timestamp\":\"{time}\",\"timestamp_ms\":{millis}");
+        }
+        None => out.extend_from_slice(b",\"timestamp\":null,\"timestamp_ms\":null"),
+    }
+    out.extend_from_slice(b",\"key\":");
+    if json_part(record.key.map(Seen::text), out)? {
+        binary.push("key");
+    }
+    out.extend_from_slice(b",\"value\":");
+    if json_part(record.value.map(Seen::value), out)? {
+        binary.push("value");
+    }
+    out.extend_from_slice(b",\"headers\":[");
+    for (number, (name, value)) in record.headers.iter().enumerate() {
+        out.extend_from_slice(if number > 0 { b",{\"name\":" } else { b"{\"name\":" });
+        quoted(name, out)?;
+        out.extend_from_slice(b",\"value\":");
+        if json_part(value.map(Seen::text), out)? && !binary.contains(&"headers") {
+            binary.push("headers");
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+    if record.value.is_none() {
+        out.extend_from_slice(b",\"tombstone\":true");
+    }
+    if !binary.is_empty() {
+        out.extend_from_slice(b",\"binary\":");
+        serde_json::to_writer(&mut *out, &binary).map_err(unwritten)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// Writes a part of the envelope; whether it is shown in digits.
+fn json_part(seen: Option<Seen<'_>>, out: &mut Vec<u8>) -> Result<bool> {
+    match seen {
+        None => out.extend_from_slice(b"null"),
+        Some(Seen::Json(json)) => text::write(json, Layout::Line, out),
+        Some(Seen::Text(text)) => quoted(text, out)?,
+        Some(Seen::Binary(bytes)) => {
+            out.push(b'"');
+            text::hex(bytes, out);
+            out.push(b'"');
+            return Ok(true);
         }
     }
+    Ok(false)
 }
 
-impl Line {
-    fn time(&self) -> String {
-        self.timestamp_ms.map_or_else(|| "no timestamp".into(), |millis| format_time(millis * 1_000))
-    }
-
-    fn value(&self, pretty: bool) -> String {
-        match &self.value {
-            Value::String(text) => text.clone(),
-            value if pretty => format!("{value:#}"),
-            value => value.to_string(),
-        }
-    }
-
-    fn headers(&self) -> String {
-        self.headers
-            .iter()
-            .map(|header| format!("{}={}", header.name, header.value))
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    fn for_people(&self) -> String {
-        let Self { partition, offset, .. } = self;
-        let key = self.key.as_ref().map_or_else(String::new, |key| format!(" · key {key}"));
-        let headers = if self.headers.is_empty() { String::new() } else { format!(" · {}", self.headers()) };
-        format!(
-            "partition {partition} · offset {offset} · {}{key}{headers}\n{}\n",
-            self.time(),
-            self.value(true)
-        )
-    }
-
-    fn in_one_line(&self) -> String {
-        let key = self.key.as_deref().unwrap_or("-");
-        format!("{}\t{}\t{}\t{key}\t{}\n", self.partition, self.offset, self.time(), self.value(false))
-    }
+fn quoted(text: &str, out: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(out, text).map_err(unwritten)
 }
 
-impl Show for Line {
-    fn table(&self, _: bool) -> Table {
-        let mut table = Table::new(["topic", "partition", "offset", "timestamp", "key", "value", "headers"]);
-        table.row([
-            self.topic.clone(),
-            self.partition.to_string(),
-            self.offset.to_string(),
-            self.timestamp.clone().unwrap_or_default(),
-            self.key.clone().unwrap_or_default(),
-            self.value(false),
-            self.headers(),
-        ]);
-        table
+fn yaml(topic: &str, record: &View<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let mut line = Vec::new();
+    json(topic, record, &mut line)?;
+    let line: Value = serde_json::from_slice(&line).map_err(unwritten)?;
+    let text = serde_saphyr::to_string(&line).map_err(unwritten)?;
+    let _ = write!(out, "---\n{text}");
+    Ok(())
+}
+
+fn csv(topic: &str, record: &View<'_>, with_heading: bool, out: &mut Vec<u8>) -> Result<()> {
+    let mut cells: [Vec<u8>; 7] = Default::default();
+    let timestamp = record.millis.map(|millis| format_rfc3339(millis.saturating_mul(1_000)));
+    let texts = [topic.into(), record.partition.to_string(), record.offset.to_string()];
+    for (cell, text) in cells.iter_mut().zip(texts.into_iter().chain(timestamp)) {
+        *cell = text.into_bytes();
     }
+    plain(record.key.unwrap_or_default(), &mut cells[4]);
+    if record.value.is_some() {
+        value(record, Layout::Line, &mut cells[5]);
+    }
+    record.headers_into(&mut cells[6], " ");
+    let mut writer = csv::Writer::from_writer(out);
+    if with_heading {
+        writer.write_record(HEADINGS).map_err(unwritten)?;
+    }
+    writer.write_record(&cells).and_then(|()| writer.flush().map_err(Into::into)).map_err(unwritten)
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Error {
+    Error::failed(error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record(value: Option<&str>) -> Record {
-        Record {
-            topic: "t".into(),
+    fn record(value: Option<&str>) -> View<'_> {
+        View {
             partition: 1,
             offset: 7,
-            time: Some(1_753_610_889_123_000),
-            key: Some(b"k".to_vec()),
-            value: value.map(|value| value.as_bytes().to_vec()),
-            headers: vec![("source".into(), b"test".to_vec())],
+            millis: Some(1_753_610_889_123),
+            key: Some(b"k"),
+            value: value.map(str::as_bytes),
+            headers: vec![("source".into(), Some(b"test"))],
         }
     }
 
-    fn json(value: Option<&str>) -> String {
-        output::to_json(&Line::from(&record(value))).expect("serialises")
+    fn line(record: &View<'_>) -> String {
+        let mut out = Vec::new();
+        json("t", record, &mut out).expect("written");
+        String::from_utf8(out).expect("UTF-8")
     }
 
     #[test]
-    fn a_json_line_has_the_record_and_its_value_parsed() {
+    fn a_json_line_has_the_record_and_its_value_as_it_was_written() {
         assert_eq!(
-            json(Some("{\"b\": 1.50, \"a\": [null]}")),
+            line(&record(Some("{\"b\": 1.50, \"a\": [null]}"))),
             "{\"topic\":\"t\",\"partition\":1,\"offset\":7,\"timestamp\":\"2025-07-27T10:08:09.123Z\",\
-             \"timestamp_ms\":1753610889123,\"key\":\"k\",\"value\":{\"b\":1.5,\"a\":[null]},\
+             \"timestamp_ms\":1753610889123,\"key\":\"k\",\"value\":{\"b\":1.50,\"a\":[null]},\
              \"headers\":[{\"name\":\"source\",\"value\":\"test\"}]}"
         );
     }
 
     #[test]
-    fn what_is_not_json_is_text_and_a_tombstone_is_null() {
-        assert!(json(Some("not json")).contains("\"value\":\"not json\""));
-        assert!(json(None).contains("\"value\":null"));
+    fn what_is_not_json_is_text_and_only_a_tombstone_is_one() {
+        assert!(line(&record(Some("not json"))).contains("\"value\":\"not json\""));
+        assert!(!line(&record(Some("null"))).contains("tombstone"));
+        let tombstone = line(&record(None));
+        assert!(tombstone.contains("\"value\":null") && tombstone.contains("\"tombstone\":true"));
     }
 
     #[test]
-    fn people_see_json_over_several_lines() {
-        let text = Line::from(&record(Some("{\"a\":1}"))).for_people();
+    fn bytes_are_digits_and_the_envelope_names_them() {
+        let mut record = record(None);
+        record.key = Some(b"\x01");
+        record.value = Some(b"\xff\x00");
+        record.headers = vec![("h".into(), Some(b"\x02")), ("n".into(), None)];
+        let line = line(&record);
+        for part in [
+            "\"key\":\"0x01\"",
+            "\"value\":\"0xff00\"",
+            "{\"name\":\"h\",\"value\":\"0x02\"},{\"name\":\"n\",\"value\":null}",
+            "\"binary\":[\"key\",\"value\",\"headers\"]",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+
+    #[test]
+    fn people_see_json_over_several_lines_and_csv_has_one_heading() {
+        let mut out = Vec::new();
+        for_people(&record(Some("{\"a\":1}")), &mut out);
         assert_eq!(
-            text,
+            String::from_utf8_lossy(&out),
             "partition 1 · offset 7 · 2025-07-27 10:08:09.123 · key k · source=test\n{\n  \"a\": 1\n}\n"
         );
+        out.clear();
+        for first in [true, false] {
+            csv("t", &record(Some("a,\"b\"")), first, &mut out).expect("written");
+        }
+        let row = "t,1,7,2025-07-27T10:08:09.123Z,k,\"a,\"\"b\"\"\",source=test\n";
+        let heading = "topic,partition,offset,timestamp,key,value,headers\n";
+        assert_eq!(String::from_utf8_lossy(&out), format!("{heading}{row}{row}"));
     }
 }

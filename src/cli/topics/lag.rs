@@ -1,0 +1,128 @@
+//! Where a lag is going, from one reading to the next; and which group is meant.
+
+use super::session::{Session, counted};
+use crate::clock::Micros;
+use crate::kafka::groups::{Group, Position};
+use crate::units::format_duration;
+use crate::{Error, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a lag changes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Trend {
+    /// Records more in a second; fewer where it is negative.
+    pub trend: f64,
+    /// When nothing is left to read, if it goes on like this; none where it does not end.
+    pub catches_up_ms: Option<u64>,
+}
+
+impl Trend {
+    /// From one reading to another.
+    pub fn between(before: i64, lag: i64, elapsed: Duration) -> Option<Self> {
+        if elapsed.is_zero() {
+            return None;
+        }
+        let trend = (lag - before) as f64 / elapsed.as_secs_f64();
+        let catches_up_ms = match lag {
+            0 => Some(0),
+            _ if trend < 0.0 => Some((lag as f64 / -trend * 1_000.0) as u64),
+            _ => None,
+        };
+        Some(Self { trend, catches_up_ms })
+    }
+
+    /// What people see of it: records in a second, and when it is over.
+    pub fn cells(trend: Option<Self>) -> [String; 2] {
+        let Some(Self { trend, catches_up_ms }) = trend else { return ["".into(), "".into()] };
+        let when = catches_up_ms
+            .map_or_else(|| if trend > 0.0 { "never" } else { "" }.into(), |millis| age(millis as i64));
+        [format!("{trend:+.1}/s"), when]
+    }
+}
+
+/// Compares readings, each with the one before.
+#[derive(Debug, Default)]
+pub struct Trends {
+    before: Option<(Micros, BTreeMap<String, i64>)>,
+}
+
+impl Trends {
+    /// How each lag has changed since the last reading; nothing the first time.
+    pub fn next(&mut self, now: Micros, lags: BTreeMap<String, i64>) -> BTreeMap<String, Trend> {
+        let mut trends = BTreeMap::new();
+        if let Some((at, before)) = &self.before {
+            let elapsed = Duration::from_micros(now.abs_diff(*at));
+            let trend = |(name, lag): (&String, &i64)| {
+                Some((name.clone(), Trend::between(*before.get(name)?, *lag, elapsed)?))
+            };
+            trends = lags.iter().filter_map(trend).collect();
+        }
+        self.before = Some((now, lags));
+        trends
+    }
+}
+
+/// A time in milliseconds as people read it: whole seconds above one.
+pub fn age(millis: i64) -> String {
+    let millis = u64::try_from(millis).unwrap_or(0);
+    let shown = if millis < 1_000 { millis } else { millis / 1_000 * 1_000 };
+    format_duration(Duration::from_millis(shown))
+}
+
+/// The records that are still to be read.
+pub fn total(positions: &[Position]) -> i64 {
+    positions.iter().map(|position| position.lag).sum()
+}
+
+/// The group that a person means, with or without the prefix.
+///
+/// # Errors
+/// When there is none, with the nearest name.
+pub fn find<'a>(session: &Session, groups: &'a [Group], name: &str) -> Result<&'a Group> {
+    let full = format!("{}{name}", session.settings.prefix);
+    let found = [full.as_str(), name].iter().find_map(|name| groups.iter().find(|group| group.name == *name));
+    found.ok_or_else(|| {
+        let error = Error::failed(format!("consumer group '{name}' does not exist"))
+            .hint("`ecap-topics consumer-groups` shows those that do");
+        session.suggest(error, name, groups.iter().map(|group| group.name.as_str()))
+    })
+}
+
+/// Refuses to change a group that somebody is in.
+///
+/// # Errors
+/// Who is in it.
+pub fn refuse_active(group: &Group) -> Result<()> {
+    if group.members.is_empty() {
+        return Ok(());
+    }
+    let members = group.members.iter().map(|member| format!("{} from {}", member.client, member.host));
+    let members: Vec<_> = members.collect();
+    let count = counted(members.len(), "member");
+    let message = format!("group '{}' is active, with {count}: {}", group.name, members.join(", "));
+    Err(Error::failed(message).hint("stop them first, as they would go on from where they are"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lag_that_shrinks_ends_and_one_that_grows_does_not() {
+        let trend = |before, lag| Trend::between(before, lag, Duration::from_secs(2)).expect("time passed");
+        assert_eq!(trend(100, 80), Trend { trend: -10.0, catches_up_ms: Some(8_000) });
+        assert_eq!(trend(80, 100), Trend { trend: 10.0, catches_up_ms: None });
+        assert_eq!(trend(0, 0), Trend { trend: 0.0, catches_up_ms: Some(0) });
+        assert_eq!(Trend::between(1, 2, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn trends_come_with_the_second_reading() {
+        let mut trends = Trends::default();
+        let lags = |lag| BTreeMap::from([("g".to_string(), lag)]);
+        assert!(trends.next(0, lags(10)).is_empty());
+        assert_eq!(trends.next(1_000_000, lags(5))["g"].trend, -5.0);
+    }
+}
