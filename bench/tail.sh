@@ -11,14 +11,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 records=${RECORDS:-2000000}
 rounds=${ROUNDS:-5}
 export PATH="$PWD/bin:$PATH"
-for tool in kcat perl; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/install-test-tools.sh services" >&2; exit 1; }
-done
 
 # shellcheck source=bench/broker.sh
 . bench/broker.sh
-ecap-topics create-topics transactions >/dev/null 2>&1
-ecap-produce --topic transactions --source generate --count "$records" --throughput -1 >/dev/null 2>&1
+begin_topic
+load "$records"
 kcat=(kcat -q -b "$ECAP_BOOTSTRAP_SERVERS" -C -t transactions -o beginning -e)
 tail=(ecap-topics tail transactions --from beginning)
 

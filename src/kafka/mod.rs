@@ -10,7 +10,6 @@ pub mod compacted;
 pub mod config;
 pub mod context;
 pub mod groups;
-mod groups_native;
 pub mod letter;
 pub mod mirror;
 pub mod native;

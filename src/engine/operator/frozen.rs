@@ -79,10 +79,10 @@ impl Frozen {
         Ok((keys.to_vec(), values.take_values()?))
     }
 
-    /// The keys and values of groups that have a row in some of these batches.
-    pub fn result(&self, batches: &[RecordBatch]) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+    /// The keys and values of the groups in these batches; `merges` where a group may have several rows.
+    pub fn result(&self, batches: &[RecordBatch], merges: bool) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
         match batches {
-            [only] => self.values(only),
+            [only] if !merges => self.values(only),
             _ => self.merged(batches)?.take_result(),
         }
     }

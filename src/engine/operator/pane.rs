@@ -26,6 +26,8 @@ pub struct Pane {
     pub(super) touched: Touched,
     /// So many batches had no row for it, one after the other.
     rested: u32,
+    /// Whether a group may have several rows in one batch: in one that was on the disk before a restart.
+    pub(super) restored: bool,
     pub(super) held: Held,
     /// The numbers of batches on the disk, all of them older than what is held.
     pub(super) runs: BTreeSet<u32>,
@@ -56,13 +58,13 @@ impl Pane {
     /// The pane that begins at `start`.
     pub fn new(start: Micros) -> Self {
         let (touched, held) = (Touched::default(), Held::Batches(BTreeSet::new()));
-        Self { start, live: None, touched, rested: 0, held, runs: BTreeSet::new() }
+        Self { start, live: None, touched, rested: 0, restored: false, held, runs: BTreeSet::new() }
     }
 
     /// Goes on with these frozen batches, and the rows of them that are in use.
     pub fn restore(&mut self, restored: Restored, frozen: &mut Frozen) -> Result<()> {
         let Restored { batches, runs } = restored;
-        self.runs = runs;
+        (self.runs, self.restored) = (runs, true);
         self.held = Held::Batches(batches.keys().copied().collect());
         if batches.iter().all(|(number, live)| frozen.places(*number).count() == live.len()) {
             return Ok(());

@@ -136,14 +136,15 @@ impl WindowAggregate {
             pane.freeze(&mut self.frozen)?;
             batches.extend(pane.frozen_rows(&self.frozen)?);
         }
+        let merges = batches.len() > 1 || panes.iter().any(|pane| pane.restored);
         if keep == Keep::Nothing && panes.iter().all(|pane| pane.whole_batches().is_some()) {
-            return self.rolled(start, batches).map(Some);
+            return self.rolled(start, batches, merges).map(Some);
         }
-        self.rows_of(start, self.frozen.result(&batches)?).map(Some)
+        self.rows_of(start, self.frozen.result(&batches, merges)?).map(Some)
     }
 
     /// The rows of the window that is closed next, where what rolls on is not merged from its panes.
-    fn rolled(&mut self, start: Micros, mut batches: Vec<RecordBatch>) -> Result<RecordBatch> {
+    fn rolled(&mut self, start: Micros, mut batches: Vec<RecordBatch>, merges: bool) -> Result<RecordBatch> {
         let end = start.saturating_add(self.window.size);
         for rolling in &mut self.rolling {
             for (pane, numbers) in
@@ -155,7 +156,7 @@ impl WindowAggregate {
                 *rows = rolling.without_lists(rows)?;
             }
         }
-        let (keys, mut values) = self.frozen.result(&batches)?;
+        let (keys, mut values) = self.frozen.result(&batches, merges)?;
         for rolling in &self.rolling {
             let value = &mut values[rolling.aggregate];
             *value = rolling.counts(start, &keys, value.len(), &self.frozen)?;

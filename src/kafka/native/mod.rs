@@ -1,8 +1,9 @@
-//! The admin requests that librdkafka has and the rdkafka crate lacks: single settings, access rights. The only
-//! place that calls them; what it offers is safe.
+//! The admin requests that librdkafka has and the rdkafka crate lacks: single settings, access rights,
+//! offsets of groups. The only place that calls them; what it offers is safe.
 
 pub mod acls;
 pub mod configs;
+pub(super) mod groups;
 
 use super::admin::{Admin, PATIENCE, refused};
 use crate::{Error, Result};

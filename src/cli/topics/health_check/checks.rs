@@ -6,7 +6,7 @@ use crate::catalog::plan::Action;
 use crate::cli::topics::create_topics::describe_all;
 use crate::cli::topics::session::Session;
 use crate::kafka::admin::{Cluster, PATIENCE, PartitionState};
-use crate::kafka::groups::positions;
+use crate::kafka::groups::all_positions;
 use crate::kafka::offsets::Offsets;
 use crate::units::format_duration;
 use serde::Serialize;
@@ -124,15 +124,14 @@ fn topics(session: &Session) -> Result<Vec<Check>> {
 }
 
 fn groups(session: &Session, limit: i64) -> Result<Vec<Check>> {
-    let offsets = Offsets::new(&session.settings.connection)?;
-    let mut checks = Vec::new();
-    for group in session.admin.groups(PATIENCE)? {
-        let positions = positions(&session.settings.connection, &offsets, &session.cluster, &group.name)?;
+    let connection = &session.settings.connection;
+    let groups = session.admin.groups(PATIENCE)?;
+    let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+    let positions = all_positions(connection, &Offsets::new(connection)?, &session.cluster, &names)?;
+    let checks = positions.into_iter().map(|(group, positions)| {
         let lag: i64 = positions.iter().map(|position| position.lag).sum();
         let detail = format!("lag {lag}, the limit is {limit}");
-        checks.push(
-            Check::new(format!("group {}", group.name), lag <= limit, detail).counted(lag, Some(limit)),
-        );
-    }
-    Ok(checks)
+        Check::new(format!("group {group}"), lag <= limit, detail).counted(lag, Some(limit))
+    });
+    Ok(checks.collect())
 }

@@ -1,16 +1,16 @@
 //! What librdkafka can ask and change about groups and rdkafka cannot. Each request is answered by an event in a queue
 //! that is ours; several are on their way at once.
 
-use super::committed::{Committed, elements};
-use super::context::Context;
+use super::{Event, Owned, c_text, list};
+use crate::kafka::committed::{Committed, elements};
+use crate::kafka::context::Context;
 use crate::{Error, Result};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka_sys as sys;
-use std::ffi::{CString, c_void};
-use std::ptr::{self, NonNull};
-use std::slice;
+use std::ffi::c_void;
+use std::ptr;
 use std::time::Duration;
 
 /// How long behind its own patience librdkafka may take to say that nobody answered.
@@ -60,8 +60,8 @@ pub fn ask(
 /// Requests on their way.
 struct Requests<'a> {
     client: &'a Client<Context>,
-    queue: NonNull<sys::rd_kafka_queue_t>,
-    options: NonNull<sys::rd_kafka_AdminOptions_t>,
+    queue: Owned<sys::rd_kafka_queue_t>,
+    options: Owned<sys::rd_kafka_AdminOptions_t>,
     patience: Duration,
 }
 
@@ -75,27 +75,27 @@ type Send<T> = unsafe extern "C" fn(
 
 impl<'a> Requests<'a> {
     fn new(client: &'a Client<Context>, patience: Duration) -> Result<Self> {
-        let refused = || Error::failed("the client gives no queue for requests");
         let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the client is alive as long as it is borrowed, which is longer than the queue and the options; a time
         // that is refused leaves librdkafka's own, and no text is asked for.
         #[expect(unsafe_code, reason = "rdkafka keeps its own queue to itself")]
         let (queue, options) = unsafe {
             let native = client.native_ptr();
-            let queue = sys::rd_kafka_queue_new(native);
+            let queue = Owned::new(sys::rd_kafka_queue_new(native), sys::rd_kafka_queue_destroy)?;
             let any = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_ANY;
             let options = sys::rd_kafka_AdminOptions_new(native, any);
-            sys::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
+            let options = Owned::new(options, sys::rd_kafka_AdminOptions_destroy)?;
+            sys::rd_kafka_AdminOptions_set_request_timeout(options.as_ptr(), millis, ptr::null_mut(), 0);
             (queue, options)
         };
-        let (queue, options) = (NonNull::new(queue), NonNull::new(options));
-        let (Some(queue), Some(options)) = (queue, options) else { return Err(refused()) };
         Ok(Self { client, queue, options, patience })
     }
 
     fn send(&self, number: usize, group: &str, request: Request<'_>) -> Result<()> {
-        let name = CString::new(group).ok().filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| Error::usage(format!("'{group}' is no name of a group")))?;
+        if group.is_empty() {
+            return Err(Error::usage("a group has a name"));
+        }
+        let name = c_text(group)?;
         let name = name.as_ptr();
         // SAFETY: the options are ours, and the number is not followed as a pointer: it comes back with the answer. Name
         // and list are alive during the calls, which copy them; no list means all partitions.
@@ -146,61 +146,43 @@ impl<'a> Requests<'a> {
         // SAFETY: the queue is alive, and what it gives is ours.
         #[expect(unsafe_code, reason = "rdkafka does not offer queues of one's own")]
         let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), patience) };
-        let event = NonNull::new(event).map(Event);
-        let event = event.ok_or_else(|| Error::unreachable("the broker does not answer about groups"))?;
-        Ok((event.number(), event.answer()))
+        if event.is_null() {
+            return Err(Error::unreachable("the broker does not answer about groups"));
+        }
+        let event = Owned::new(event, sys::rd_kafka_event_destroy)?;
+        Ok((number(&event), answer(&event)))
     }
 }
 
-impl Drop for Requests<'_> {
-    fn drop(&mut self) {
-        // SAFETY: these are the only references of ours, and the client is still alive; answers that are still on their
-        // way find no queue and are thrown away by librdkafka.
-        #[expect(unsafe_code, reason = "what librdkafka gave is given back")]
-        unsafe {
-            sys::rd_kafka_AdminOptions_destroy(self.options.as_ptr());
-            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
-        }
-    }
+fn number(event: &Event) -> usize {
+    // SAFETY: the event is alive; the pointer is a number and is not followed.
+    #[expect(unsafe_code, reason = "an event is a pointer")]
+    let number = unsafe { sys::rd_kafka_event_opaque(event.as_ptr()) };
+    number as usize
 }
 
-/// An answer as librdkafka gives it.
-struct Event(NonNull<sys::rd_kafka_event_t>);
-
-impl Event {
-    fn number(&self) -> usize {
-        // SAFETY: the event is alive; the pointer is a number and is not followed.
-        #[expect(unsafe_code, reason = "an event is a pointer")]
-        let number = unsafe { sys::rd_kafka_event_opaque(self.0.as_ptr()) };
-        number as usize
-    }
-
-    fn answer(&self) -> Answer {
-        let event = self.0.as_ptr();
-        let (mut count, mut found) = (0, Vec::new());
-        // SAFETY: the event is alive; a result of another type is null, which is asked for before it is used. A result
-        // keeps as many groups as it counts, each with a code or none, and with a list or none, as long as the event.
-        #[expect(unsafe_code, reason = "an event is a pointer")]
-        unsafe {
-            let code: RDKafkaErrorCode = sys::rd_kafka_event_error(event).into();
-            if code != RDKafkaErrorCode::NoError {
-                return Err(KafkaError::AdminOp(code));
-            }
-            let groups = groups_of(event, &mut count);
-            if groups.is_null() || count == 0 {
-                return Ok(found);
-            }
-            for group in slice::from_raw_parts(groups, count) {
-                let error = sys::rd_kafka_group_result_error(*group);
-                if !error.is_null() {
-                    return Err(KafkaError::AdminOp(sys::rd_kafka_error_code(error).into()));
-                }
-                let list = sys::rd_kafka_group_result_partitions(*group).as_ref();
-                found.extend(list.map(elements).unwrap_or_default());
-            }
+fn answer(event: &Event) -> Answer {
+    let event = event.as_ptr();
+    let (mut count, mut found) = (0, Vec::new());
+    // SAFETY: the event is alive; a result of another type is null, which is asked for before it is used. A result
+    // keeps as many groups as it counts, each with a code or none, and with a list or none, as long as the event.
+    #[expect(unsafe_code, reason = "an event is a pointer")]
+    unsafe {
+        let code: RDKafkaErrorCode = sys::rd_kafka_event_error(event).into();
+        if code != RDKafkaErrorCode::NoError {
+            return Err(KafkaError::AdminOp(code));
         }
-        Ok(found)
+        let groups = groups_of(event, &mut count);
+        for group in list(groups, count) {
+            let error = sys::rd_kafka_group_result_error(*group);
+            if !error.is_null() {
+                return Err(KafkaError::AdminOp(sys::rd_kafka_error_code(error).into()));
+            }
+            let offsets = sys::rd_kafka_group_result_partitions(*group).as_ref();
+            found.extend(offsets.map(elements).unwrap_or_default());
+        }
     }
+    Ok(found)
 }
 
 /// The groups of a result of any of the requests.
@@ -230,16 +212,6 @@ unsafe fn groups_of(
         match deleted.is_null() {
             true => ptr::null(),
             false => sys::rd_kafka_DeleteGroups_result_groups(deleted, count),
-        }
-    }
-}
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: the event is ours, and nothing borrowed from it is left.
-        #[expect(unsafe_code, reason = "what librdkafka gave is given back")]
-        unsafe {
-            sys::rd_kafka_event_destroy(self.0.as_ptr());
         }
     }
 }
