@@ -5,10 +5,11 @@
 //! On its way back it is read in batches bounded in bytes ([`kafka`], or a [`folder`] of files), decoded into
 //! columns ([`record`]), windowed by a SQL query ([`query`] plans it, [`engine`] runs it and keeps time and
 //! state), joined with [`tables`] that do not grow, and shown or kept ([`sink`]). What a topic is stands
-//! in the [`catalog`], and only there. Records that could not be used are looked at and sent back ([`dead_letters`]).
+//! in the [`catalog`], and only there. Records that could not be used are looked at and sent back ([`dead_letters`]). Many
+//! queries run as one service ([`consumers`]).
 //!
 //! Dependencies point one way:
-//! `bin → cli → {folder, dead_letters} → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
+//! `bin → cli → {consumers, folder, dead_letters} → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
 //! record`. [`error`], [`clock`], [`units`], [`new_file`], [`lock`], [`host`], [`program`], [`partitioner`],
 //! [`place`] and [`postgres`] are what every room may use.
 
@@ -16,6 +17,7 @@ pub mod broker;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod consumers;
 pub mod dead_letters;
 pub mod delta;
 pub mod engine;

@@ -8,6 +8,7 @@ mod broker;
 mod catalog;
 mod cli;
 mod consume;
+mod consumers;
 mod engine;
 mod r#gen;
 mod golden;

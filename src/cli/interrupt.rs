@@ -3,6 +3,7 @@
 use super::exit_code;
 use crate::Result;
 use crate::clock::Stop;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens for ctrl-C and SIGTERM from now on; the answer is requested by the first of them.
 ///
@@ -13,24 +14,32 @@ pub fn listen() -> Result<Stop> {
     let stop = Stop::default();
     let asked = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? }
+    };
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
-            if next_signal().await.is_ok() {
-                asked.request();
-            }
-            if next_signal().await.is_ok() {
-                std::process::exit(i32::from(exit_code::INTERRUPTED));
-            }
+            signals.next().await;
+            asked.request();
+            signals.next().await;
+            std::process::exit(i32::from(exit_code::INTERRUPTED));
         });
     })?;
     Ok(stop)
 }
 
-async fn next_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminate.recv() => Ok(()),
+/// Heard from the moment at which they are made.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

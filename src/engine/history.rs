@@ -2,8 +2,8 @@
 
 use super::progress::Progress;
 use serde::Serialize;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many reports are kept.
 pub const KEPT: usize = 100;
@@ -11,7 +11,16 @@ pub const KEPT: usize = 100;
 /// The reports of the last [`KEPT`] batches, the newest last. Clones share them, so that others can look while
 /// a query runs.
 #[derive(Debug, Clone, Default)]
-pub struct History(Arc<Mutex<VecDeque<Arc<Progress>>>>);
+pub struct History(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    reports: VecDeque<Arc<Progress>>,
+    positions: Option<Positions>,
+}
+
+/// The next record of each partition, by topic.
+pub type Positions = BTreeMap<String, BTreeMap<i32, i64>>;
 
 /// Means over the batches that are kept; 0 where there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -27,16 +36,30 @@ pub struct Trends {
 impl History {
     /// Adds the report of a batch, and forgets the oldest where there are too many.
     pub fn add(&self, report: Arc<Progress>) {
-        let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if reports.len() == KEPT {
-            reports.pop_front();
+        let mut kept = self.kept();
+        if kept.reports.len() == KEPT {
+            kept.reports.pop_front();
         }
-        reports.push_back(report);
+        kept.reports.push_back(report);
+    }
+
+    /// Notes where the query stands; also where nothing came, of which there is no report.
+    pub fn stand(&self, positions: Positions) {
+        self.kept().positions = Some(positions);
+    }
+
+    /// Where the query stood when it looked last; nothing before the first time.
+    pub fn positions(&self) -> Option<Positions> {
+        self.kept().positions.clone()
     }
 
     /// The reports, the newest last.
     pub fn reports(&self) -> Vec<Arc<Progress>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.kept().reports.iter().cloned().collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How it goes over the batches that are kept.

@@ -203,7 +203,9 @@ impl<'a> Engine<'a> {
                 break;
             }
         }
-        self.finish(running)
+        self.finish(running)?;
+        self.stand();
+        Ok(())
     }
 
     /// A batch that begins.

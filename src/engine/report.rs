@@ -44,6 +44,12 @@ impl Engine<'_> {
         scans.filter_map(|(scan, quality)| Some((&scan.topic, quality.total()?)))
     }
 
+    /// Shows where each topic stands, also where a batch found nothing.
+    pub(super) fn stand(&self) {
+        let names = self.graph.plan().scans.iter().map(|scan| scan.topic.name.clone());
+        self.history.stand(names.zip(self.topics.next_offsets()).collect());
+    }
+
     pub(super) fn report(
         &mut self,
         batch_id: u64,

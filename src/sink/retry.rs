@@ -120,7 +120,7 @@ fn given_up(error: &Error, what: &str, tried: u64) -> Error {
 
 /// How long to wait before something is tried again: exponential, and the second half of it at random, by a number from
 /// 0 up to 1.
-fn pause(tried: u64, dice: f64) -> Duration {
+pub fn pause(tried: u64, dice: f64) -> Duration {
     let doubled = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
     doubled.mul_f64(0.5 + dice / 2.0)
 }

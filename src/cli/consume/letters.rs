@@ -13,7 +13,6 @@ use crate::sink::delta::{self, DeltaSink};
 use crate::sink::file::{FileSink, Form, Layout, form_of, is_in};
 use crate::sink::kafka::{Destination, Direct, KafkaSink};
 use crate::sink::letters::{Readable, Share, Shared};
-use crate::sink::retry::{Patience, Retrying};
 use crate::sink::several::Several;
 use crate::sink::{Sink, Writer};
 use crate::{Error, Result};
@@ -75,6 +74,9 @@ impl std::str::FromStr for Late {
     }
 }
 
+/// Makes the sink of a name one that is waited for.
+pub type Insist<'a> = dyn Fn(&str, Box<dyn Sink>) -> Box<dyn Sink> + 'a;
+
 /// Which query's dead letters are kept, and how.
 pub struct Around<'a> {
     /// How the cluster is reached.
@@ -85,8 +87,8 @@ pub struct Around<'a> {
     pub folders: Vec<&'a Path>,
     /// The identity of the query, where a batch that runs again has the number that it had; letters are then kept once.
     pub query: Option<&'a str>,
-    /// What a sink is waited for with.
-    pub patience: &'a dyn Fn() -> Patience,
+    /// Makes a sink one that is waited for.
+    pub insist: &'a Insist<'a>,
 }
 
 impl Around<'_> {
@@ -145,7 +147,7 @@ impl Around<'_> {
     }
 
     fn patient(&self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
-        Box::new(Retrying::new("of dead letters", sink, (self.patience)()))
+        (self.insist)("of dead letters", sink)
     }
 }
 

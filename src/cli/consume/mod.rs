@@ -10,6 +10,7 @@ mod inputs;
 mod letters;
 mod places;
 mod run;
+mod service;
 mod services;
 mod show;
 mod sink;
@@ -91,6 +92,8 @@ enum Command {
     /// Merge small files of results (--sink parquet, ndjson, csv) into large ones
     #[command(after_help = "Example: ecap-consume compact ./revenue --min-age 1h")]
     Compact(compact::CompactArgs),
+    #[command(flatten)]
+    Service(service::Verb),
     /// What a Delta table needs from time to time: optimize, vacuum, checkpoint
     #[command(subcommand, after_help = "Example: ecap-consume delta optimize ./bronze")]
     Delta(delta::DeltaCommand),
@@ -118,7 +121,7 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             let tables = || run.inputs.tables(&header, folder);
             let own = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
             let query = run::Query { sql: &sql, own: &own };
-            run::run(&query, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
+            run::run(query, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
         }
         Some(Command::Checkpoint(verb)) => checkpoint::run(verb, &cli.common),
         Some(Command::Explain { file, run }) => {
@@ -128,6 +131,7 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
         Some(Command::Validate { files, run }) => validate(files, run, &settings),
         Some(Command::DeadLetters(verb)) => dead_letters::run(verb, &cli.common, &settings),
         Some(Command::Compact(args)) => compact::run(args),
+        Some(Command::Service(verb)) => service::run(verb, &cli.common),
         Some(Command::Delta(command)) => delta::run(command),
         None => {
             let header = Header::default();
@@ -138,7 +142,7 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             let number = crc32c::crc32c_append(cli.run.place_of_results(), sql.as_bytes());
             let own = format!("{}-{number:08x}", cli.query.topics().join("-"));
             let query = run::Query { sql: &sql, own: &own };
-            run::run(&query, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
+            run::run(query, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }
     }
 }

@@ -1,29 +1,20 @@
-//! The flags that say how a query runs, and running it.
+//! The flags that say how a query runs.
 
-use super::{checkpoint, letters, show, sink, source, told};
+mod planned;
+
+pub use planned::{Audience, Planned, Query, plan, run};
+
+use super::{checkpoint, letters, show, sink, source};
 use crate::catalog::ARRIVAL_TIME;
-use crate::cli::common::{self, CommonArgs, Settings};
-use crate::cli::{interrupt, output};
-use crate::clock::SystemClock;
-use crate::engine::checkpoint::Checkpoint;
+use crate::cli::common;
 use crate::engine::operator::StateLimit;
 use crate::engine::options::{Limits, Options, OutputMode, Trigger};
-use crate::engine::source::Source;
 use crate::engine::watermark::Policy;
-use crate::engine::{Engine, Surroundings};
-use crate::kafka::reader::Reader;
 use crate::kafka::start::From;
-use crate::program;
-use crate::query::plan::StreamPlan;
-use crate::tables::Table;
-use crate::units::{format_count, parse_duration, parse_size};
+use crate::units::{parse_duration, parse_size};
 use crate::{Error, Result};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// What the client keeps of records that were not read yet, in bytes.
-const READ_AHEAD: usize = 4 << 20;
 
 /// How a query runs.
 #[derive(clap::Args, Debug, Clone)]
@@ -134,14 +125,6 @@ pub struct RunArgs {
     checkpoint: checkpoint::CheckpointArgs,
 }
 
-/// The query that is to run.
-pub struct Query<'a> {
-    /// Its text.
-    pub sql: &'a str,
-    /// What it is called by itself.
-    pub own: &'a str,
-}
-
 /// As [`OutputMode`], for the command line.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Mode {
@@ -220,6 +203,11 @@ impl RunArgs {
         self.results.place()
     }
 
+    /// How many rows of a batch a table shows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The column of event time, if it was given.
     pub fn time_column(&self) -> Option<&str> {
         match self.time {
@@ -266,139 +254,4 @@ impl RunArgs {
             }),
         }
     }
-}
-
-impl RunArgs {
-    /// Where each topic of the plan is read: its folder, or the broker, each from its own start.
-    fn sources(
-        &self,
-        plan: &StreamPlan,
-        settings: &Settings,
-        starts: &[From],
-        query: Option<&str>,
-    ) -> Result<Vec<Box<dyn Source>>> {
-        let keys = self.dead_letters != letters::Where::Off || self.late != letters::Late::Drop;
-        let bare = |topic: &str| settings.bare(topic).to_string();
-        let folders = self.folders.open(plan, bare, self.fail_fast, keys)?;
-        if folders.iter().any(Option::is_none) {
-            settings.connection.check()?;
-        }
-        let topics = plan.scans.iter().map(|scan| &scan.topic.name).zip(starts);
-        let open = topics.zip(folders);
-        open.map(|((topic, from), folder)| {
-            folder.map_or_else(|| self.source(topic, from, settings, query), Ok)
-        })
-        .collect()
-    }
-
-    fn source(
-        &self,
-        topic: &str,
-        from: &From,
-        settings: &Settings,
-        query: Option<&str>,
-    ) -> Result<Box<dyn Source>> {
-        let own = || format!("{}ecap-{}", settings.prefix, settings.bare(topic));
-        let group = self.consumer_group.clone().unwrap_or_else(own);
-        let mut connection = settings.connection.clone();
-        if let Some(load) = self.load {
-            connection.prefer(&load.client());
-        }
-        let mut reader = Reader::new(&connection, topic, &group, from, READ_AHEAD)?;
-        if self.fail_on_data_loss {
-            reader.fail_on_data_loss();
-        }
-        reader.mirrors(query.map(Into::into));
-        Ok(Box::new(reader))
-    }
-}
-
-/// Plans a query.
-///
-/// # Errors
-/// A usage error where the query, or a flag, is wrong.
-pub fn plan(
-    sql: &str,
-    tables: Vec<Arc<Table>>,
-    args: &RunArgs,
-    settings: &Settings,
-) -> Result<(StreamPlan, Options)> {
-    let (catalog, prefix) = (&settings.catalog, &settings.prefix);
-    let plan = StreamPlan::with_tables(sql, catalog, prefix, args.time_column(), tables)?;
-    let options = args.options();
-    options.check(&plan)?;
-    Ok((plan, options))
-}
-
-/// Plans a query, connects, and runs it.
-///
-/// # Errors
-/// As [`super::run()`].
-pub fn run(
-    query: &Query<'_>,
-    tables: impl FnOnce() -> Result<Vec<Arc<Table>>>,
-    args: &RunArgs,
-    common: &CommonArgs,
-    settings: &Settings,
-) -> Result<()> {
-    let sql = query.sql;
-    if args.print_sql {
-        return output::print(&format!("{sql}\n"));
-    }
-    let (plan, options) = plan(sql, tables()?, args, settings)?;
-    tracing::info!("plan:\n{plan}");
-    let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
-    let stop = interrupt::listen()?;
-    let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
-    let topics: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
-    let place = args.checkpoint.place(query.own, args.results.keeps())?;
-    let patience = || args.results.patience(&shown, &stop, is_continuous);
-    let checkpoint = args.checkpoint.open(&place, (sql, &args.results()), &plan, patience())?;
-    if let Some(done) = checkpoint.as_ref().and_then(Checkpoint::last) {
-        let (name, batches) = (place.name(), format_count(done.totals.batches));
-        output::note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));
-    }
-    let sink = args.results.open(&sink::Around {
-        shown: &shown,
-        settings,
-        plan: &plan,
-        folders: args.folders.folders().collect(),
-        mode: options.mode,
-        is_continuous,
-        query: &identity(checkpoint.as_ref()),
-        stop: &stop,
-    })?;
-    let starts = args.checkpoint.starts(checkpoint.as_ref(), topics.len(), &args.from);
-    let sources = args.sources(&plan, settings, &starts, place.reference().as_deref())?;
-    let letters = args.dead_letters.open(
-        &args.late,
-        &letters::Around {
-            settings,
-            plan: &plan,
-            folders: args.folders.folders().collect(),
-            query: checkpoint.as_ref().filter(|_| !is_continuous).map(|kept| kept.query().id.as_str()),
-            patience: &patience,
-        },
-    )?;
-    let (listener, clock) = (shown.listener(), Arc::new(SystemClock));
-    let around = Surroundings { sources, sink, letters, listener, checkpoint, clock };
-    let mut engine = Engine::new(plan, options, around)?;
-    program::give_back_start();
-    let totals = engine.run(&stop)?;
-    shown.end();
-    output::note(&told::totals(&topics.join(", "), totals, engine.history().trends()));
-    for (topic, observed) in engine.observed() {
-        let lines = told::schema(&topic.name, topic.record.as_ref(), observed);
-        lines.iter().for_each(|line| output::note(line));
-    }
-    engine.quality().for_each(|(topic, report)| output::note(&told::quality(&topic.name, &report)));
-    drop(engine);
-    place.end()
-}
-
-/// The identity of a query for its sinks: its checkpoint's. Without one nothing outlives a run, whose batches begin at 0
-/// again, so that each run is a query of its own.
-fn identity(checkpoint: Option<&Checkpoint>) -> String {
-    let own = checkpoint.map(|checkpoint| checkpoint.query().id.clone());
-    own.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
 }

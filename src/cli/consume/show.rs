@@ -1,5 +1,6 @@
 //! What a running query shows: its rows on standard output, how it goes on standard error.
 
+use super::run::Audience;
 use crate::cli::output::{self, Format, OutputArgs};
 use crate::cli::progress;
 use crate::engine::Listener;
@@ -37,26 +38,18 @@ impl Shown {
     /// # Errors
     /// A usage error where a format does not fit a stream.
     pub fn new(args: &OutputArgs, telling: Telling, rows: usize) -> Result<Self> {
-        let (form, most) = match args.format {
-            Format::Table => (Form::Table, rows),
-            Format::Wide => (Form::Table, usize::MAX),
-            Format::Json => (Form::Json, rows),
-            Format::Csv => (Form::Csv, rows),
-            Format::Yaml => {
-                return Err(Error::usage("a stream has no YAML form").hint("--format json is a line a row"));
-            }
-        };
+        let (form, most) = form(args, rows)?;
         let bar = progress::bar(args, 0, "{spinner} {msg}");
         Ok(Self { form, most, telling, bar })
     }
+}
 
-    /// Takes the rows.
-    pub fn sink(&self) -> Box<dyn Sink> {
+impl Audience for Shown {
+    fn rows(&self) -> Box<dyn Sink> {
         Box::new(Console::new(BehindBar(self.bar.clone()), self.form, self.most))
     }
 
-    /// Hears of each batch.
-    pub fn listener(&self) -> Listener<'static> {
+    fn listener(&self) -> Listener<'static> {
         let (bar, telling) = (self.bar.clone(), self.telling);
         Box::new(move |report| {
             match telling {
@@ -71,15 +64,32 @@ impl Shown {
         })
     }
 
-    /// Tells of what is not a result, beside the live line.
-    pub fn teller(&self) -> Box<dyn Fn(&str) + Send + Sync> {
+    fn teller(&self) -> Box<dyn Fn(&str) + Send + Sync> {
         let bar = self.bar.clone();
         Box::new(move |line| bar.suspend(|| output::note(line)))
     }
 
-    /// Takes the live line away.
-    pub fn end(&self) {
+    fn note(&self, line: &str) {
+        output::note(line);
+    }
+
+    /// The live line goes away.
+    fn ends(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// The form of rows on standard output, and how many of a batch.
+///
+/// # Errors
+/// A usage error where a format does not fit a stream.
+pub fn form(args: &OutputArgs, rows: usize) -> Result<(Form, usize)> {
+    match args.format {
+        Format::Table => Ok((Form::Table, rows)),
+        Format::Wide => Ok((Form::Table, usize::MAX)),
+        Format::Json => Ok((Form::Json, rows)),
+        Format::Csv => Ok((Form::Csv, rows)),
+        Format::Yaml => Err(Error::usage("a stream has no YAML form").hint("--format json is a line a row")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The flags that say where results go.
 
-use super::show::Shown;
+use super::run::Audience;
 use super::sink_options::{Chosen, Named, Setting, choose};
 use super::{places, services};
 use crate::Result;
@@ -105,8 +105,8 @@ impl Kind {
 
 /// What is around the sinks of a query.
 pub struct Around<'a> {
-    /// Standard output.
-    pub shown: &'a Shown,
+    /// Who sees rows that are shown, and hears of sinks that are away.
+    pub audience: &'a dyn Audience,
     /// How the cluster is reached.
     pub settings: &'a Settings,
     /// What is read, and which columns come out.
@@ -179,20 +179,29 @@ impl SinkArgs {
         let mut sinks = Vec::new();
         for chosen in self.chosen()? {
             let sink = open(&chosen, around)?;
+            let heard = (around.audience, around.stop);
             sinks.push(match chosen.kind {
                 Kind::Console => sink,
-                _ => Box::new(Retrying::new(
-                    &chosen.name,
-                    sink,
-                    self.patience(around.shown, around.stop, around.is_continuous),
-                )) as Box<dyn Sink>,
+                _ => self.insist(&chosen.name, sink, heard, around.is_continuous),
             });
         }
         Ok(if sinks.len() == 1 { sinks.remove(0) } else { Box::new(Several::new(sinks)) })
     }
 
-    /// What a sink is waited for with, until the end is asked for.
-    pub fn patience(&self, shown: &Shown, stop: &Stop, is_continuous: bool) -> Patience {
+    /// The sink `name`, which is waited for until the end is asked for.
+    pub fn insist(
+        &self,
+        name: &str,
+        sink: Box<dyn Sink>,
+        heard: (&dyn Audience, &Stop),
+        is_continuous: bool,
+    ) -> Box<dyn Sink> {
+        let patience = self.patience(heard, is_continuous);
+        Box::new(Retrying::new(name, heard.0.watch(name, sink), patience))
+    }
+
+    /// What a sink, or a checkpoint, is waited for with, until the end is asked for.
+    pub fn patience(&self, (audience, stop): (&dyn Audience, &Stop), is_continuous: bool) -> Patience {
         Patience {
             retries: self.sink_retries,
             // Without batches rows go out too often for it.
@@ -200,14 +209,14 @@ impl SinkArgs {
             timer: Arc::new(SystemClock),
             stop: stop.clone(),
             dice: rand::random,
-            tell: shown.teller(),
+            tell: audience.teller(),
         }
     }
 }
 
 fn open(chosen: &Chosen, around: &Around<'_>) -> Result<Box<dyn Sink>> {
     match chosen.kind {
-        Kind::Console => Ok(around.shown.sink()),
+        Kind::Console => Ok(around.audience.rows()),
         Kind::Ndjson => places::files(Form::Ndjson, chosen, around),
         Kind::Csv => places::files(Form::Csv, chosen, around),
         Kind::Parquet => places::files(Form::Parquet, chosen, around),
