@@ -12,7 +12,6 @@ use crate::support::{Cluster, Ended, binary_command, wait_for};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 fn topics(cluster: &Cluster, args: &[&str]) -> Ended {
@@ -237,56 +236,6 @@ fn five(cluster: &Cluster) -> String {
 
 fn numbers(records: &[Value]) -> Vec<u64> {
     records.iter().filter_map(|record| record["value"]["n"].as_u64()).collect()
-}
-
-#[test]
-fn tail_shows_the_last_records_or_those_from_a_place() {
-    let cluster = Cluster::start();
-    let topic = five(&cluster);
-    let numbers_of = |args: &[&str]| numbers(&shown(&cluster, &[&[topic.as_str()], args].concat()));
-    assert_eq!(numbers_of(&[]), [0, 1, 2, 3, 4]);
-    assert_eq!(numbers_of(&["-n", "2"]), [3, 4]);
-    assert_eq!(numbers_of(&["-n", "0"]), [0; 0]);
-    assert_eq!(numbers_of(&["--from", "earliest", "-n", "2"]), [0, 1]);
-    assert_eq!(numbers_of(&["--from", "3"]), [3, 4]);
-    assert_eq!(numbers_of(&["--from", "-1"]), [4]);
-    assert_eq!(numbers_of(&["--from", "99"]), [0; 0]);
-    assert_eq!(numbers_of(&["--from", "latest"]), [0; 0]);
-    assert_eq!(numbers_of(&["--from", "2020-01-01"]), [0, 1, 2, 3, 4]);
-    assert_eq!(numbers_of(&["--from", "2999-01-01"]), [0; 0]);
-    assert_eq!(numbers_of(&["--grep", "\"n\": [13]"]), [1, 3]);
-    assert_eq!(numbers_of(&["--grep", "{\"id\": \"a2\""]), [2]);
-    assert_eq!(numbers_of(&["--partition", "0", "-n", "1"]), [4]);
-    let third = shown(&cluster, &[&topic, "--from", "2", "-n", "1"]).remove(0);
-    let time = third["timestamp"].as_str().expect("a time");
-    assert_eq!(numbers_of(&["--from", time, "-n", "1"]), [2]);
-
-    topics(&cluster, &["tail", &topic, "--from", "yesterday"]).fails(2, &["earliest", "offset"]);
-    topics(&cluster, &["tail", &topic, "--partition", "4"]).fails(1, &["no partition 4"]);
-    topics(&cluster, &["tail", &topic, "-n", "many"]).fails(2, &["many"]);
-    topics(&cluster, &["tail", "number"]).fails(1, &["'number' does not exist", "did you mean 'numbers'?"]);
-    let text = topics(&cluster, &["tail", &topic, "-n", "1"]).ok();
-    assert!(text.contains("partition 0 · offset 4") && text.contains("\n  \"n\": 4\n"), "{text}");
-    topics(&cluster, &["delete-topic", &topic, "--yes"]).ok();
-}
-
-#[test]
-fn tail_follows_new_records_until_it_is_interrupted() {
-    let cluster = Cluster::start();
-    let topic = five(&cluster);
-    let mut command = cluster.command("ecap-topics");
-    command.args(["tail", &topic, "-n", "1", "--follow", "--format", "json"]).stdout(Stdio::piped());
-    let mut following = command.spawn().expect("starts");
-    let mut lines = BufReader::new(following.stdout.take().expect("piped")).lines();
-    let mut next = || lines.next().expect("a line").expect("text");
-    assert!(next().contains("\"n\":4"));
-    topics(&cluster, &["test-produce", &topic, "{\"id\": \"a5\", \"n\": 5}"]).ok();
-    assert!(next().contains("\"n\":5"));
-
-    let interrupt = Command::new("kill").args(["-INT", &following.id().to_string()]).status();
-    assert!(interrupt.expect("kill runs").success());
-    assert_eq!(following.wait().expect("ends").code(), Some(0));
-    topics(&cluster, &["delete-topic", &topic, "--yes"]).ok();
 }
 
 #[test]

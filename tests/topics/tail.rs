@@ -5,10 +5,15 @@ use crate::support::Cluster;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Sends records with a key or none, a value or none, and a header.
-fn send(cluster: &Cluster, topic: &str, records: &[(Option<&[u8]>, Option<&[u8]>)]) {
+/// A key and a value, or nulls.
+type Record<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// Sends records with headers.
+fn send(cluster: &Cluster, topic: &str, records: &[Record<'_>]) {
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", &cluster.address).create().expect("a producer");
     for (key, value) in records {
@@ -21,6 +26,56 @@ fn send(cluster: &Cluster, topic: &str, records: &[(Option<&[u8]>, Option<&[u8]>
         producer.send(record).map_err(|(error, _)| error).expect("sent");
     }
     producer.flush(Duration::from_secs(30)).expect("delivered");
+}
+
+#[test]
+fn tail_shows_the_last_records_or_those_from_a_place() {
+    let cluster = Cluster::start();
+    let topic = five(&cluster);
+    let numbers_of = |args: &[&str]| numbers(&shown(&cluster, &[&[topic.as_str()], args].concat()));
+    assert_eq!(numbers_of(&[]), [0, 1, 2, 3, 4]);
+    assert_eq!(numbers_of(&["-n", "2"]), [3, 4]);
+    assert_eq!(numbers_of(&["-n", "0"]), [0; 0]);
+    assert_eq!(numbers_of(&["--from", "earliest", "-n", "2"]), [0, 1]);
+    assert_eq!(numbers_of(&["--from", "3"]), [3, 4]);
+    assert_eq!(numbers_of(&["--from", "-1"]), [4]);
+    assert_eq!(numbers_of(&["--from", "99"]), [0; 0]);
+    assert_eq!(numbers_of(&["--from", "latest"]), [0; 0]);
+    assert_eq!(numbers_of(&["--from", "2020-01-01"]), [0, 1, 2, 3, 4]);
+    assert_eq!(numbers_of(&["--from", "2999-01-01"]), [0; 0]);
+    assert_eq!(numbers_of(&["--grep", "\"n\": [13]"]), [1, 3]);
+    assert_eq!(numbers_of(&["--grep", "{\"id\": \"a2\""]), [2]);
+    assert_eq!(numbers_of(&["--partition", "0", "-n", "1"]), [4]);
+    let third = shown(&cluster, &[&topic, "--from", "2", "-n", "1"]).remove(0);
+    let time = third["timestamp"].as_str().expect("a time");
+    assert_eq!(numbers_of(&["--from", time, "-n", "1"]), [2]);
+
+    topics(&cluster, &["tail", &topic, "--from", "yesterday"]).fails(2, &["earliest", "offset"]);
+    topics(&cluster, &["tail", &topic, "--partition", "4"]).fails(1, &["no partition 4"]);
+    topics(&cluster, &["tail", &topic, "-n", "many"]).fails(2, &["many"]);
+    topics(&cluster, &["tail", "number"]).fails(1, &["'number' does not exist", "did you mean 'numbers'?"]);
+    let text = topics(&cluster, &["tail", &topic, "-n", "1"]).ok();
+    assert!(text.contains("partition 0 · offset 4") && text.contains("\n  \"n\": 4\n"), "{text}");
+    topics(&cluster, &["delete-topic", &topic, "--yes"]).ok();
+}
+
+#[test]
+fn tail_follows_new_records_until_it_is_interrupted() {
+    let cluster = Cluster::start();
+    let topic = five(&cluster);
+    let mut command = cluster.command("ecap-topics");
+    command.args(["tail", &topic, "-n", "1", "--follow", "--format", "json"]).stdout(Stdio::piped());
+    let mut following = command.spawn().expect("starts");
+    let mut lines = BufReader::new(following.stdout.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("text");
+    assert!(next().contains("\"n\":4"));
+    topics(&cluster, &["test-produce", &topic, "{\"id\": \"a5\", \"n\": 5}"]).ok();
+    assert!(next().contains("\"n\":5"));
+
+    let interrupt = Command::new("kill").args(["-INT", &following.id().to_string()]).status();
+    assert!(interrupt.expect("kill runs").success());
+    assert_eq!(following.wait().expect("ends").code(), Some(0));
+    topics(&cluster, &["delete-topic", &topic, "--yes"]).ok();
 }
 
 #[test]
