@@ -52,10 +52,11 @@ pub struct KafkaSink {
     open: Option<Open>,
 }
 
-/// A producer that has the transactional id, and what was committed with it last.
+/// A producer that has the transactional id.
 struct Open {
     producer: Producer,
-    committed: Option<u64>,
+    /// The batch that was committed last, once that was read.
+    committed: Option<Option<u64>>,
 }
 
 impl KafkaSink {
@@ -98,13 +99,15 @@ impl KafkaSink {
         // No row is waited for longer than the transaction may last.
         let timing = (LINGER, *patience.min(longest));
         let mut producer = Producer::unmarked(connection, topic, timing, &self.id, *longest)?;
-        let committed = self.commits.claim(&mut producer, clock.now())?;
-        Ok(Open { producer, committed })
+        self.commits.claim(&mut producer, clock.now())?;
+        Ok(Open { producer, committed: None })
     }
 
     fn attempt(&mut self, batch: &Batch<'_>) -> Result<()> {
         let mut open = self.open.take().map_or_else(|| self.begin(), Ok)?;
-        if open.committed.is_none_or(|last| last < batch.id) {
+        let committed = open.committed.map_or_else(|| self.commits.last(), Ok)?;
+        open.committed = Some(committed);
+        if committed.is_none_or(|last| last < batch.id) {
             if let Err(error) = self.commit(&mut open.producer, batch) {
                 // Who does not answer cannot be told; the next producer with the id tells it first of all.
                 if error.fault() != Fault::Unreachable {
@@ -112,7 +115,7 @@ impl KafkaSink {
                 }
                 return Err(self.explained(error, &open.producer));
             }
-            open.committed = Some(batch.id);
+            open.committed = Some(Some(batch.id));
         }
         self.open = Some(open);
         Ok(())

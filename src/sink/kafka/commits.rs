@@ -76,23 +76,34 @@ impl Commits {
         })
     }
 
-    /// Takes over, and finds the batch that was committed last. The producer has its transactional id by now, so
-    /// nothing that another run began can still be committed; what was committed stands before the claim.
+    /// Takes over. The producer has its transactional id by now, so nothing that another run began can still be committed;
+    /// what was committed stands before the claim.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn claim(&mut self, producer: &mut Producer, now: Micros) -> Result<()> {
+        self.claims += 1;
+        producer.begin()?;
+        self.put(producer, &self.claim_key, &text(&self.own())?, now)?;
+        delivered(producer, &self.topic, &ROW)?;
+        producer.commit(None)
+    }
+
+    /// The batch that was committed last before the claim. It can be read once nothing before the claim is left open: all
+    /// sinks of a query have to be begun, and what a run of another query left open ends at its time.
     ///
     /// # Errors
     /// When the cluster does not answer, or another run took over since this one did.
-    pub fn claim(&mut self, producer: &mut Producer, now: Micros) -> Result<Option<u64>> {
-        self.claims += 1;
-        let claim = Claim { owner: self.owner.clone(), claim: self.claims };
-        producer.begin()?;
-        self.put(producer, &self.claim_key, &text(&claim)?, now)?;
-        delivered(producer, &self.topic, &ROW)?;
-        producer.commit(None)?;
-        let seen = self.read(Some(&claim))?;
+    pub fn last(&self) -> Result<Option<u64>> {
+        let seen = self.read(Some(&self.own()))?;
         if self.claims > 1 {
             self.judge(&seen)?;
         }
         Ok(seen.batch)
+    }
+
+    fn own(&self) -> Claim {
+        Claim { owner: self.owner.clone(), claim: self.claims }
     }
 
     /// Whether this run is still the one that began last.
