@@ -34,6 +34,10 @@ fn cluster() -> Cluster {
 
 /// A sink of the cluster's topic, for the query of that name.
 fn open_at(address: &str, prefix: &str, query: &str) -> ecap::Result<KafkaSink> {
+    open_as(address, prefix, (query, "kafka"))
+}
+
+fn open_as(address: &str, prefix: &str, (query, sink): (&str, &str)) -> ecap::Result<KafkaSink> {
     let destination = Destination {
         connection: Connection::new(address),
         prefix: prefix.into(),
@@ -43,7 +47,7 @@ fn open_at(address: &str, prefix: &str, query: &str) -> ecap::Result<KafkaSink> 
         longest: Duration::from_secs(60),
         clock: Arc::new(SystemClock),
     };
-    let writer = Writer { query: query.into(), sink: "kafka".into() };
+    let writer = Writer { query: query.into(), sink: sink.into() };
     KafkaSink::new(destination, &rows(0).schema(), &writer)
 }
 

@@ -1,6 +1,6 @@
 //! A network that is cut, a writer that is killed, transactions that others leave open.
 
-use super::{TOPIC, cluster, has_each_once, open, open_at};
+use super::{TOPIC, cluster, has_each_once, open, open_as, open_at};
 use crate::support::numbered::{killed_again_and_again, write, write_as_told};
 use crate::support::relay::{Protocol, Relay, is_request};
 use crate::support::{Cluster, PATIENCE};
@@ -58,26 +58,44 @@ fn a_broker_that_was_stopped_has_each_batch_once() {
     has_each_once(&cluster, 4);
 }
 
+/// A transaction on the topic of commits that a writer left open.
+fn left_open(cluster: &Cluster, id: &str) -> BaseProducer {
+    let left: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &cluster.address)
+        .set("transactional.id", cluster.name(id))
+        .create()
+        .unwrap();
+    left.init_transactions(PATIENCE).unwrap();
+    left.begin_transaction().unwrap();
+    let commits = cluster.name("ecap-commits");
+    left.send(BaseRecord::to(&commits).key("other").payload("{}").partition(0)).map_err(|_| ()).unwrap();
+    left.flush(PATIENCE).unwrap();
+    left
+}
+
 #[test]
 fn what_another_writer_left_open_is_waited_for() {
     let cluster = cluster();
     drop(open(&cluster, "sums"));
-    let other: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &cluster.address)
-        .set("transactional.id", cluster.name("other"))
-        .create()
-        .unwrap();
-    other.init_transactions(PATIENCE).unwrap();
-    other.begin_transaction().unwrap();
-    let commits = cluster.name("ecap-commits");
-    other.send(BaseRecord::to(&commits).key("other").payload("{}").partition(0)).map_err(|_| ()).unwrap();
-    other.flush(PATIENCE).unwrap();
+    let other = left_open(&cluster, "other");
     // What stands behind it cannot be read yet, and might be a batch of this query.
-    let error = open_at(&cluster.address, &cluster.prefix, "sums").map(|_| ()).unwrap_err();
+    let mut sink = open(&cluster, "sums");
+    let error = write(&mut sink, 0).unwrap_err();
     assert_eq!(error.fault(), Fault::Unreachable);
     assert!(error.to_string().contains("could not be read to its end"), "{error}");
     other.abort_transaction(PATIENCE).unwrap();
-    write(&mut open(&cluster, "sums"), 0).unwrap();
+    write(&mut sink, 0).unwrap();
+    has_each_once(&cluster, 1);
+}
+
+#[test]
+fn what_another_sink_of_the_query_left_open_is_ended_by_its_next_run() {
+    let cluster = cluster();
+    drop(open(&cluster, "sums"));
+    let _left = left_open(&cluster, "ecap-sums.letters");
+    let mut sink = open(&cluster, "sums");
+    let _letters = open_as(&cluster.address, &cluster.prefix, ("sums", "letters")).unwrap();
+    write(&mut sink, 0).unwrap();
     has_each_once(&cluster, 1);
 }
 
