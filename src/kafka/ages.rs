@@ -2,15 +2,13 @@
 
 use super::admin::failed;
 use super::batch::{self, Queue};
-use super::config::{Connection, wrong_setting};
-use super::context::Context;
+use super::config::Connection;
 use super::offsets::Partition;
 use crate::Result;
 use crate::clock::Micros;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A place in a topic: partition and offset.
@@ -28,7 +26,8 @@ pub struct Look {
 /// So many messages are taken at once, at most.
 const MANY: usize = 1_024;
 
-/// The first record at or behind each of these offsets. Those that do not come within `patience` are left out. Partitions are read together; several offsets of one are read one after the other.
+/// The first record at or behind each of these offsets. Those that do not come within `patience` are left out. Partitions
+/// are read together; several offsets of one are read one after the other.
 ///
 /// # Errors
 /// A usage error where a client setting is wrong.
@@ -60,19 +59,12 @@ fn read(
     patience: Duration,
     found: &mut BTreeMap<Spot, Look>,
 ) -> Result<()> {
-    let mut config = connection.client();
-    config
-        .set("group.id", "ecap-questions")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "earliest")
-        .set("fetch.wait.max.ms", "10")
-        .set("fetch.message.max.bytes", "65536")
-        .set("queued.min.messages", "1")
-        .set("queued.max.messages.kbytes", "1024");
-    let consumer: BaseConsumer<Context> =
-        config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
-    let consumer = Arc::new(consumer);
+    let consumer = connection.reader(&[
+        ("fetch.wait.max.ms", "10"),
+        ("fetch.message.max.bytes", "65536"),
+        ("queued.min.messages", "1"),
+        ("queued.max.messages.kbytes", "1024"),
+    ])?;
     let mut queue = Queue::new(consumer.clone(), "", std::iter::empty())?;
     let wrong = failed("reading");
     let mut list = TopicPartitionList::with_capacity(wanted.len());

@@ -107,6 +107,23 @@ impl Connection {
         Ok(own.insert(Arc::new(made)).clone())
     }
 
+    /// A consumer that reads where it is told and that no group knows, with these settings.
+    ///
+    /// # Errors
+    /// A usage error where a setting is wrong.
+    pub(super) fn reader(&self, own: &[(&str, &str)]) -> Result<Arc<BaseConsumer<Context>>> {
+        let mut config = self.client();
+        config
+            .set("group.id", "ecap-questions")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest");
+        own.iter().for_each(|(name, value)| {
+            config.set(*name, *value);
+        });
+        config.create_with_context(self.context()).map(Arc::new).map_err(|error| wrong_setting(&error))
+    }
+
     /// Sees to it that a broker answers, so that everything after it may assume one.
     ///
     /// # Errors

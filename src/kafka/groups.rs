@@ -110,13 +110,8 @@ impl Admin {
 ///
 /// # Errors
 /// When the cluster does not tell it.
-pub fn positions(
-    connection: &Connection,
-    offsets: &Offsets,
-    cluster: &Cluster,
-    group: &str,
-) -> Result<Vec<Position>> {
-    Ok(all_positions(connection, offsets, cluster, &[group])?.remove(group).unwrap_or_default())
+pub fn positions(connection: &Connection, cluster: &Cluster, group: &str) -> Result<Vec<Position>> {
+    Ok(all_positions(connection, cluster, &[group])?.remove(group).unwrap_or_default())
 }
 
 /// The same of many groups: their offsets are asked for at once, and the ends of all their partitions together.
@@ -125,7 +120,6 @@ pub fn positions(
 /// When the cluster does not tell it of one of them.
 pub fn all_positions(
     connection: &Connection,
-    offsets: &Offsets,
     cluster: &Cluster,
     groups: &[&str],
 ) -> Result<BTreeMap<String, Vec<Position>>> {
@@ -146,7 +140,7 @@ pub fn all_positions(
         partitions.iter().any(|partition| partition.id == *number && partition.leader.is_some())
     };
     let wanted: Vec<_> = wanted.into_iter().filter(has_leader).collect();
-    let ends = offsets.ends(&wanted)?;
+    let ends = Offsets::new(connection)?.ends(&wanted)?;
     for position in all.values_mut().flatten() {
         if let Some(end) = ends.get(&position.place()) {
             position.end = *end;

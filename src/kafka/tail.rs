@@ -4,7 +4,7 @@ pub use super::batch::{Header, Message};
 
 use super::admin::{TopicState, failed};
 use super::batch::{self, Queue};
-use super::config::{Connection, wrong_setting};
+use super::config::Connection;
 use super::context::Context;
 use super::offsets::{Offsets, Partition, Span};
 use crate::clock::Micros;
@@ -64,18 +64,11 @@ impl Tail {
     /// # Errors
     /// A usage error where a client setting is wrong.
     pub fn start(connection: &Connection, spans: &BTreeMap<Partition, Span>, follow: bool) -> Result<Self> {
-        let mut config = connection.client();
-        config
-            .set("group.id", "ecap-questions")
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest")
-            .set("fetch.wait.max.ms", "100")
-            .set("fetch.queue.backoff.ms", "2")
-            .set("queued.max.messages.kbytes", "16384");
-        let consumer: BaseConsumer<Context> =
-            config.create_with_context(connection.context()).map_err(|error| wrong_setting(&error))?;
-        let consumer = Arc::new(consumer);
+        let consumer = connection.reader(&[
+            ("fetch.wait.max.ms", "100"),
+            ("fetch.queue.backoff.ms", "2"),
+            ("queued.max.messages.kbytes", "16384"),
+        ])?;
         let read: Vec<_> = spans.iter().filter(|(_, span)| follow || span.records() > 0).collect();
         let topic = read.first().map_or("", |((topic, _), _)| topic.as_str());
         let queue = Queue::new(consumer.clone(), topic, read.iter().map(|((_, partition), _)| *partition))?;

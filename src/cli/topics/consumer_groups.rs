@@ -11,9 +11,8 @@ use crate::clock::{Clock, Micros, SystemClock};
 use crate::error::Fault;
 use crate::kafka::admin::PATIENCE;
 use crate::kafka::ages::{self, Look, Spot};
-use crate::kafka::groups::{Group, Member, Position, all_positions, mirrored};
+use crate::kafka::groups::{Group, Member, Position, all_positions, mirrored, positions};
 use crate::kafka::mirror::Owner;
-use crate::kafka::offsets::Offsets;
 use crate::units::parse_duration;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -139,9 +138,8 @@ fn show(args: &Args, session: &Session, common: &CommonArgs, trends: &mut Trends
 
 fn list(args: &Args, session: &Session, groups: Vec<Group>, trends: &mut Trends) -> Result<Listing> {
     let connection = &session.settings.connection;
-    let offsets = Offsets::new(connection)?;
     let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-    let mut positions = all_positions(connection, &offsets, &session.cluster, &names)?;
+    let mut positions = all_positions(connection, &session.cluster, &names)?;
     let now = SystemClock.now();
     let looks = if args.lag_time {
         ages::looks(connection, positions.values().flatten().filter_map(next), LOOKING)?
@@ -167,9 +165,7 @@ fn list(args: &Args, session: &Session, groups: Vec<Group>, trends: &mut Trends)
 
 fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail> {
     let connection = &session.settings.connection;
-    let offsets = Offsets::new(connection)?;
-    let mut positions = all_positions(connection, &offsets, &session.cluster, &[&group.name])?;
-    let positions = positions.remove(&group.name).unwrap_or_default();
+    let positions = positions(connection, &session.cluster, &group.name)?;
     let now = SystemClock.now();
     let looks = ages::looks(connection, positions.iter().filter_map(next), LOOKING)?;
     let (lag, query) = (total(&positions), mirrored(&positions));

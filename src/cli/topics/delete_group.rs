@@ -8,7 +8,6 @@ use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::PATIENCE;
 use crate::kafka::groups::{self, Group, all_positions};
-use crate::kafka::offsets::Offsets;
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -51,7 +50,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     }
     let names: Vec<_> = meant.iter().map(|group| group.name.as_str()).collect();
     let connection = &session.settings.connection;
-    let positions = all_positions(connection, &Offsets::new(connection)?, &session.cluster, &names)?;
+    let positions = all_positions(connection, &session.cluster, &names)?;
     let committed = |name: &str| positions.get(name).map_or(0, Vec::len);
     let entry = |name: &&str| Entry { group: name.to_string(), partitions: committed(name) };
     let deleted = Deleted { deleted: names.iter().map(entry).collect() };

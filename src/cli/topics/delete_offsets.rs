@@ -8,7 +8,7 @@ use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::PATIENCE;
 use crate::kafka::groups::{forget_offsets, positions};
-use crate::kafka::offsets::{Offsets, Partition};
+use crate::kafka::offsets::Partition;
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -55,7 +55,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let topics = args.topics.iter().map(|name| Ok(session.topic(name)?.name.as_str()));
     let topics = topics.collect::<Result<Vec<_>>>()?;
     let connection = &session.settings.connection;
-    let mut positions = positions(connection, &Offsets::new(connection)?, &session.cluster, &group.name)?;
+    let mut positions = positions(connection, &session.cluster, &group.name)?;
     positions.retain(|position| {
         topics.contains(&position.topic.as_str())
             && (args.partitions.is_empty() || args.partitions.contains(&position.partition))

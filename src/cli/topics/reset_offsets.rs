@@ -77,7 +77,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         Err(error) => return Err(error),
     };
     let offsets = Offsets::new(&session.settings.connection)?;
-    let before = positions(&session.settings.connection, &offsets, &session.cluster, &name)?;
+    let before = positions(&session.settings.connection, &session.cluster, &name)?;
     let moves = moves(args, &session, &offsets, &before)?;
     if let Some(owner) = mirrored(&before) {
         let targets = moves.iter().map(|(place, step)| (place.clone(), step.offset)).collect();

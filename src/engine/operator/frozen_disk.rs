@@ -31,7 +31,7 @@ fn write(
         let places: Vec<Place> = block.iter().map(|(_, place)| *place).collect();
         Ok((rows.take(&places).map_err(|error| of_running(&error))?, first..=last))
     };
-    disk.write(pane, most, places.chunks(BLOCK).map(block)).map_err(ours)
+    disk.file().and_then(|file| file.write(pane, most, places.chunks(BLOCK).map(block))).map_err(ours)
 }
 
 /// The hashes of the keys of rows at some places of a batch.

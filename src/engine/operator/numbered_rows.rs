@@ -63,7 +63,9 @@ impl OnDisk {
             *next += rows.num_rows();
             Ok((owned(rows).map_err(|error| of_running(&error))?, first..=*next as u64 - 1))
         });
-        self.runs.extend(disk.write(0, most, blocks).map_err(ours)?.into_iter().map(Arc::new));
+        self.runs.extend(
+            disk.file().and_then(|file| file.write(0, most, blocks)).map_err(ours)?.into_iter().map(Arc::new),
+        );
         Ok(())
     }
 

@@ -144,7 +144,8 @@ impl Spill {
             let rows = rows_of(bytes, keys.iter().map(|(_, until)| *until).collect());
             Ok((rows.map_err(|error| of_running(&error))?, hashes))
         };
-        let runs = disk.write(0, RUN, keys.chunks(BLOCK).map(block)).map_err(ours)?;
+        let runs =
+            disk.file().and_then(|file| file.write(0, RUN, keys.chunks(BLOCK).map(block))).map_err(ours)?;
         self.runs.extend(runs.into_iter().map(Arc::new));
         Ok(())
     }

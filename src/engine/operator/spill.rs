@@ -154,21 +154,15 @@ impl Disk {
         self.file = self.file.take().filter(|file| file.end < LARGE.max(self.limit.memory as u64));
     }
 
-    /// As [`SpillFile::write`], into a file that is made where there is none.
+    /// The file that is written to, which is made where there is none.
     ///
     /// # Errors
-    /// When the disk is full, or does not take it.
-    pub fn write(
-        &mut self,
-        pane: i64,
-        most: usize,
-        blocks: impl Iterator<Item = Result<(RecordBatch, Hashes)>>,
-    ) -> Result<Vec<Run>> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(SpillFile::create(&self.limit.folder)?),
-        };
-        file.write(pane, most, blocks)
+    /// When it cannot be made.
+    pub fn file(&mut self) -> Result<&mut SpillFile> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(SpillFile::create(&self.limit.folder)?)),
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use crate::cli::topics::create_topics::describe_all;
 use crate::cli::topics::session::Session;
 use crate::kafka::admin::{Cluster, PATIENCE, PartitionState};
 use crate::kafka::groups::all_positions;
-use crate::kafka::offsets::Offsets;
 use crate::units::format_duration;
 use serde::Serialize;
 use std::time::Duration;
@@ -127,7 +126,7 @@ fn groups(session: &Session, limit: i64) -> Result<Vec<Check>> {
     let connection = &session.settings.connection;
     let groups = session.admin.groups(PATIENCE)?;
     let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-    let positions = all_positions(connection, &Offsets::new(connection)?, &session.cluster, &names)?;
+    let positions = all_positions(connection, &session.cluster, &names)?;
     let checks = positions.into_iter().map(|(group, positions)| {
         let lag: i64 = positions.iter().map(|position| position.lag).sum();
         let detail = format!("lag {lag}, the limit is {limit}");

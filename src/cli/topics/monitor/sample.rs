@@ -100,12 +100,11 @@ impl Sampler {
     /// When the cluster does not answer.
     pub fn sample(&mut self, now: Micros) -> Result<Snapshot> {
         let cluster = self.admin.cluster(SILENCE)?;
-        let offsets = Offsets::new(&self.connection)?;
         let own = cluster.topics.iter().filter(|topic| !topic.is_internal());
-        let spans = offsets.spans(own)?;
+        let spans = Offsets::new(&self.connection)?.spans(own)?;
         let groups = self.admin.groups(PATIENCE)?;
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-        let mut positions = all_positions(&self.connection, &offsets, &cluster, &names)?;
+        let mut positions = all_positions(&self.connection, &cluster, &names)?;
         let groups: Vec<_> = groups
             .into_iter()
             .map(|group| {
