@@ -7,7 +7,7 @@ mod metrics;
 mod wire;
 
 pub use access::{Access, token_of};
-pub use api::Api;
+pub use api::{Api, PREFIX};
 
 use crate::{Error, Result};
 use std::net::SocketAddr;

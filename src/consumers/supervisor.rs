@@ -8,6 +8,7 @@ use super::lifecycle::{Action, Event, Lifecycle, State};
 use super::registry::{Definition, Registry, unknown};
 use super::vitals::Vitals;
 use crate::clock::{Clock, Micros, Stop, Timer};
+use crate::engine::history::Trends;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ struct Inner {
     file: Option<(SystemTime, u64)>,
     seen: Option<(SystemTime, u64)>,
     looked: Micros,
+    /// Whether the process ends, and starts nothing more.
+    is_ending: bool,
 }
 
 /// Runs consumers; shared with whoever asks it for something.
@@ -135,6 +138,9 @@ impl Supervisor {
     pub fn ask(&self, event: &Event, names: &[String]) -> Result<()> {
         let mut inner = self.lock();
         if matches!(event, Event::Start | Event::Restart) {
+            if inner.is_ending {
+                return Err(Error::usage("the process that runs the consumers is ending"));
+            }
             self.load(&mut inner)?;
         }
         for name in names {
@@ -244,7 +250,7 @@ impl Supervisor {
         let busy: Vec<_> = busy.into_iter().map(|(name, _)| name.as_str()).collect();
         let waits = format!("waits until one of {} ends: --max-concurrent is {}", busy.join(", "), self.most);
         let seen = |(name, consumer): (&String, &Consumer)| {
-            let life = &consumer.life;
+            let (life, reports) = (&consumer.life, consumer.vitals.history().reports());
             let error = life.last_error().map(ToString::to_string);
             let pending = life.state() == State::Pending;
             Seen {
@@ -256,8 +262,8 @@ impl Supervisor {
                 restarts: life.retries(),
                 last_error: if pending { Some(waits.clone()) } else { error },
                 uptime: life.began().map(|began| Duration::from_micros(at.abs_diff(began))),
-                reports: consumer.vitals.history().reports(),
-                trends: consumer.vitals.history().trends(),
+                trends: Trends::of(&reports),
+                reports,
                 look: consumer.vitals.look(),
             }
         };
@@ -279,6 +285,7 @@ impl Supervisor {
     /// # Errors
     /// When some have not ended after `within`; they are named.
     pub fn shut_down(&self, timer: &dyn Timer, within: Duration) -> Result<()> {
+        self.lock().is_ending = true;
         self.ask(&Event::Stop, &[])?;
         let until = timer.now().saturating_add(within.as_micros() as Micros);
         loop {
@@ -321,6 +328,8 @@ impl Consumer {
         if self.thread.is_none() {
             return events;
         }
+        // Before the look, which so has all that it did.
+        let ended = self.thread.take_if(|thread| thread.handle.is_finished());
         let look = self.vitals.look();
         if look.began {
             events.push(Event::Began);
@@ -330,7 +339,7 @@ impl Consumer {
             events.push(Event::Progress);
         }
         events.push(look.away.map_or(Event::Back, Event::Away));
-        if let Some(thread) = self.thread.take_if(|thread| thread.handle.is_finished()) {
+        if let Some(thread) = ended {
             let ended = thread.handle.join().unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
             self.vitals.ended();
             events.push(Event::Ended(ended.err()));

@@ -189,7 +189,7 @@ impl Vitals {
         let mut inner = self.lock();
         inner.measure(now);
         let Inner { run, counts, cpu } = &mut *inner;
-        let lag = run.lag(self.history.reports().last().map(AsRef::as_ref));
+        let lag = run.lag(self.history.last().as_deref());
         run.stands(lag, now);
         let since = |then: Micros| Duration::from_micros(now.saturating_sub(then).max(0).unsigned_abs());
         Look {

@@ -62,9 +62,20 @@ impl History {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The report of the newest batch.
+    pub fn last(&self) -> Option<Arc<Progress>> {
+        self.kept().reports.back().cloned()
+    }
+
     /// How it goes over the batches that are kept.
     pub fn trends(&self) -> Trends {
-        let reports = self.reports();
+        Trends::of(&self.reports())
+    }
+}
+
+impl Trends {
+    /// How it went over these batches.
+    pub fn of(reports: &[Arc<Progress>]) -> Self {
         let mean = |rate: fn(&Progress) -> f64| {
             reports.iter().map(|report| rate(report)).sum::<f64>() / reports.len().max(1) as f64
         };

@@ -60,7 +60,8 @@ impl Access {
         };
         let given = request.header("authorization").and_then(|given| given.strip_prefix("Bearer "));
         let is_right = |given: &str| {
-            given.len() == token.len() && openssl::memcmp::eq(given.trim().as_bytes(), token.as_bytes())
+            let given = given.trim();
+            given.len() == token.len() && openssl::memcmp::eq(given.as_bytes(), token.as_bytes())
         };
         match given {
             Some(given) if is_right(given) => Ok(()),
@@ -161,6 +162,7 @@ mod tests {
             assert_eq!(asked(listen, Some(TOKEN), "POST", &[]), 401);
             assert_eq!(asked(listen, Some(TOKEN), "GET", &[]), 200);
             assert_eq!(with(&format!("Bearer {TOKEN}")), 200);
+            assert_eq!(with(&format!("Bearer  {}", &TOKEN[1..])), 401);
             assert_eq!(with("Bearer 0123456789abcdeF"), 401);
             assert_eq!(with("Bearer 0123"), 401);
             assert_eq!(with(TOKEN), 401);

@@ -188,7 +188,10 @@ async fn read(stream: &mut TcpStream) -> io::Result<Result<Request, Response>> {
     let mut bytes = Vec::new();
     loop {
         match parse(&bytes) {
-            Ok(Some((request, body))) => return Ok(skip(stream, body).await?.map(|()| request)),
+            Ok(Some((request, body))) => {
+                skip(stream, body).await?;
+                return Ok(Ok(request));
+            }
             Ok(None) if bytes.len() >= HEAD => {
                 return Ok(Err(Response::error(431, "the head of the request is too long")));
             }
@@ -204,7 +207,7 @@ async fn read(stream: &mut TcpStream) -> io::Result<Result<Request, Response>> {
 }
 
 /// Reads the rest of a body.
-async fn skip(stream: &mut TcpStream, mut left: usize) -> io::Result<Result<(), Response>> {
+async fn skip(stream: &mut TcpStream, mut left: usize) -> io::Result<()> {
     let mut more = [0; 4096];
     while left > 0 {
         match stream.read(&mut more).await? {
@@ -212,7 +215,7 @@ async fn skip(stream: &mut TcpStream, mut left: usize) -> io::Result<Result<(), 
             read => left = left.saturating_sub(read),
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// A request whose head is there, and how much of its body is not.

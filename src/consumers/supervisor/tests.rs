@@ -113,6 +113,7 @@ fn who_waits_for_a_place_says_who_has_them() {
     stage.becomes("b", State::Running);
     stage.supervisor.shut_down(&crate::clock::SystemClock, Duration::from_secs(30)).unwrap();
     assert_eq!(stage.runner.running.load(Ordering::SeqCst), 0);
+    stage.ask(&Event::Restart, "b").unwrap_err();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::registry;
 use crate::cli::output;
 use crate::consumers::health::Status;
 use crate::consumers::http::client::{Answer, Question, ask as send};
-use crate::consumers::http::token_of;
+use crate::consumers::http::{PREFIX, token_of};
 use crate::consumers::process::owner;
 use crate::{Error, Result};
 use serde_json::Value;
@@ -40,12 +40,13 @@ pub fn get(path: &str) -> Result<Option<String>> {
 }
 
 fn answered(address: &str, path: &str, is_post: bool, token: Option<&str>) -> Result<String> {
-    let url = format!("{address}/api/v1/streaming/{path}");
+    let url = format!("{address}{PREFIX}/{path}");
     let question = Question { is_post, url: &url, token, body: None, within: WITHIN, by_proxy: false };
-    let Answer { status, body } = send(&question)?;
-    if (200..300).contains(&status) {
-        return Ok(body);
+    let answer = send(&question)?;
+    if answer.is_good() {
+        return Ok(answer.body);
     }
+    let Answer { status, body } = answer;
     let said: Option<Value> = serde_json::from_str(&body).ok();
     let said = said.as_ref().and_then(|said| said["error"].as_str());
     let error = Error::usage(said.map_or_else(|| format!("{url}: the answer is {status}"), Into::into));

@@ -8,7 +8,7 @@ use crate::clock::{Stop, SystemClock, Timer};
 use crate::consumers::alerts::{Alerts, Changes, To};
 use crate::consumers::brokers;
 use crate::consumers::health::Thresholds;
-use crate::consumers::http::{Access, Api, Server, token_of};
+use crate::consumers::http::{Access, Api, PREFIX, Server, token_of};
 use crate::consumers::lifecycle::Event;
 use crate::consumers::process::Held;
 use crate::consumers::registry as consumers;
@@ -156,7 +156,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let address = reachable(server.address());
     supervisor.ask(&Event::Start, &args.names)?;
     held.say(Some(address.clone()))?;
-    output::note(&format!("consumers of {}: {address}/api/v1/streaming/status", path.display()));
+    output::note(&format!("consumers of {}: {address}{PREFIX}/status", path.display()));
     if !can_change {
         output::note("nothing can be started or stopped there without --token-file");
     }
