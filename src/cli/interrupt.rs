@@ -3,7 +3,11 @@
 use super::exit_code;
 use crate::Result;
 use crate::clock::Stop;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Whoever does something again and again waits no less between.
+pub const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Listens for ctrl-C and SIGTERM from now on; the answer is requested by the first of them.
 ///

@@ -28,6 +28,11 @@ impl Span {
     pub fn records(self) -> u64 {
         u64::try_from(self.next - self.first).unwrap_or(0)
     }
+
+    /// The offset, or the end of the span that is next to it.
+    pub fn nearest(self, offset: i64) -> i64 {
+        offset.max(self.first).min(self.next)
+    }
 }
 
 /// Asks a cluster about offsets.

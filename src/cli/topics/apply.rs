@@ -1,7 +1,7 @@
 //! `ecap-topics apply`
 
 use super::plan::{Document, Scope, in_line};
-use super::session::{Session, counted, readable};
+use super::session::{Session, counted, readable, word};
 use crate::catalog::Topic;
 use crate::catalog::changes::{Change, Plan};
 use crate::cli::common::CommonArgs;
@@ -54,16 +54,15 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 /// Says what the changes lose, and goes on only where that is meant.
 pub fn agree(session: &Session, args: &ConfirmArgs, changes: &[Change]) -> Result<()> {
     let lossy: Vec<_> = changes.iter().filter(|change| change.loss().is_some()).collect();
-    let Some(first) = lossy.first() else { return Ok(()) };
+    // Only who is asked hears how many records are lost.
+    if args.yes || lossy.is_empty() {
+        return Ok(());
+    }
     let mut topics: Vec<_> = lossy.iter().map(|change| change.topic()).collect();
     topics.sort_unstable();
     topics.dedup();
-    let word = match topics.len() {
-        1 => first.topic().to_string(),
-        count => counted(count, "topic"),
-    };
     let losses = lossy.iter().map(|change| in_words(session, change)).collect::<Result<Vec<_>>>()?;
-    confirm(args, &losses.join("; "), &word)
+    confirm(args, &losses.join("; "), &word(&topics, "topic"))
 }
 
 /// What a change loses, with how many records that is now, where it can be counted.

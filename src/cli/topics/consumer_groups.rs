@@ -1,16 +1,16 @@
 //! `ecap-topics consumer-groups`
 
 use super::complete;
-use super::lag::{Trend, Trends, age, find, total};
+use super::lag::{Trend, Trends, age, behind, find, next, oldest, total};
 use super::session::{Session, counted};
 use crate::Result;
 use crate::cli::common::CommonArgs;
 use crate::cli::interrupt;
 use crate::cli::output::{self, Format, Show, Stream, Table};
-use crate::clock::{Clock, Micros, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::error::Fault;
 use crate::kafka::admin::PATIENCE;
-use crate::kafka::ages::{self, Look, Spot};
+use crate::kafka::ages;
 use crate::kafka::groups::{Group, Member, Position, all_positions, mirrored, positions};
 use crate::kafka::mirror::Owner;
 use crate::units::parse_duration;
@@ -94,12 +94,9 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     show(args, &session, common, &mut trends)?;
     let Some(interval) = args.watch else { return Ok(()) };
     let stop = interrupt::listen()?;
-    while !stop.wait(interval.max(Duration::from_millis(100))) {
-        let shown = session.admin.cluster(PATIENCE).and_then(|cluster| {
-            session.cluster = cluster;
-            show(args, &session, common, &mut trends)
-        });
-        match shown {
+    while !stop.wait(interval.max(interrupt::SHORTEST)) {
+        let looked = session.look_again();
+        match looked.and_then(|_| show(args, &session, common, &mut trends)) {
             Err(error) if error.fault() == Fault::Unreachable => {
                 output::note(&format!("{error}; it goes on when it passes"));
             }
@@ -154,7 +151,7 @@ fn list(args: &Args, session: &Session, groups: Vec<Group>, trends: &mut Trends)
             state: group.state,
             members: group.members.len(),
             lag: total(&positions),
-            behind_ms: positions.iter().filter_map(|position| behind(position, &looks, now)).max(),
+            behind_ms: oldest(&positions, &looks, now),
             query: mirrored(&positions),
             trend: trends.get(&group.name).copied(),
             group: group.name,
@@ -169,6 +166,7 @@ fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail
     let now = SystemClock.now();
     let looks = ages::looks(connection, positions.iter().filter_map(next), LOOKING)?;
     let (lag, query) = (total(&positions), mirrored(&positions));
+    let behind_ms = oldest(&positions, &looks, now);
     let key = |position: &Position| format!("{}/{}", position.topic, position.partition);
     let mut lags: BTreeMap<_, _> = positions.iter().map(|position| (key(position), position.lag)).collect();
     lags.insert(String::new(), lag);
@@ -183,21 +181,7 @@ fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail
         }
     };
     let partitions: Vec<_> = positions.into_iter().map(row).collect();
-    let behind_ms = partitions.iter().filter_map(|row| row.behind_ms).max();
     Ok(Detail { lag, behind_ms, query, trend: trends.get("").copied(), partitions, group })
-}
-
-/// Where the next record to read is, if there is one.
-pub(super) fn next(position: &Position) -> Option<Spot> {
-    (position.lag > 0).then(|| (position.place(), position.committed))
-}
-
-/// How old the next record to read is, in milliseconds; 0 where everything is read.
-pub(super) fn behind(position: &Position, looks: &BTreeMap<Spot, Look>, now: Micros) -> Option<i64> {
-    match next(position) {
-        None => Some(0),
-        Some(spot) => looks.get(&spot)?.time.map(|time| (now - time).max(0) / 1_000),
-    }
 }
 
 fn mirrors(query: Option<&Owner>) -> String {

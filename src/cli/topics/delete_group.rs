@@ -2,7 +2,7 @@
 
 use super::complete;
 use super::lag::{find, refuse_active};
-use super::session::{Session, counted};
+use super::session::{Session, counted, word};
 use crate::cli::common::CommonArgs;
 use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
@@ -54,11 +54,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let committed = |name: &str| positions.get(name).map_or(0, Vec::len);
     let entry = |name: &&str| Entry { group: name.to_string(), partitions: committed(name) };
     let deleted = Deleted { deleted: names.iter().map(entry).collect() };
-    let word = match names[..] {
-        [name] => name.to_string(),
-        _ => counted(names.len(), "group"),
-    };
-    confirm(&args.confirm, &deleted.loss(), &word)?;
+    confirm(&args.confirm, &deleted.loss(), &word(&names, "group"))?;
     let done = groups::delete(connection, &names);
     session.remember("delete-group", &format!("delete group {}", names.join(", ")), done.map_err(active))?;
     output::show(&deleted, &common.output)

@@ -1,7 +1,7 @@
 //! `ecap-topics delete-topic`
 
 use super::complete;
-use super::session::{Session, counted};
+use super::session::{Session, word};
 use crate::cli::common::CommonArgs;
 use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
@@ -47,8 +47,8 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         return Ok(());
     }
     let deleted = Deleted { deleted: with_messages(&session, &topics)? };
-    confirm(&args.confirm, &deleted.loss(), &word(&topics))?;
     let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
+    confirm(&args.confirm, &deleted.loss(), &word(&names, "topic"))?;
     session.delete("delete-topic", &names)?;
     output::show(&deleted, &common.output)
 }
@@ -85,14 +85,6 @@ fn with_messages(session: &Session, topics: &[&TopicState]) -> Result<Vec<Entry>
     let entries =
         topics.iter().map(|topic| Entry { topic: topic.name.clone(), messages: messages(&topic.name) });
     Ok(entries.collect())
-}
-
-/// What has to be typed: the name of one topic, or how many there are.
-fn word(topics: &[&TopicState]) -> String {
-    match topics {
-        [topic] => topic.name.clone(),
-        topics => counted(topics.len(), "topic"),
-    }
 }
 
 impl Deleted {

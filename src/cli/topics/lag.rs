@@ -2,6 +2,7 @@
 
 use super::session::{Session, counted};
 use crate::clock::Micros;
+use crate::kafka::ages::{Look, Spot};
 use crate::kafka::groups::{Group, Position};
 use crate::units::format_duration;
 use crate::{Error, Result};
@@ -64,6 +65,26 @@ impl Trends {
     }
 }
 
+/// Where the next record to read is, if there is one.
+pub fn next(position: &Position) -> Option<Spot> {
+    (position.lag > 0).then(|| (position.place(), position.committed))
+}
+
+/// How old the next record to read is, in milliseconds; 0 where everything is read, none where it is not known.
+pub fn behind(position: &Position, looks: &BTreeMap<Spot, Look>, now: Micros) -> Option<i64> {
+    match next(position) {
+        None => Some(0),
+        Some(spot) => looks.get(&spot)?.time.map(|time| (now - time).max(0) / 1_000),
+    }
+}
+
+/// The same of several partitions: the oldest of those that are known; 0 where everything of all is read.
+pub fn oldest(positions: &[Position], looks: &BTreeMap<Spot, Look>, now: Micros) -> Option<i64> {
+    let all_is_read = positions.iter().all(|position| position.lag == 0);
+    let meant = positions.iter().filter(|position| all_is_read || position.lag > 0);
+    meant.filter_map(|position| behind(position, looks, now)).max()
+}
+
 /// A time in milliseconds as people read it: whole seconds above one.
 pub fn age(millis: i64) -> String {
     let millis = u64::try_from(millis).unwrap_or(0);
@@ -116,6 +137,26 @@ mod tests {
         assert_eq!(trend(80, 100), Trend { trend: 10.0, catches_up_ms: None });
         assert_eq!(trend(0, 0), Trend { trend: 0.0, catches_up_ms: Some(0) });
         assert_eq!(Trend::between(1, 2, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn an_age_that_is_not_known_is_not_zero() {
+        let position = |partition, lag| Position {
+            topic: "t".into(),
+            partition,
+            committed: 5,
+            end: 5 + lag,
+            lag,
+            metadata: String::new(),
+        };
+        let look = Look { time: Some(1_000_000), bytes: 1 };
+        let looks = BTreeMap::from([((("t".to_string(), 1), 5), look)]);
+        let oldest = |lags: &[i64]| {
+            let positions: Vec<_> = (0..).zip(lags).map(|(number, lag)| position(number, *lag)).collect();
+            oldest(&positions, &looks, 3_000_000)
+        };
+        assert_eq!([oldest(&[]), oldest(&[0, 0]), oldest(&[3, 0])], [None, Some(0), None]);
+        assert_eq!([oldest(&[0, 3]), oldest(&[3, 3])], [Some(2_000), Some(2_000)]);
     }
 
     #[test]

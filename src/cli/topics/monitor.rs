@@ -55,7 +55,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let Session { settings, admin, .. } = Session::open(common)?;
     let sampler = Sampler { admin, connection: settings.connection, memory: Memory::default() };
     let stop = interrupt::listen()?;
-    let interval = args.interval.max(Duration::from_millis(100));
+    let interval = args.interval.max(interrupt::SHORTEST);
     let readings = start(sampler, interval, args.count, stop.clone())?;
     if in_lines { lines(&readings, &stop) } else { live(&readings, &stop) }
 }

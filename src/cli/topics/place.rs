@@ -82,7 +82,7 @@ impl Place {
                 Self::Last(count) => span.next.saturating_sub(count),
                 Self::Time(_) | Self::Ago(_) => times.get(partition).copied().unwrap_or(span.next),
             };
-            (partition.clone(), offset.max(span.first).min(span.next))
+            (partition.clone(), span.nearest(offset))
         };
         Ok(spans.iter().map(place).collect())
     }

@@ -201,6 +201,14 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// What has to be typed so that things go: the name of the only one, or how many they are.
+pub fn word(names: &[&str], thing: &str) -> String {
+    match names {
+        [name] => name.to_string(),
+        names => counted(names.len(), thing),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

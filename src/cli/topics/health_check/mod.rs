@@ -82,11 +82,12 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         if args.exit_when_healthy && health.verdict.is_ok() {
             return Ok(());
         }
-        let left = args.timeout.map_or(args.interval, |timeout| timeout.saturating_sub(start.elapsed()));
-        if left.is_zero() && args.timeout.is_some() {
+        let interval = args.interval.max(interrupt::SHORTEST);
+        let left = args.timeout.map_or(interval, |timeout| timeout.saturating_sub(start.elapsed()));
+        if left.is_zero() {
             return health.verdict;
         }
-        if stop.wait(left.min(args.interval)) {
+        if stop.wait(left.min(interval)) {
             return Ok(());
         }
     }

@@ -1,8 +1,7 @@
 //! Reads a cluster again and again, and says what happened between.
 
 use crate::Result;
-use crate::cli::topics::consumer_groups::{behind, next};
-use crate::cli::topics::lag::{Trend, Trends, total};
+use crate::cli::topics::lag::{Trend, Trends, next, oldest, total};
 use crate::clock::Micros;
 use crate::kafka::admin::{Admin, Cluster, PATIENCE};
 use crate::kafka::ages::{self, Look, Spot};
@@ -214,7 +213,7 @@ impl Memory {
                 state: group.state,
                 members: group.members.len(),
                 lag: total(&positions),
-                behind_ms: positions.iter().filter_map(|position| behind(position, looks, now)).max(),
+                behind_ms: oldest(&positions, looks, now),
                 query: mirrored(&positions),
                 topics,
                 group: group.name,

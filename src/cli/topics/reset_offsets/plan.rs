@@ -113,7 +113,7 @@ impl Plan {
                 let path = self.path.display();
                 Error::usage(format!("{path}: topic '{topic}' has no partition {partition} that is meant"))
             })?;
-            wanted.insert(place, (*offset).max(span.first).min(span.next));
+            wanted.insert(place, span.nearest(*offset));
         }
         Ok(wanted)
     }
