@@ -1,7 +1,7 @@
 //! The rows of a query's result until the sinks have them: in memory, or on the disk where memory is not to hold them.
 
 use super::operator::StateLimit;
-use super::operator::spill::{RUN, Run, SpillFile};
+use super::operator::spill::{Disk, RUN, Run};
 use crate::Result;
 use crate::sink::{Rows, StoredRows};
 use arrow::array::RecordBatch;
@@ -10,10 +10,10 @@ use std::iter;
 /// The rows of a batch, in order.
 #[derive(Debug, Default)]
 pub struct Results {
-    limit: Option<StateLimit>,
+    /// Where rows go that memory is not to hold, where there is a limit.
+    disk: Option<Disk>,
     /// Those that were spilled, which come first.
     runs: Vec<Run>,
-    file: Option<SpillFile>,
     held: Vec<RecordBatch>,
     /// What those take that are held, in bytes.
     bytes: usize,
@@ -22,13 +22,13 @@ pub struct Results {
 impl Results {
     /// No rows yet, which do not take more memory than `limit` says.
     pub fn within(limit: Option<StateLimit>) -> Self {
-        Self { limit, ..Self::default() }
+        Self { disk: limit.map(Disk::new), ..Self::default() }
     }
 
     /// No rows yet, with the same limit.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self::within(self.limit.clone())
+        Self::within(self.disk.as_ref().map(|disk| disk.limit.clone()))
     }
 
     /// Adds rows.
@@ -38,13 +38,10 @@ impl Results {
     pub fn add(&mut self, rows: RecordBatch) -> Result<()> {
         self.bytes += rows.get_array_memory_size();
         self.held.push(rows);
-        let Some(limit) = self.limit.as_ref().filter(|limit| self.bytes > limit.results()) else {
+        let Some(disk) = self.disk.as_mut().filter(|disk| self.bytes > disk.limit.results()) else {
             return Ok(());
         };
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(SpillFile::create(&limit.folder)?),
-        };
+        let file = disk.file()?;
         for rows in self.held.drain(..) {
             self.runs.extend(file.write(0, RUN, iter::once(Ok((rows, 0..=0))))?);
         }

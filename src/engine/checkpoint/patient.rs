@@ -75,7 +75,7 @@ impl Store for Patient {
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {
-        self.ask(|store| store.remove(names))
+        self.insist("what is removed of it", || self.store.remove(names))
     }
 
     fn own(&self, owner: &str) -> Result<Owned> {

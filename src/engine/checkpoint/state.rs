@@ -36,7 +36,7 @@ pub struct StateFiles {
 /// What was read of state to check it, and is loaded next: as much of it as memory is for.
 #[derive(Debug, Default)]
 pub struct Checked {
-    parts: HashMap<(u64, usize), Arc<[u8]>>,
+    parts: HashMap<(u64, usize), Vec<u8>>,
     bytes: usize,
 }
 
@@ -44,11 +44,11 @@ impl Checked {
     fn keep(&mut self, part: &PartRef, bytes: Vec<u8>) {
         if self.bytes + bytes.len() <= CHECKED {
             self.bytes += bytes.len();
-            self.parts.insert((part.file, part.bytes.start), bytes.into());
+            self.parts.insert((part.file, part.bytes.start), bytes);
         }
     }
 
-    fn take(&mut self, part: &PartRef) -> Option<Arc<[u8]>> {
+    fn take(&mut self, part: &PartRef) -> Option<Vec<u8>> {
         self.parts.remove(&(part.file, part.bytes.start))
     }
 }
@@ -174,7 +174,7 @@ struct InStore {
     store: Arc<dyn Store>,
     part: PartRef,
     /// What was read already.
-    bytes: Option<Arc<[u8]>>,
+    bytes: Option<Vec<u8>>,
 }
 
 impl fmt::Debug for InStore {

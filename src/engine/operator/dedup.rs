@@ -125,7 +125,7 @@ impl Dedup {
             let others = keys.iter().zip(&known).filter(|(_, known)| !**known).map(|(key, _)| *key);
             let on_disk = self.on_disk.remembered(&others.collect::<Vec<_>>(), self.watermark)?;
             for (known, key) in known.iter_mut().zip(keys) {
-                *known |= on_disk.contains(key.bytes);
+                *known = *known || on_disk.contains(key.bytes);
             }
         }
         Ok(known)
@@ -236,12 +236,12 @@ impl Operator for Dedup {
 
     fn restore(&mut self, snapshots: Vec<Snapshot>) -> Result<()> {
         for snapshot in snapshots {
+            self.watermark = snapshot.mark;
             for part in snapshot.parts {
                 let key = part.key;
                 part.load().map_err(ours)?.iter().try_for_each(|rows| self.restore_keys(key, rows))?;
                 self.spill()?;
             }
-            self.watermark = snapshot.mark;
         }
         self.forget();
         Ok(())

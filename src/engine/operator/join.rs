@@ -235,9 +235,13 @@ impl Operator for Join {
 
     /// Puts all rows onto the disk; what finds them stays in memory.
     fn spill(&mut self) -> Result<()> {
+        // What is held is counted only where there is a limit.
+        let Some(disk) = &mut self.disk else { return Ok(()) };
         let rows: usize = self.kept.iter().map(Kept::held).sum();
-        let stays = self.memory() - rows;
-        let Some(disk) = self.disk.as_mut().filter(|disk| disk.is_over(rows, stays)) else { return Ok(()) };
+        let all: usize = self.kept.iter().map(Kept::memory).sum();
+        if !disk.is_over(rows, all - rows) {
+            return Ok(());
+        }
         disk.begin();
         self.kept.iter_mut().try_for_each(|kept| kept.spill(disk))
     }

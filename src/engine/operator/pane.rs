@@ -4,6 +4,7 @@ use super::frozen::{Frozen, Restored};
 use super::groups::Groups;
 use super::keyed_rows::KeyedRows;
 use super::keys::Key;
+use super::spill::last_alike;
 use super::state_rows::{Place, shrunk};
 use super::touched::Touched;
 use crate::clock::Micros;
@@ -39,19 +40,6 @@ pub enum Held {
     Batches(BTreeSet<u32>),
     /// Where the one row of each group stands.
     Groups(KeyedRows<Place>),
-}
-
-/// How many of the last sizes are about as large: none of them is more than twice what comes behind it.
-pub(super) fn last_alike(sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
-    let (mut count, mut behind) = (0, 0);
-    for size in sizes.rev() {
-        if count > 0 && size > 2 * behind {
-            break;
-        }
-        behind += size;
-        count += 1;
-    }
-    count
 }
 
 impl Pane {

@@ -1,7 +1,8 @@
 //! A pane whose groups go to the disk.
 
 use super::frozen::Frozen;
-use super::pane::{Held, Pane, last_alike};
+use super::pane::{Held, Pane};
+use super::spill::last_alike;
 use datafusion::common::Result;
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@
 use super::key_filter::KeyFilter;
 use super::keys::Key;
 use super::ours;
-use super::spill::{BLOCK, Disk, Hashes, RUN, Run, has_any, meet, part};
+use super::spill::{BLOCK, Disk, Hashes, RUN, Run, has_any, last_alike, meet, part};
 use crate::clock::Micros;
 use crate::query::error::of_running;
 use arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch, TimestampMicrosecondArray};
@@ -102,19 +102,13 @@ impl SeenOnDisk {
     /// key is written anew seldom.
     pub fn merge(&mut self, disk: &mut Disk, watermark: Micros) -> Result<()> {
         for saved in [true, false] {
-            let (mut merged, mut size) = (Vec::new(), 0);
-            for (at, spill) in self.0.iter().enumerate().rev().filter(|(_, spill)| spill.saved == saved) {
-                if !merged.is_empty() && spill.keys > 2 * size {
-                    break;
-                }
-                size += spill.keys;
-                merged.push(at);
-            }
-            if merged.len() < OFTEN {
+            let own: Vec<usize> = (0..self.0.len()).filter(|at| self.0[*at].saved == saved).collect();
+            let alike = last_alike(own.iter().map(|at| self.0[*at].keys));
+            if alike < OFTEN {
                 continue;
             }
             // From the last one on, so that the others keep their places.
-            let merged: Vec<Spill> = merged.into_iter().map(|at| self.0.remove(at)).collect();
+            let merged: Vec<Spill> = own.into_iter().rev().take(alike).map(|at| self.0.remove(at)).collect();
             self.0.extend(Spill::merged(&merged, disk, watermark)?);
         }
         Ok(())

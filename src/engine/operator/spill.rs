@@ -166,6 +166,19 @@ impl Disk {
     }
 }
 
+/// How many of the last sizes are about as large: none of them is more than twice what comes behind it.
+pub fn last_alike(sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
+    let (mut count, mut behind) = (0, 0);
+    for size in sizes.rev() {
+        if count > 0 && size > 2 * behind {
+            break;
+        }
+        behind += size;
+        count += 1;
+    }
+    count
+}
+
 fn unwritten(folder: &Path, error: &io::Error) -> Error {
     let message = format!("cannot keep state in {}: {error}", folder.display());
     Error::failed(message).hint("make room there or name another --state-directory, and start again")

@@ -101,15 +101,14 @@ impl StateRows {
 
     /// Those of the rows at some places that are on the disk, by batch.
     pub(super) fn read(&self, places: &[Place]) -> Result<BTreeMap<u32, Read>> {
-        let mut wanted: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (number, row) in places.iter().filter(|_| self.spilled > 0) {
-            wanted.entry(*number).or_default().push(*row);
+        let mut wanted: BTreeMap<u32, (&OnDisk, Vec<u32>)> = BTreeMap::new();
+        for same in places.chunk_by(|a, b| a.0 == b.0).filter(|_| self.spilled > 0) {
+            let number = same[0].0;
+            if let Some(Rows::OnDisk(on_disk)) = self.batches.get(&number).map(|kept| &kept.rows) {
+                let (_, rows) = wanted.entry(number).or_insert_with(|| (on_disk, vec![]));
+                rows.extend(same.iter().map(|(_, row)| *row));
+            }
         }
-        let on_disk =
-            wanted.into_iter().filter_map(|(number, rows)| match &self.batches.get(&number)?.rows {
-                Rows::OnDisk(on_disk) => Some((number, on_disk, rows)),
-                Rows::Held(_) => None,
-            });
-        on_disk.map(|(number, on_disk, rows)| Ok((number, on_disk.read(rows)?))).collect()
+        wanted.into_iter().map(|(number, (on_disk, rows))| Ok((number, on_disk.read(rows)?))).collect()
     }
 }
