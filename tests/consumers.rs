@@ -12,13 +12,13 @@ use serde_json::Value;
 use std::process::Stdio;
 
 /// A cluster with the topics that the default consumers read, and a client that writes to them.
-struct Stage {
-    cluster: Cluster,
-    producer: BaseProducer,
+pub struct Stage {
+    pub cluster: Cluster,
+    pub producer: BaseProducer,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let cluster = Cluster::start();
         cluster.create_topics(&["transactions", "user-events"]);
         let producer = ClientConfig::new()
@@ -30,7 +30,7 @@ impl Stage {
     }
 
     /// Purchases with these numbers, now.
-    fn buy(&self, numbers: std::ops::Range<u32>) {
+    pub fn buy(&self, numbers: std::ops::Range<u32>) {
         let millis = SystemClock.now() / 1_000;
         for number in numbers {
             let value = format!(
@@ -41,18 +41,18 @@ impl Stage {
         self.producer.flush(PATIENCE).unwrap();
     }
 
-    fn put(&self, topic: &str, value: &str) {
+    pub fn put(&self, topic: &str, value: &str) {
         let topic = self.cluster.name(topic);
         let record = BaseRecord::<str, str>::to(&topic).key("k").payload(value);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
     }
 
-    fn consume(&self, args: &[&str]) -> Ended {
+    pub fn consume(&self, args: &[&str]) -> Ended {
         self.cluster.run("ecap-consume", args)
     }
 
     /// Starts the process that runs the consumers, at a free port, and waits until it says where it is.
-    fn run(&self, args: &[&str]) -> Process<'_> {
+    pub fn run(&self, args: &[&str]) -> Process<'_> {
         let mut command = self.cluster.command("ecap-consume");
         command.args(["run", "--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::null());
         let told = Told::start(&mut command);
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Writes the registry by hand.
-    fn registry(&self, text: &str) {
+    pub fn registry(&self, text: &str) {
         let home = self.cluster.folder.path().join("home");
         std::fs::create_dir_all(&home).unwrap();
         std::fs::write(home.join("consumers.toml"), text).unwrap();
@@ -70,22 +70,22 @@ impl Stage {
 }
 
 /// The process that runs the consumers.
-struct Process<'a> {
-    stage: &'a Stage,
-    told: Told,
+pub struct Process<'a> {
+    pub stage: &'a Stage,
+    pub told: Told,
     /// Where its API is, `host:port`.
-    address: String,
+    pub address: String,
 }
 
 impl Process<'_> {
     /// The status document.
-    fn status(&self) -> Value {
+    pub fn status(&self) -> Value {
         serde_json::from_str(&self.stage.consume(&["status", "--format", "json"]).out).expect("a document")
     }
 
     /// Waits until a consumer has a status; its details.
     #[track_caller]
-    fn becomes(&self, name: &str, status: &str) -> Value {
+    pub fn becomes(&self, name: &str, status: &str) -> Value {
         wait_for(&format!("{name} to be {status}"), || {
             let details = self.status()["consumer_details"][name].clone();
             (details["status"] == status).then_some(details)
@@ -94,7 +94,7 @@ impl Process<'_> {
 
     /// Waits until so many records were read.
     #[track_caller]
-    fn reads(&self, name: &str, records: f64) {
+    pub fn reads(&self, name: &str, records: f64) {
         let metric = format!("ecap_consumer_input_records_total{{consumer=\"{name}\"}} ");
         wait_for(&format!("{name} to read {records}"), || {
             let (_, metrics) = self.http("GET", "/metrics", &[]);
@@ -104,23 +104,30 @@ impl Process<'_> {
     }
 
     /// Asks the API: status and body.
-    fn http(&self, method: &str, path: &str, headers: &[&str]) -> (u16, String) {
+    pub fn http(&self, method: &str, path: &str, headers: &[&str]) -> (u16, String) {
         let host = format!("Host: {}", self.address);
         let own = !headers.iter().any(|header| header.starts_with("Host:"));
         let headers: Vec<_> = headers.iter().copied().chain(own.then_some(host.as_str())).collect();
+        let headers: Vec<_> = headers.into_iter().chain(["Connection: close"]).collect();
         self.raw(format!("{method} {path} HTTP/1.1\r\n{}\r\n\r\n", headers.join("\r\n")).as_bytes())
     }
 
-    /// Sends bytes to the API.
-    fn raw(&self, bytes: &[u8]) -> (u16, String) {
+    /// Sends bytes to the API: status and body.
+    pub fn raw(&self, bytes: &[u8]) -> (u16, String) {
+        let answer = self.answer(bytes);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        (status, body.to_string())
+    }
+
+    /// Sends bytes to the API: all that it answers.
+    pub fn answer(&self, bytes: &[u8]) -> String {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-        (status, body.to_string())
+        answer
     }
 }

@@ -209,23 +209,10 @@ fn post(url: &str, body: &str) -> Result<()> {
 mod tests {
     use super::*;
     use crate::clock::{ManualClock, SystemClock};
-    use crate::consumers::vitals::Look;
-    use crate::engine::history::Trends;
 
     fn seen(state: State, consecutive_failures: u32) -> Snapshot {
-        let seen = Seen {
-            name: "a".into(),
-            definition: None,
-            state,
-            consecutive_failures,
-            total_failures: 0,
-            restarts: 0,
-            last_error: Some("bad luck".into()),
-            uptime: Some(Duration::ZERO),
-            reports: vec![],
-            trends: Trends::default(),
-            look: Look::default(),
-        };
+        let last_error = Some("bad luck".into());
+        let seen = Seen { state, consecutive_failures, last_error, ..Seen::stopped("a") };
         Snapshot { at: 0, consumers: vec![seen] }
     }
 

@@ -1,14 +1,18 @@
 //! How consumers are: the documents that everybody is shown, all of them from one snapshot.
 
 use super::lifecycle::State;
-use super::supervisor::{Seen, Snapshot};
+use super::supervisor::{Change, Seen, Snapshot};
+use super::vitals::Partition;
 use crate::engine::history::Trends;
+use crate::engine::latency::Latency;
 use crate::engine::progress::Progress;
+use crate::engine::quality;
 use crate::units::{format_count, format_duration, format_rfc3339};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// What is unhealthy, and what is warned of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +46,7 @@ impl Default for Thresholds {
 }
 
 /// How all consumers are together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overall {
     /// Each one is.
@@ -65,7 +69,7 @@ impl Overall {
 }
 
 /// The status of all consumers. Its serialised form is documented.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// How many are registered.
     pub total_consumers: usize,
@@ -80,7 +84,7 @@ pub struct Status {
 }
 
 /// The status of a consumer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Details {
     /// What it does: the state of its life, or `stalled` where it reads and does not go on.
     pub status: String,
@@ -99,7 +103,7 @@ pub struct Details {
 }
 
 /// The numbers of a consumer; null where they are not known.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Metrics {
     /// Records that came per second, by the last batch.
     pub input_rows_per_second: f64,
@@ -269,7 +273,8 @@ impl Details {
 }
 
 /// All that is told of one consumer: its status, what it is, and why it is as it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Consumer)]
 pub struct Document {
     name: String,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -288,7 +293,13 @@ pub struct Document {
     #[serde(flatten)]
     details: Details,
     /// What the records of each topic were worth, where that is measured.
-    quality: BTreeMap<String, crate::engine::quality::Report>,
+    quality: BTreeMap<String, quality::Report>,
+    /// Where the partitions of a broker are read.
+    partitions: Vec<Partition>,
+    /// From a record's event time to the end of the last batch, in milliseconds.
+    latency_ms: Option<Latency>,
+    /// The last 100 changes of its state, the newest last.
+    changes: Vec<Change>,
 }
 
 impl Document {
@@ -312,16 +323,21 @@ impl Document {
             restarts: seen.restarts,
             sink_retries: seen.look.counts.sink_retries,
             quality: quality.collect(),
+            partitions: seen.look.partitions.clone(),
+            latency_ms: seen.reports.last().and_then(|last| last.latency_ms),
+            changes: seen.changes.clone(),
         }
     }
 }
 
 /// How a consumer went on lately.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ConsumerProgress)]
 pub struct ProgressDocument {
     query_id: String,
     query_name: String,
     status: &'static str,
+    #[schema(value_type = Vec<Progress>)]
     batch_metrics: Vec<Arc<Progress>>,
     performance_trends: Trends,
 }

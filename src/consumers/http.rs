@@ -3,11 +3,14 @@
 mod access;
 mod api;
 pub mod client;
+mod connections;
+mod events;
 mod metrics;
-mod wire;
+mod refused;
 
 pub use access::{Access, token_of};
 pub use api::{Api, PREFIX};
+pub use events::Events;
 
 use crate::{Error, Result};
 use std::net::SocketAddr;
@@ -35,7 +38,8 @@ impl Server {
             Error::usage(message).hint("name another address, such as --listen 127.0.0.1:8091")
         })?;
         let address = listener.local_addr()?;
-        runtime.spawn(wire::serve(listener, api));
+        runtime.spawn(events::send(api.clone()));
+        runtime.spawn(connections::serve(listener, api::router(api)));
         Ok(Self { address, runtime: Some(runtime) })
     }
 

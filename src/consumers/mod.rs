@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod brokers;
 pub mod health;
 pub mod http;
+pub mod last_rows;
 pub mod lifecycle;
 pub mod process;
 pub mod registry;

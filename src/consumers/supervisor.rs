@@ -2,15 +2,16 @@
 
 mod snapshot;
 
-pub use snapshot::{Seen, Snapshot};
+pub use snapshot::{Change, Seen, Snapshot};
 
 use super::lifecycle::{Action, Event, Lifecycle, State};
 use super::registry::{Definition, Registry, unknown};
 use super::vitals::Vitals;
 use crate::clock::{Clock, Micros, Stop, Timer};
 use crate::engine::history::Trends;
+use crate::units::format_rfc3339;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -21,6 +22,9 @@ pub const TICK: Duration = Duration::from_millis(100);
 
 /// How often the file of the registry is looked at, in microseconds.
 const LOOK_AT_FILE: Micros = 1_000_000;
+
+/// So many changes of a consumer's state are kept.
+const CHANGES: usize = 100;
 
 /// Knows how a definition becomes a query that runs.
 pub trait Runner: Send + Sync {
@@ -54,6 +58,8 @@ struct Consumer {
     batches: u64,
     /// The last state that was told of.
     told: Option<State>,
+    /// The last changes of its state, the newest last.
+    changes: VecDeque<Change>,
     /// Whether the file still has it.
     is_registered: bool,
 }
@@ -172,7 +178,17 @@ impl Supervisor {
         let action = consumer.life.on(event, self.clock.now(), rand::random());
         let (is, life) = (consumer.life.state(), &consumer.life);
         let is_bad = matches!(is, State::Degraded | State::BackingOff | State::Failed);
-        match life.last_error().filter(|_| is_bad && consumer.told != Some(is)) {
+        let why = life.last_error().filter(|_| is_bad);
+        if was != is {
+            let change = Change {
+                timestamp: format_rfc3339(self.clock.now()),
+                status: is.name(),
+                error: why.map(Into::into),
+            };
+            consumer.changes.push_back(change);
+            consumer.changes.drain(..consumer.changes.len().saturating_sub(CHANGES));
+        }
+        match why.filter(|_| consumer.told != Some(is)) {
             Some(why) => tracing::warn!("{name} is {}: {why}", is.name()),
             None if was != is => tracing::info!("{name} is {}", is.name()),
             None => {}
@@ -265,6 +281,8 @@ impl Supervisor {
                 trends: Trends::of(&reports),
                 reports,
                 look: consumer.vitals.look(),
+                changes: consumer.changes.iter().cloned().collect(),
+                rows: consumer.vitals.rows(),
             }
         };
         Snapshot { at, consumers: inner.consumers.iter().map(seen).collect() }
@@ -318,6 +336,7 @@ impl Consumer {
             turn: 0,
             batches: 0,
             told: None,
+            changes: VecDeque::new(),
             is_registered: true,
         }
     }

@@ -2,9 +2,11 @@
 
 use crate::Result;
 use crate::clock::{Clock, Micros};
+use crate::consumers::last_rows::LastRows;
 use crate::engine::history::{History, Positions};
 use crate::engine::progress::Progress;
 use crate::sink::{Batch, Sink};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,6 +43,7 @@ struct Inner {
     run: Run,
     counts: Counts,
     cpu: Cpu,
+    rows: LastRows,
 }
 
 /// What is seen of one run of it.
@@ -81,6 +84,21 @@ pub struct Began {
     pub every: Option<Duration>,
 }
 
+/// Where a partition is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Partition {
+    /// Its topic.
+    pub topic: String,
+    /// Its number.
+    pub partition: i32,
+    /// The offset of the next record.
+    pub next: i64,
+    /// Where it ended when the broker was asked last; null where that is not known.
+    pub end: Option<i64>,
+    /// Records that are there and were not read; null where that is not known.
+    pub lag: Option<u64>,
+}
+
 /// A look at it.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
@@ -94,6 +112,8 @@ pub struct Look {
     pub counts: Counts,
     /// Records that are there and were not read; nothing where that is not known.
     pub lag: Option<u64>,
+    /// Where the partitions of a broker are read.
+    pub partitions: Vec<Partition>,
     /// For how long it has stood where it is although there is more to read.
     pub behind: Option<Duration>,
     /// How often a batch is to come.
@@ -183,12 +203,17 @@ impl Vitals {
         Box::new(Watched { vitals: self.clone(), name: format!("sink {name}"), sink })
     }
 
+    /// What takes its results, whose last rows are kept for people to look at.
+    pub fn show(self: &Arc<Self>, sink: Box<dyn Sink>) -> Box<dyn Sink> {
+        Box::new(Shown { vitals: self.clone(), sink })
+    }
+
     /// What is seen of it now.
     pub fn look(&self) -> Look {
         let now = self.clock.now();
         let mut inner = self.lock();
         inner.measure(now);
-        let Inner { run, counts, cpu } = &mut *inner;
+        let Inner { run, counts, cpu, .. } = &mut *inner;
         let lag = run.lag(self.history.last().as_deref());
         run.stands(lag, now);
         let since = |then: Micros| Duration::from_micros(now.saturating_sub(then).max(0).unsigned_abs());
@@ -198,6 +223,7 @@ impl Vitals {
             away: run.away.iter().map(|(part, trouble)| format!("{part}: {trouble}")).next(),
             counts: *counts,
             lag,
+            partitions: run.partitions(),
             behind: run.behind.as_ref().map(|(_, then)| since(*then)),
             every: run
                 .began
@@ -209,6 +235,11 @@ impl Vitals {
             cpu_percent: cpu.percent,
             cpu: cpu.last.map(|(_, nanos)| Duration::from_nanos(cpu.before + nanos)),
         }
+    }
+
+    /// The last rows that it gave out.
+    pub fn rows(&self) -> LastRows {
+        self.lock().rows.clone()
     }
 
     /// Its thread has ended.
@@ -241,6 +272,19 @@ impl Run {
         }
         let next = self.next();
         next.iter().map(|(topic, next)| Some(behind(next, self.ends.get(topic)?))).sum()
+    }
+
+    /// Where the partitions of a broker are read.
+    fn partitions(&self) -> Vec<Partition> {
+        let of = |(topic, next): (String, BTreeMap<i32, i64>)| {
+            let ends = self.ends.get(&topic);
+            next.into_iter().map(move |(partition, next)| {
+                let end = ends.and_then(|ends| ends.get(&partition).copied());
+                let lag = end.map(|end| end.saturating_sub(next).max(0).unsigned_abs());
+                Partition { topic: topic.clone(), partition, next, end, lag }
+            })
+        };
+        self.next().into_iter().flat_map(of).collect()
     }
 
     /// Notes since when it has stood where it is although there is more to read.
@@ -300,5 +344,19 @@ impl Sink for Watched {
         }
         self.vitals.says(&self.name, passes.map(ToString::to_string));
         written
+    }
+}
+
+/// A sink whose last rows are kept.
+struct Shown {
+    vitals: Arc<Vitals>,
+    sink: Box<dyn Sink>,
+}
+
+impl Sink for Shown {
+    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        self.sink.write(batch)?;
+        self.vitals.lock().rows.add(batch);
+        Ok(())
     }
 }

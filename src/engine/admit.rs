@@ -42,9 +42,10 @@ impl Engine<'_> {
         let lane = (topic, decoded.partition);
         let mut admitted = None;
         let mut span = decoded.span();
+        decoded.event_times().into_iter().for_each(|times| running.sample.add(times));
         if span.is_some_and(|span| self.is_odd(topic, span, now)) {
             let kept = self.without_odd_times(topic, decoded, now, running)?;
-            let times = decoded.times.as_ref().map(|times| times.as_primitive::<TimestampMicrosecondType>());
+            let times = decoded.event_times();
             let time =
                 |row: &usize| times.filter(|times| times.is_valid(*row)).map(|times| times.value(*row));
             span = Span::of(kept.records.iter().filter_map(time));

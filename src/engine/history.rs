@@ -23,7 +23,7 @@ struct Kept {
 pub type Positions = BTreeMap<String, BTreeMap<i32, i64>>;
 
 /// Means over the batches that are kept; 0 where there are none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Trends {
     /// Records that came per second.
     pub avg_input_rate: f64,

@@ -82,9 +82,14 @@ pub struct Decoded {
 }
 
 impl Decoded {
+    /// The event time of each row.
+    pub fn event_times(&self) -> Option<&TimestampMicrosecondArray> {
+        self.times.as_ref()?.as_primitive_opt::<TimestampMicrosecondType>()
+    }
+
     /// The event times, if any row has one.
     pub fn span(&self) -> Option<Span> {
-        Span::of_column(self.times.as_ref()?.as_primitive_opt::<TimestampMicrosecondType>()?)
+        Span::of_column(self.event_times()?)
     }
 
     /// The record that a row was made from; without key and value where they are not kept.

@@ -12,6 +12,7 @@ pub mod history;
 pub mod intake;
 mod ipc;
 mod lane;
+pub mod latency;
 pub mod letters;
 pub mod operator;
 pub mod options;
@@ -112,6 +113,7 @@ struct Running {
     /// Records read, and what became of them, by topic.
     counts: Vec<intake::Counts>,
     times: Option<Span>,
+    sample: latency::Times,
     /// Late records by topic and partition.
     late: BTreeMap<watermark::Lane, u64>,
     /// Rows that were given out before the batch was done.

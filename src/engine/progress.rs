@@ -1,5 +1,6 @@
 //! What a batch did, in the names and units of Spark's progress reports.
 
+use super::latency::Latency;
 use super::quality;
 use super::span::Span;
 use crate::clock::Micros;
@@ -8,9 +9,10 @@ use crate::record::reject::Code;
 use crate::units::format_rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// One batch.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// The number of the batch, from 0.
@@ -27,6 +29,9 @@ pub struct Progress {
     pub duration_ms: Durations,
     /// Event times of the batch and the watermark after it, RFC 3339.
     pub event_time: EventTime,
+    /// From a record's event time to the end of the batch, where records have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<Latency>,
     /// What is kept.
     pub state_operators: Vec<StateOperator>,
     /// How far each partition was read.
@@ -50,7 +55,7 @@ pub struct Progress {
 
 /// Milliseconds by phase of a batch. What is left of the whole is the watermark, and the positions that lag
 /// tools see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Durations {
     /// Waiting for records, and taking them from the client; of a folder this is a part of `decode`.
@@ -76,7 +81,7 @@ pub struct Durations {
 }
 
 /// Event times of a batch.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct EventTime {
     /// The smallest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +110,7 @@ impl EventTime {
 }
 
 /// The state of one operator.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StateOperator {
     /// Groups or rows that are kept.
@@ -126,7 +131,7 @@ fn is_zero(bytes: &usize) -> bool {
 }
 
 /// How far one topic was read. Offsets are of the next record.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceProgress {
     /// The topic.
@@ -152,7 +157,7 @@ pub struct SourceProgress {
 }
 
 /// What a batch gave to the sinks.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkProgress {
     /// Rows.

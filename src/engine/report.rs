@@ -86,6 +86,7 @@ impl Engine<'_> {
             processed_rows_per_second: rate(read, ended - running.began),
             duration_ms: self.graph.watch.durations(),
             event_time: EventTime::new(running.times, watermark),
+            latency_ms: running.sample.latency(ended),
             state_operators,
             sources,
             sink: SinkProgress { num_output_rows: given },

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// Unknown fields and values of another kind than declared. Records that were refused are counted with
 /// the others, malformed ones up to where they are wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Observed {
     /// How many values there were of fields that no column is declared for, by their path
     /// (`user_location.planet`). `*` stands for names beyond the first 500, and for odd ones.
@@ -19,7 +19,8 @@ pub struct Observed {
 }
 
 /// Values that cannot be their column's type, by what they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(value_type = BTreeMap<String, u64>)]
 pub struct Drift(pub BTreeMap<&'static str, u64>);
 
 impl Drift {

@@ -6,7 +6,7 @@ pub mod exec;
 pub mod file;
 pub mod kafka;
 pub mod letters;
-mod lines;
+pub mod lines;
 pub mod memory;
 pub mod postgres;
 pub mod retry;

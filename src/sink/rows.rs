@@ -33,6 +33,14 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Those that are in memory.
+    pub fn held(self) -> &'a [RecordBatch] {
+        match self {
+            Self::Held(rows) => rows,
+            Self::Stored(_) => &[],
+        }
+    }
+
     /// All of them, piece by piece. A piece can fail where the rows are not in memory.
     pub fn pieces(self) -> Box<dyn Iterator<Item = Result<RecordBatch>> + 'a> {
         match self {

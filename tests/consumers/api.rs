@@ -1,7 +1,10 @@
 //! The API: its documents, and who may ask it for what.
 
 use super::Stage;
+use crate::support::wait_for;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 const RESTART: &str = "/api/v1/streaming/consumers/transaction_consumer/restart";
@@ -44,10 +47,27 @@ fn a_page_elsewhere_and_what_is_no_request_change_nothing() {
     for name in ["..%2f..%2fetc", "%3Cscript%3E", "a;reboot", "A"] {
         let path = format!("/api/v1/streaming/consumers/{name}/restart");
         let (status, body) = process.http("POST", &path, &[]);
-        assert!(status == 404 && !body.contains('<'), "{name}: {status} {body}");
+        assert!(status == 404 && serde_json::from_str::<Value>(&body).is_ok(), "{name}: {status} {body}");
+    }
+    // What is told of a name is never taken for a page.
+    let script = b"GET /api/v1/streaming/consumers/%3Cscript%3E HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let told = process.answer(script);
+    for header in [
+        "content-type: application/json",
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'self'",
+    ] {
+        assert!(told.contains(header), "{told}");
     }
     assert_eq!(process.raw(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n").0, 400);
-    assert_eq!(process.raw(b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999999\r\n\r\n").0, 413);
+    assert_eq!(
+        process
+            .raw(
+                b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999999\r\nConnection: close\r\n\r\n"
+            )
+            .0,
+        413
+    );
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     assert_eq!(process.raw(long.as_bytes()).0, 431);
     let details = process.becomes("transaction_consumer", "running");
@@ -85,14 +105,66 @@ fn a_token_is_needed_where_there_is_one_and_is_kept_from_others() {
 }
 
 #[test]
+fn who_listens_to_events_is_sent_the_status_at_once_and_again() {
+    let stage = Stage::new();
+    let process = stage.run(&["--name", "transaction_consumer"]);
+    process.becomes("transaction_consumer", "running");
+    let mut stream = BufReader::new(TcpStream::connect(&process.address).unwrap());
+    let head = format!("GET /api/v1/streaming/events HTTP/1.1\r\nHost: {}\r\n\r\n", process.address);
+    stream.get_mut().write_all(head.as_bytes()).unwrap();
+    let documents = stream.lines().map_while(Result::ok);
+    let documents =
+        documents.filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+    let documents: Vec<_> = documents.take(3).collect();
+    assert_eq!(documents[0]["consumer_details"]["transaction_consumer"]["status"], "running");
+    let at =
+        |document: &Value| document["consumer_details"]["transaction_consumer"]["last_check"].to_string();
+    assert!(at(&documents[0]) <= at(&documents[1]) && at(&documents[1]) < at(&documents[2]));
+    process.told.end();
+}
+
+#[test]
+fn the_last_rows_changes_and_places_of_a_consumer_are_told() {
+    let stage = Stage::new();
+    stage.registry(
+        "[[consumer]]\nname = \"raw\"\ntype = \"query\"\nquery = \"raw.sql\"\n[consumer.options]\ntrigger = \"100ms\"\n",
+    );
+    let query = "SELECT transaction_id AS id FROM transactions";
+    std::fs::write(stage.cluster.folder.path().join("home/raw.sql"), query).unwrap();
+    let process = stage.run(&[]);
+    process.becomes("raw", "running");
+    stage.buy(0..3);
+    process.reads("raw", 3.0);
+    let get = |path: &str| -> Value {
+        let (status, body) = process.http("GET", &format!("/api/v1/streaming/consumers/raw{path}"), &[]);
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let rows = wait_for("the rows", || {
+        let rows = get("/windows");
+        (rows["rows"].as_array()?.len() == 3).then_some(rows)
+    });
+    assert_eq!(rows, serde_json::json!({ "columns": ["id"], "rows": [["t0"], ["t1"], ["t2"]] }));
+    let one = wait_for("no lag", || {
+        let one = get("");
+        (one["metrics"]["lag"] == 0).then_some(one)
+    });
+    let partitions = one["partitions"].as_array().unwrap();
+    assert_eq!(partitions.iter().map(|one| one["next"].as_i64().unwrap()).sum::<i64>(), 3);
+    assert!(one["latency_ms"]["p50"].as_i64().is_some(), "{one}");
+    let changes: Vec<_> =
+        one["changes"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["pending", "starting", "running"]);
+    process.told.end();
+}
+
+#[test]
 fn too_many_connections_are_told_to_come_back() {
     let stage = Stage::new();
     let process = stage.run(&["--name", "transaction_consumer"]);
-    let idle: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(&process.address).unwrap()).collect();
+    let idle: Vec<_> = (0..384).map(|_| TcpStream::connect(&process.address).unwrap()).collect();
     assert_eq!(process.http("GET", "/healthz", &[]).0, 503);
     drop(idle);
-    crate::support::wait_for("a free place", || {
-        (process.http("GET", "/healthz", &[]).0 == 200).then_some(())
-    });
+    wait_for("a free place", || (process.http("GET", "/healthz", &[]).0 == 200).then_some(()));
     process.told.end();
 }

@@ -5,6 +5,7 @@ mod apache_clients;
 mod apache_tools;
 mod catalog;
 mod conformance;
+mod consumers_api;
 mod disk;
 mod disk_faults;
 mod duckdb;

@@ -3,19 +3,8 @@ use crate::consumers::vitals::Look;
 use crate::engine::progress::{Durations, SinkProgress, StateOperator};
 
 fn seen(name: &str, state: State) -> Seen {
-    Seen {
-        name: name.into(),
-        definition: None,
-        state,
-        consecutive_failures: 0,
-        total_failures: 0,
-        restarts: 0,
-        last_error: None,
-        uptime: Some(Duration::from_secs(7)),
-        reports: vec![],
-        trends: Trends::default(),
-        look: Look { every: Duration::from_secs(5), ..Look::default() },
-    }
+    let look = Look { every: Duration::from_secs(5), ..Look::default() };
+    Seen { state, uptime: Some(Duration::from_secs(7)), look, ..Seen::stopped(name) }
 }
 
 fn batch(input: f64, processed: f64) -> Progress {

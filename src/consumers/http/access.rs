@@ -1,12 +1,21 @@
 //! Who may ask for what. A web page elsewhere must not be able to restart a consumer on somebody's laptop.
 
-use super::wire::{Request, Response};
+use super::api::Api;
+use super::refused::Refused;
 use crate::{Error, Result};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A token is not shorter, in bytes.
 const SHORTEST: usize = 16;
+
+/// A request's body is no longer, in bytes.
+const BODY: u64 = 16 << 10;
 
 /// Who may ask for what.
 #[derive(Debug, Clone, Default)]
@@ -28,16 +37,20 @@ impl Access {
         self.token.is_some() || self.is_loopback
     }
 
-    /// Lets a request pass, or refuses it.
-    pub fn check(&self, request: &Request) -> std::result::Result<(), Response> {
-        self.check_host(request)?;
-        check_origin(request)?;
-        if matches!(request.method.as_str(), "GET" | "HEAD") { Ok(()) } else { self.check_token(request) }
+    /// Whether a request may pass.
+    fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
+        let host = only(headers, header::HOST).ok_or_else(|| {
+            Refused::new(StatusCode::BAD_REQUEST, "there is no Host header, or more than one")
+        })?;
+        self.check_host(host)?;
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        check_origin(is_read, host, headers)?;
+        check_length(headers)?;
+        if is_read { Ok(()) } else { self.check_token(headers) }
     }
 
     /// A name that leads here may be anybody's, who then is of the same origin as we are.
-    fn check_host(&self, request: &Request) -> std::result::Result<(), Response> {
-        let host = request.header("host").ok_or_else(|| Response::error(400, "there is no Host header"))?;
+    fn check_host(&self, host: &str) -> Result<(), Refused> {
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
             _ => host,
@@ -47,43 +60,78 @@ impl Access {
         if known || name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok() {
             return Ok(());
         }
-        Err(Response::error(421, "this is no name of this server: `run --allowed-host NAME` makes it one"))
+        let message = "this is no name of this server: `run --allowed-host NAME` makes it one";
+        Err(Refused::new(StatusCode::MISDIRECTED_REQUEST, message))
     }
 
-    fn check_token(&self, request: &Request) -> std::result::Result<(), Response> {
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let Some(token) = &self.token else {
-            return if self.is_loopback {
-                Ok(())
-            } else {
-                Err(Response::error(403, "nothing can be changed here: `run --token-file FILE` allows it"))
-            };
+            let message = "nothing can be changed here: `run --token-file FILE` allows it";
+            let refused = || Refused::new(StatusCode::FORBIDDEN, message);
+            return if self.is_loopback { Ok(()) } else { Err(refused()) };
         };
-        let given = request.header("authorization").and_then(|given| given.strip_prefix("Bearer "));
         let is_right = |given: &str| {
             let given = given.trim();
             given.len() == token.len() && openssl::memcmp::eq(given.as_bytes(), token.as_bytes())
         };
-        match given {
+        let refused = |message| Err(Refused::new(StatusCode::UNAUTHORIZED, message));
+        match only(headers, header::AUTHORIZATION).and_then(|given| given.strip_prefix("Bearer ")) {
             Some(given) if is_right(given) => Ok(()),
-            Some(_) => Err(Response::error(401, "the token is another one")),
-            None => Err(Response::error(401, "this needs a token: Authorization: Bearer TOKEN")),
+            Some(_) => refused("the token is another one"),
+            None => refused("this needs a token: Authorization: Bearer TOKEN"),
         }
     }
 }
 
+/// The only header of this name; nothing where there is none, or more than one.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut found = headers.get_all(name).into_iter();
+    match (found.next(), found.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
 /// A browser says which page asks: it has to be ours.
-fn check_origin(request: &Request) -> std::result::Result<(), Response> {
-    let refused = || Err(Response::error(403, "a page of another server asks for this"));
-    if request.header("sec-fetch-site").is_some_and(|site| site == "cross-site") && request.method != "GET" {
+fn check_origin(is_read: bool, host: &str, headers: &HeaderMap) -> Result<(), Refused> {
+    let refused = || Err(Refused::new(StatusCode::FORBIDDEN, "a page of another server asks for this"));
+    let is_cross_site =
+        only(headers, HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site");
+    if is_cross_site && !is_read {
         return refused();
     }
-    if !request.has("origin") {
+    if !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
-    let host = request.header("host").unwrap_or_default();
-    let origin = request.header("origin").unwrap_or_default();
+    let origin = only(headers, header::ORIGIN).unwrap_or_default();
     let origin = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
     if origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host)) { Ok(()) } else { refused() }
+}
+
+/// Nothing that is asked for needs a body: a small one is let pass.
+fn check_length(headers: &HeaderMap) -> Result<(), Refused> {
+    let length = only(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    match length.is_some_and(|length| length > BODY) {
+        true => Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")),
+        false => Ok(()),
+    }
+}
+
+/// Lets a request pass, or refuses it; and tells browsers what may not be done with the answer.
+pub async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let mut response = match api.access.check(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    };
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// The token in a file that others cannot read, or in a variable of the environment.
@@ -126,13 +174,15 @@ mod tests {
 
     fn asked(listen: &str, token: Option<&str>, method: &str, headers: &[(&str, &str)]) -> u16 {
         let access = Access::new(listen.parse().unwrap(), token.map(Into::into), vec!["box.example".into()]);
-        let mut headers: Vec<_> =
-            headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        if !headers.iter().any(|(name, _)| name == "host") {
-            headers.push(("host".into(), "127.0.0.1:8090".into()));
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        let request = Request { method: method.into(), path: "/".into(), headers };
-        access.check(&request).map_or_else(|refused| refused.status, |()| 200)
+        if !map.contains_key("host") {
+            map.insert("host", HeaderValue::from_static("127.0.0.1:8090"));
+        }
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        access.check(&method, &map).map_or_else(|refused| refused.0.as_u16(), |()| 200)
     }
 
     #[test]
@@ -151,6 +201,7 @@ mod tests {
         assert_eq!(here("GET", &[("origin", "http://evil.example")]), 403);
         assert_eq!(here("POST", &[("sec-fetch-site", "cross-site")]), 403);
         assert_eq!(here("GET", &[("host", "a"), ("host", "127.0.0.1")]), 400);
+        assert_eq!(here("POST", &[("content-length", "16385")]), 413);
     }
 
     #[test]

@@ -1,13 +1,23 @@
 //! The paths of the API, and what each of them answers.
 
-use super::access::Access;
+use super::access::{self, Access};
+use super::events::{self, Events};
 use super::metrics;
-use super::wire::{Request, Response};
+use super::refused::{Problem, Refused};
 use crate::consumers::health::{Document, ProgressDocument, Status, Thresholds};
-use crate::consumers::lifecycle::{Event, State};
+use crate::consumers::last_rows::Rows;
+use crate::consumers::lifecycle::{Event, State as Life};
 use crate::consumers::registry::check_name;
-use crate::consumers::supervisor::Supervisor;
+use crate::consumers::supervisor::{Seen, Snapshot, Supervisor};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, middleware, routing};
+use serde::Serialize;
 use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What stands before the paths of consumers.
 pub const PREFIX: &str = "/api/v1/streaming";
@@ -20,77 +30,211 @@ pub struct Api {
     pub thresholds: Thresholds,
     /// Who may ask for what.
     pub access: Access,
+    /// Who is told what happens.
+    pub events: Events,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+struct Done {
+    name: String,
+    /// What the consumer does now.
+    #[schema(example = "starting")]
+    status: &'static str,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "ecap-consume run",
+    description = "Consumers of one process: how they are, and what they are to do."
+))]
+struct Described;
+
+type Asked<T> = Result<Json<T>, Refused>;
+
+/// All paths, each with its description.
+pub fn router(api: Arc<Api>) -> Router {
+    let (router, description) = described().split_for_parts();
+    router
+        .route("/openapi.json", routing::get(|| async move { Json(description) }))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(another_method)
+        .with_state(api.clone())
+        .layer(middleware::from_fn_with_state(api, access::check))
+}
+
+fn described() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(status))
+        .routes(routes!(consumer))
+        .routes(routes!(progress))
+        .routes(routes!(windows))
+        .routes(routes!(events::follow))
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(restart))
+        .routes(routes!(measured))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+}
+
+async fn nothing_here() -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, format!("there is nothing here; {PREFIX}/status shows the consumers"))
+}
+
+async fn another_method() -> Refused {
+    let message = "start, stop and restart are a POST, everything else is a GET";
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, message)
 }
 
 impl Api {
-    /// Answers a request.
-    pub fn answer(&self, request: &Request) -> Response {
-        match self.access.check(request) {
-            Ok(()) => self.route(request),
-            Err(refused) => refused,
-        }
+    /// How all consumers are now.
+    pub fn status(&self) -> Status {
+        Status::of(&self.supervisor.snapshot(), &self.thresholds)
     }
 
-    fn route(&self, request: &Request) -> Response {
-        let below = request.path.strip_prefix(PREFIX);
-        let parts: Vec<_> = below.unwrap_or(&request.path).split('/').skip(1).collect();
-        let is_post = match request.method.as_str() {
-            "GET" | "HEAD" => false,
-            "POST" => true,
-            _ => return Response::error(405, "GET, HEAD or POST"),
-        };
-        match (is_post, below.is_some(), &parts[..]) {
-            (false, true, ["status"]) => {
-                Response::json(200, &Status::of(&self.supervisor.snapshot(), &self.thresholds))
-            }
-            (false, true, ["consumers", name]) => self.consumer(name, false),
-            (false, true, ["consumers", name, "progress"]) => self.consumer(name, true),
-            (true, true, ["consumers", name, "start"]) => self.ask(name, &Event::Start),
-            (true, true, ["consumers", name, "stop"]) => self.ask(name, &Event::Stop),
-            (true, true, ["consumers", name, "restart"]) => self.ask(name, &Event::Restart),
-            (false, false, ["metrics"]) => {
-                let text = metrics::text(&self.supervisor.snapshot(), &self.thresholds);
-                Response::text(200, "text/plain; version=0.0.4; charset=utf-8", text)
-            }
-            (false, false, ["healthz"]) => Response::text(200, "text/plain", "ok\n".into()),
-            (false, false, ["readyz"]) => self.ready(),
-            (false, true, ["consumers", _, "start" | "stop" | "restart"]) => {
-                Response::error(405, "this is a POST")
-            }
-            _ => Response::error(404, &format!("there is nothing here; {PREFIX}/status shows the consumers")),
-        }
-    }
-
-    fn consumer(&self, name: &str, progress: bool) -> Response {
+    /// A document of one consumer.
+    fn of<T>(&self, name: &str, document: impl FnOnce(&Seen, &Snapshot) -> T) -> Asked<T> {
         let snapshot = self.supervisor.snapshot();
         match check_name(name).and_then(|()| snapshot.find(name)) {
-            Ok(seen) if progress => Response::json(200, &ProgressDocument::of(seen, &self.thresholds)),
-            Ok(seen) => Response::json(200, &Document::of(seen, &snapshot, &self.thresholds)),
-            Err(error) => Response::error(404, &error.to_string()),
+            Ok(seen) => Ok(Json(document(seen, &snapshot))),
+            Err(error) => Err(Refused::new(StatusCode::NOT_FOUND, error.to_string())),
         }
     }
 
-    fn ask(&self, name: &str, event: &Event) -> Response {
+    fn ask(&self, name: &str, event: &Event) -> Result<(StatusCode, Json<Done>), Refused> {
         let asked = check_name(name).and_then(|()| self.supervisor.ask(event, &[name.to_string()]));
-        let snapshot = self.supervisor.snapshot();
-        match (snapshot.find(name), asked) {
-            (Ok(_), Err(error)) => Response::error(409, &error.to_string()),
-            (Ok(seen), Ok(())) => {
-                let answer = serde_json::json!({ "name": name, "status": seen.state.name() });
-                Response::json(202, &answer)
-            }
-            (Err(_), Err(error)) | (Err(error), Ok(())) => Response::error(404, &error.to_string()),
+        let done = self.of(name, |seen, _| Done { name: name.into(), status: seen.state.name() })?;
+        match asked {
+            Ok(()) => Ok((StatusCode::ACCEPTED, done)),
+            Err(error) => Err(Refused::new(StatusCode::CONFLICT, error.to_string())),
         }
     }
+}
 
-    /// Whether no consumer is on its way to its first batch.
-    fn ready(&self) -> Response {
-        let snapshot = self.supervisor.snapshot();
-        let starting = snapshot.consumers.iter().filter(|seen| seen.state == State::Starting);
-        let starting: Vec<_> = starting.map(|seen| seen.name.as_str()).collect();
-        match starting.is_empty() {
-            true => Response::text(200, "text/plain", "ready\n".into()),
-            false => Response::text(503, "text/plain", format!("starting: {}\n", starting.join(", "))),
+/// How all consumers are
+#[utoipa::path(get, path = "/api/v1/streaming/status", responses((status = 200, body = Status)))]
+async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
+    Json(api.status())
+}
+
+/// One consumer: what it is, how it is, and why
+#[utoipa::path(get, path = "/api/v1/streaming/consumers/{name}", params(("name" = String, Path)), responses(
+    (status = 200, body = Document),
+    (status = 404, description = "There is no such consumer", body = Problem),
+))]
+async fn consumer(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<Document> {
+    api.of(&name, |seen, snapshot| Document::of(seen, snapshot, &api.thresholds))
+}
+
+/// The last 100 batches of a consumer, and how it goes on
+#[utoipa::path(get, path = "/api/v1/streaming/consumers/{name}/progress", params(("name" = String, Path)), responses(
+    (status = 200, body = ProgressDocument),
+    (status = 404, description = "There is no such consumer", body = Problem),
+))]
+async fn progress(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<ProgressDocument> {
+    api.of(&name, |seen, _| ProgressDocument::of(seen, &api.thresholds))
+}
+
+/// The last rows that a consumer gave out, the newest last
+#[utoipa::path(get, path = "/api/v1/streaming/consumers/{name}/windows", params(("name" = String, Path)), responses(
+    (status = 200, body = Rows),
+    (status = 404, description = "There is no such consumer", body = Problem),
+))]
+async fn windows(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<Rows> {
+    api.of(&name, |seen, _| Rows::of(&seen.rows))
+}
+
+macro_rules! asked_for {
+    ($(#[$doc:meta])* $name:ident, $path:literal, $event:expr) => {
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, params(("name" = String, Path)), responses(
+            (status = 202, description = "It is on its way", body = Done),
+            (status = 401, description = "This needs a token", body = Problem),
+            (status = 403, description = "Nothing can be changed from there", body = Problem),
+            (status = 404, description = "There is no such consumer", body = Problem),
+            (status = 409, description = "The definition is wrong, or the process is ending", body = Problem),
+        ))]
+        async fn $name(
+            State(api): State<Arc<Api>>,
+            Path(name): Path<String>,
+        ) -> Result<(StatusCode, Json<Done>), Refused> {
+            api.ask(&name, &$event)
         }
+    };
+}
+
+asked_for! {
+    /// Starts a consumer
+    start, "/api/v1/streaming/consumers/{name}/start", Event::Start
+}
+asked_for! {
+    /// Lets a consumer finish its batch, and ends it
+    stop, "/api/v1/streaming/consumers/{name}/stop", Event::Stop
+}
+asked_for! {
+    /// Ends a consumer, and starts it with its definition of now
+    restart, "/api/v1/streaming/consumers/{name}/restart", Event::Restart
+}
+
+/// All numbers in Prometheus' form
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain")))]
+async fn measured(State(api): State<Arc<Api>>) -> Response {
+    let text = metrics::text(&api.supervisor.snapshot(), &api.thresholds);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Whether the process answers
+#[utoipa::path(get, path = "/healthz", responses((status = 200, body = String, content_type = "text/plain")))]
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether no consumer is on its way to its first batch
+#[utoipa::path(get, path = "/readyz", responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = 503, description = "Some are starting", body = String, content_type = "text/plain"),
+))]
+async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, String) {
+    let snapshot = api.supervisor.snapshot();
+    let starting = snapshot.consumers.iter().filter(|seen| seen.state == Life::Starting);
+    let starting: Vec<_> = starting.map(|seen| seen.name.as_str()).collect();
+    match starting.is_empty() {
+        true => (StatusCode::OK, "ready\n".into()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, format!("starting: {}\n", starting.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema of the status in `docs/status.schema.json`.
+    fn schema() -> String {
+        let (_, description) = described().split_for_parts();
+        let description = serde_json::to_value(description).unwrap();
+        let text =
+            description["components"]["schemas"].to_string().replace("#/components/schemas/", "#/$defs/");
+        let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let parts = ["Details", "Metrics", "Overall"].map(|name| (name.to_string(), all[name].clone()));
+        let mut schema = serde_json::json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "The status of consumers",
+        });
+        for (key, value) in all["Status"].as_object().unwrap() {
+            schema[key] = value.clone();
+        }
+        schema["$defs"] = parts.into_iter().collect::<serde_json::Map<_, _>>().into();
+        serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    }
+
+    #[test]
+    fn the_schema_of_the_status_in_the_docs_is_that_of_the_status() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/status.schema.json");
+        if std::env::var_os("ECAP_WRITE_DOCS").is_some() {
+            std::fs::write(path, schema()).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == schema(), "docs/status.schema.json is another: ECAP_WRITE_DOCS=1 writes it anew");
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::Result;
 use crate::clock::Micros;
+use crate::consumers::last_rows::LastRows;
 use crate::consumers::lifecycle::State;
 use crate::consumers::registry::{Definition, Entry, Registry, unknown};
 use crate::consumers::vitals::Look;
 use crate::engine::history::Trends;
 use crate::engine::progress::Progress;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,22 @@ pub struct Seen {
     pub trends: Trends,
     /// What is seen of its thread.
     pub look: Look,
+    /// The last changes of its state, the newest last.
+    pub changes: Vec<Change>,
+    /// The last rows that it gave out.
+    pub rows: LastRows,
+}
+
+/// A change of a consumer's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Change {
+    /// When, RFC 3339.
+    pub timestamp: String,
+    /// What it does since then.
+    #[schema(value_type = String)]
+    pub status: &'static str,
+    /// Why, where something went wrong.
+    pub error: Option<String>,
 }
 
 /// All consumers at one moment.
@@ -46,21 +64,34 @@ pub struct Snapshot {
     pub consumers: Vec<Seen>,
 }
 
-impl Snapshot {
-    /// The consumers of a registry that no process runs.
-    pub fn stopped(registry: &Registry, at: Micros) -> Self {
-        let seen = |entry: &Entry| Seen {
-            name: entry.name.clone(),
-            definition: entry.definition.as_ref().ok().cloned(),
+impl Seen {
+    /// A consumer of which nothing is known but that it does not run.
+    pub fn stopped(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            definition: None,
             state: State::Stopped,
             consecutive_failures: 0,
             total_failures: 0,
             restarts: 0,
-            last_error: entry.definition.as_ref().err().map(ToString::to_string),
+            last_error: None,
             uptime: None,
             reports: vec![],
             trends: Trends::default(),
             look: Look::default(),
+            changes: vec![],
+            rows: LastRows::default(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The consumers of a registry that no process runs.
+    pub fn stopped(registry: &Registry, at: Micros) -> Self {
+        let seen = |entry: &Entry| Seen {
+            definition: entry.definition.as_ref().ok().cloned(),
+            last_error: entry.definition.as_ref().err().map(ToString::to_string),
+            ..Seen::stopped(&entry.name)
         };
         Self { at, consumers: registry.entries().iter().map(seen).collect() }
     }

@@ -21,7 +21,7 @@ pub struct Ages {
 }
 
 /// How old the records of a batch are.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Freshness {
     /// Half of them are not older, in seconds.

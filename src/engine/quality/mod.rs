@@ -54,8 +54,9 @@ struct Tally {
 }
 
 /// What the records of a batch, or of a run, are worth.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Quality)]
 pub struct Report {
     /// From 0 to 100.
     pub score: f64,

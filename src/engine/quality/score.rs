@@ -7,7 +7,7 @@ use std::fmt;
 const ALL_LOST: f64 = 0.1;
 
 /// What is measured, with the points that it may cost: 100 together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Measure {
     /// Records that could not be used, the stale ones left out.
@@ -35,7 +35,7 @@ impl Measure {
 }
 
 /// Something that lowers a score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Reason {
     /// What.
     pub measure: Measure,

@@ -51,6 +51,11 @@ pub trait Audience {
         sink
     }
 
+    /// Sees the rows of the results.
+    fn show(&self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
+        sink
+    }
+
     /// The first batch is next.
     fn begins(&self, _began: Began) {}
 
@@ -156,7 +161,7 @@ impl Planned<'_> {
                 insist: &|name, sink| args.results.insist(name, sink, (audience, stop), is_continuous),
             },
         )?;
-        let (listener, clock) = (audience.listener(), Arc::new(SystemClock));
+        let (sink, listener, clock) = (audience.show(sink), audience.listener(), Arc::new(SystemClock));
         let around = Surroundings { sources, sink, letters, listener, checkpoint, clock };
         let mut engine = Engine::new(plan, options, around)?;
         program::give_back_start();

@@ -79,6 +79,10 @@ impl Audience for Heard {
         self.vitals.watch(name, sink)
     }
 
+    fn show(&self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
+        self.vitals.show(sink)
+    }
+
     fn begins(&self, began: Began) {
         self.vitals.begins(began);
     }
