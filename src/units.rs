@@ -62,6 +62,18 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
+/// Writes an age in milliseconds as people read it: `120ms`, `5m10s`, `12h35m`, `3d7h`; 0 where it is negative.
+pub fn format_age(millis: i64) -> String {
+    let millis = u64::try_from(millis).unwrap_or(0);
+    let unit = match millis {
+        86_400_000.. => 3_600_000,
+        3_600_000.. => 60_000,
+        1_000.. => 1_000,
+        _ => 1,
+    };
+    format_duration(Duration::from_millis(millis / unit * unit))
+}
+
 /// Reads how many there are: `1200`, `1_000_000`, `200k`, `2M`. Units are powers of 1000.
 ///
 /// # Errors
@@ -194,6 +206,14 @@ mod tests {
         for millis in [1, 500, 1_000, 61_000, 5_400_000, 604_800_000] {
             let duration = Duration::from_millis(millis);
             assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+    }
+
+    #[test]
+    fn an_age_has_two_units() {
+        let cases = [(-5, "0s"), (120, "120ms"), (5_999, "5s"), (310_500, "5m10s"), (45_310_000, "12h35m")];
+        for (millis, text) in cases.into_iter().chain([(284_800_000, "3d7h")]) {
+            assert_eq!(format_age(millis), text);
         }
     }
 

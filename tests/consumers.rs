@@ -3,6 +3,7 @@
 mod api;
 mod guide;
 mod life;
+mod monitor;
 
 use crate::support::{Cluster, Ended, PATIENCE, Told, wait_for};
 use ecap::clock::{Clock, SystemClock};

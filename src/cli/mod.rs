@@ -15,6 +15,7 @@ pub mod output;
 pub mod produce;
 pub mod profile;
 pub mod progress;
+pub mod screen;
 pub mod secrets;
 pub mod topics;
 

@@ -6,7 +6,7 @@ use crate::consumers::last_rows::LastRows;
 use crate::engine::history::{History, Positions};
 use crate::engine::progress::Progress;
 use crate::sink::{Batch, Sink};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -85,7 +85,7 @@ pub struct Began {
 }
 
 /// Where a partition is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Partition {
     /// Its topic.
     pub topic: String,

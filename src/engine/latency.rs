@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use arrow::array::{Array, TimestampMicrosecondArray};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Of each piece of a batch so many times are looked at, evenly spread: all of them would cost what they tell.
 const LOOKED_AT: usize = 128;
@@ -13,7 +13,7 @@ pub struct Times(Vec<Micros>);
 
 /// From a record's event time to the end of the batch that gave out what it led to, in milliseconds. Of an evenly spread
 /// sample of the batch's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Latency {
     /// Half of the records took no longer.
     pub p50: i64,

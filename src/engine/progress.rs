@@ -7,7 +7,7 @@ use crate::clock::Micros;
 use crate::record::observed::Observed;
 use crate::record::reject::Code;
 use crate::units::format_rfc3339;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -55,7 +55,7 @@ pub struct Progress {
 
 /// Milliseconds by phase of a batch. What is left of the whole is the watermark, and the positions that lag
 /// tools see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Durations {
     /// Waiting for records, and taking them from the client; of a folder this is a part of `decode`.
@@ -80,8 +80,23 @@ pub struct Durations {
     pub trigger_execution: u64,
 }
 
+impl Durations {
+    /// The phases that every batch has, in order.
+    pub fn phases(&self) -> [(&'static str, u64); 6] {
+        let Self { fetch, decode, plan, state, result, sink, .. } = *self;
+        [
+            ("fetch", fetch),
+            ("decode", decode),
+            ("plan", plan),
+            ("state", state),
+            ("result", result),
+            ("sink", sink),
+        ]
+    }
+}
+
 /// Event times of a batch.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct EventTime {
     /// The smallest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,7 +172,7 @@ pub struct SourceProgress {
 }
 
 /// What a batch gave to the sinks.
-#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkProgress {
     /// Rows.

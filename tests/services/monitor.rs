@@ -1,8 +1,8 @@
 //! `monitor` in a terminal that nobody here wrote: tmux.
 
 use super::run;
-use crate::support::{Cluster, wait_for};
-use std::process::Command;
+use crate::support::{Cluster, Told, wait_for};
+use std::process::{Command, Stdio};
 
 /// A terminal in a server of its own, in which `monitor` runs.
 struct Terminal {
@@ -10,19 +10,27 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(cluster: &Cluster, size: (u32, u32), environment: &[&str]) -> Self {
+    /// Starts a command of ours with these words in it.
+    fn start(
+        cluster: &Cluster,
+        size: (u32, u32),
+        (binary, words): (&str, &str),
+        environment: &[&str],
+    ) -> Self {
         let terminal = Self { socket: cluster.folder.path().join("tmux").display().to_string() };
-        let monitor = cluster.command("ecap-topics").get_program().display().to_string();
+        let program = cluster.command(binary).get_program().display().to_string();
         let (width, height) = (size.0.to_string(), size.1.to_string());
         let mut tmux = terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height]);
-        for variable in
-            [&[&*format!("ECAP_BOOTSTRAP_SERVERS={}", cluster.address), "TERM=xterm-256color"], environment]
-                .concat()
-        {
+        let own = [
+            format!("ECAP_BOOTSTRAP_SERVERS={}", cluster.address),
+            format!("ECAP_HOME={}", cluster.folder.path().join("home").display()),
+            "TERM=xterm-256color".into(),
+        ];
+        for variable in own.iter().map(String::as_str).chain(environment.iter().copied()) {
             tmux.args(["-e", variable]);
         }
         // The terminal stays, so that what is left in it can be seen.
-        run(tmux.arg(format!("{monitor} monitor --interval 300ms; echo ended $?; exec sleep 600")));
+        run(tmux.arg(format!("{program} {words}; echo ended $?; exec sleep 600")));
         terminal
     }
 
@@ -34,6 +42,11 @@ impl Terminal {
 
     fn picture(&self) -> String {
         run(&mut self.tmux(&["capture-pane", "-p"]))
+    }
+
+    fn resize(&self, width: u32, height: u32) {
+        let (width, height) = (width.to_string(), height.to_string());
+        run(&mut self.tmux(&["resize-window", "-x", &width, "-y", &height]));
     }
 
     fn press(&self, key: &str) {
@@ -56,11 +69,14 @@ impl Drop for Terminal {
     }
 }
 
+const TOPICS: (&str, &str) = ("ecap-topics", "monitor --interval 300ms");
+const CONSUMERS: (&str, &str) = ("ecap-consume", "monitor --interval 300ms");
+
 #[test]
 fn monitor_lives_in_a_terminal_follows_its_size_and_leaves_it_as_it_was() {
     let cluster = Cluster::start();
     cluster.create_topics(&["transactions", "fraud-alerts"]);
-    let terminal = Terminal::start(&cluster, (80, 24), &[]);
+    let terminal = Terminal::start(&cluster, (80, 24), TOPICS, &[]);
     let picture = terminal.shows(&["Topics", "Groups", "msg/s", "q quit"]);
     assert!(
         picture.lines().count() <= 24 && picture.lines().all(|line| line.chars().count() <= 80),
@@ -75,10 +91,10 @@ fn monitor_lives_in_a_terminal_follows_its_size_and_leaves_it_as_it_was() {
     cluster.run("ecap-topics", &["test-produce", "transactions"]).ok();
     terminal.press("Enter");
     terminal.shows(&["Topic ", "transactions", "partition", "leader"]);
-    run(&mut terminal.tmux(&["resize-window", "-x", "200", "-y", "50"]));
+    terminal.resize(200, 50);
     let is_wide = || terminal.picture().lines().any(|line| line.chars().count() > 80);
     wait_for("a wider picture", || is_wide().then_some(()));
-    run(&mut terminal.tmux(&["resize-window", "-x", "60", "-y", "12"]));
+    terminal.resize(60, 12);
     terminal.shows(&["partition"]);
     terminal.press("Escape");
     terminal.shows(&["Topics"]);
@@ -95,7 +111,7 @@ fn monitor_says_when_the_broker_is_gone_and_goes_on_when_it_is_back() {
     }
     let mut cluster = Cluster::start();
     cluster.create_topics(&["transactions"]);
-    let terminal = Terminal::start(&cluster, (80, 24), &["NO_COLOR=1"]);
+    let terminal = Terminal::start(&cluster, (80, 24), TOPICS, &["NO_COLOR=1"]);
     terminal.shows(&["transactions", "Groups"]);
     cluster.stop();
     terminal.shows(&["NO ANSWER SINCE", "transactions"]);
@@ -110,4 +126,108 @@ fn monitor_says_when_the_broker_is_gone_and_goes_on_when_it_is_back() {
     }
     terminal.press("C-c");
     terminal.shows(&["ended 0"]);
+}
+
+/// The process that runs the consumers.
+fn consumers(cluster: &Cluster, args: &[&str]) -> Told {
+    let mut command = cluster.command("ecap-consume");
+    let told = Told::start(command.args(["run", "--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::null()));
+    told.says(&["/api/v1/streaming/status"]);
+    told
+}
+
+#[test]
+fn consumers_are_watched_as_the_guide_says_and_looked_into() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions", "user-events"]);
+    let process = consumers(&cluster, &["--name", "transaction_consumer"]);
+    // Ten seconds are long: what a key asks for comes at once.
+    let guide = ("ecap-consume", "monitor --interval 10");
+    let terminal = Terminal::start(&cluster, (80, 24), guide, &[]);
+    let picture =
+        terminal.shows(&["Consumers 2", "transaction_consumer", "user_behavior_consumer", "q quit"]);
+    assert!(
+        picture.lines().count() <= 24 && picture.lines().all(|line| line.chars().count() <= 80),
+        "{picture}"
+    );
+    terminal.press("/");
+    "transaction_".chars().for_each(|letter| terminal.press(&letter.to_string()));
+    terminal.press("Enter");
+    terminal.shows(&["Consumers 1", "only 'transaction_'"]);
+    cluster.run("ecap-topics", &["test-produce", "transactions"]).ok();
+    wait_for("a batch", || {
+        let told =
+            cluster.run("ecap-consume", &["progress", "--name", "transaction_consumer", "--format", "json"]);
+        told.out.contains("batchId").then_some(())
+    });
+    terminal.press("Enter");
+    terminal.shows(&["reads transactions", "running", "Batches · the last", "fetch", "decode", "Esc back"]);
+    terminal.resize(200, 50);
+    terminal.shows(&[
+        "checkpoint",
+        "Lag by partition",
+        "Rows given out",
+        "Changes of status",
+        "Dead letters",
+    ]);
+    terminal.resize(60, 12);
+    terminal.shows(&["Batches · the last"]);
+    terminal.press("Escape");
+    terminal.shows(&["Consumers 1"]);
+    terminal.press("q");
+    let picture = terminal.shows(&["ended 0"]);
+    assert!(!picture.contains("Consumers"), "{picture}");
+    process.end();
+}
+
+#[test]
+fn the_process_that_runs_the_consumers_may_end_and_come_back() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions", "user-events"]);
+    let terminal = Terminal::start(&cluster, (80, 24), CONSUMERS, &["NO_COLOR=1"]);
+    terminal.shows(&[
+        "NO PROCESS RUNS THE CONSUMERS",
+        "`ecap-consume run`",
+        "transaction_consumer",
+        "stopped",
+    ]);
+    for _ in 0..2 {
+        let process = consumers(&cluster, &["--setup-defaults"]);
+        let picture = terminal.shows(&["2 of 2 healthy", "running"]);
+        assert!(!picture.contains("NO PROCESS") && !picture.contains("NO ANSWER"), "{picture}");
+        process.signal("-KILL");
+        terminal.shows(&["NO PROCESS SINCE", "stopped"]);
+    }
+    let coloured = run(&mut terminal.tmux(&["capture-pane", "-p", "-e"]));
+    for colour in ["\x1b[31m", "\x1b[36m", "\x1b[38;"] {
+        assert!(!coloured.contains(colour), "{coloured:?}");
+    }
+    terminal.press("C-c");
+    terminal.shows(&["ended 0"]);
+}
+
+#[test]
+fn fifty_consumers_are_more_than_a_screen() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions"]);
+    let home = cluster.folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a folder");
+    let consumer = |number| format!("[[consumer]]\nname = 'consumer-{number:02}'\ntype = 'transaction'\n");
+    std::fs::write(home.join("consumers.toml"), (0..50).map(consumer).collect::<String>()).expect("written");
+    let process = consumers(&cluster, &[]);
+    let terminal = Terminal::start(&cluster, (80, 24), CONSUMERS, &[]);
+    terminal.shows(&["4 of 50 healthy", "Consumers 50", "pending"]);
+    terminal.press("s");
+    terminal.shows(&["by name", "consumer-00"]);
+    terminal.press("End");
+    let picture = terminal.shows(&["consumer-49"]);
+    assert!(!picture.contains("consumer-00") && picture.lines().count() <= 24, "{picture}");
+    terminal.resize(200, 50);
+    let picture = terminal.shows(&["consumer-49", "consumer-20", "dead letters"]);
+    assert!(picture.lines().all(|line| line.chars().count() <= 200), "{picture}");
+    terminal.press("Enter");
+    terminal.shows(&["consumer-49", "waits until one of consumer-00", "Esc back"]);
+    terminal.press("q");
+    terminal.shows(&["ended 0"]);
+    process.end();
 }

@@ -1,7 +1,7 @@
 //! `ecap-topics consumer-groups`
 
 use super::complete;
-use super::lag::{Trend, Trends, age, behind, find, next, oldest, total};
+use super::lag::{Trend, Trends, behind, find, next, oldest, total};
 use super::session::{Session, counted};
 use crate::Result;
 use crate::cli::common::CommonArgs;
@@ -13,7 +13,7 @@ use crate::kafka::admin::PATIENCE;
 use crate::kafka::ages;
 use crate::kafka::groups::{Group, Member, Position, all_positions, mirrored, positions};
 use crate::kafka::mirror::Owner;
-use crate::units::parse_duration;
+use crate::units::{format_age, parse_duration};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -215,7 +215,11 @@ impl Show for Listing {
                 ("state", true, column(&|entry| entry.state.clone())),
                 ("members", true, column(&|entry| entry.members.to_string())),
                 ("lag", true, column(&|entry| entry.lag.to_string())),
-                ("behind", wide || aged, column(&|entry| entry.behind_ms.map(age).unwrap_or_default())),
+                (
+                    "behind",
+                    wide || aged,
+                    column(&|entry| entry.behind_ms.map(format_age).unwrap_or_default()),
+                ),
                 ("trend", moving, trend),
                 ("caught up in", moving, ends),
                 ("mirrors query", wide || mirroring, column(&|entry| mirrors(entry.query.as_ref()))),
@@ -231,7 +235,7 @@ impl Detail {
         let Group { name, state, members } = &self.group;
         let mut text = format!("{name} · {state} · {} · lag {}", counted(members.len(), "member"), self.lag);
         if let Some(behind) = self.behind_ms.filter(|behind| *behind > 0) {
-            text += &format!(" · {} behind", age(behind));
+            text += &format!(" · {} behind", format_age(behind));
         }
         if let [trend, ends] = Trend::cells(self.trend)
             && !trend.is_empty()
@@ -272,7 +276,7 @@ impl Show for Detail {
                 ("committed", true, column(&|row| row.position.committed.to_string())),
                 ("end", true, column(&|row| row.position.end.to_string())),
                 ("lag", true, column(&|row| row.position.lag.to_string())),
-                ("behind", true, column(&|row| row.behind_ms.map(age).unwrap_or_default())),
+                ("behind", true, column(&|row| row.behind_ms.map(format_age).unwrap_or_default())),
                 ("trend", moving, trend),
                 ("caught up in", moving, ends),
                 ("client", wide || active, of_member(|member| &member.client)),

@@ -4,7 +4,7 @@ use super::session::{Session, counted};
 use crate::clock::Micros;
 use crate::kafka::ages::{Look, Spot};
 use crate::kafka::groups::{Group, Position};
-use crate::units::format_duration;
+use crate::units::format_age;
 use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -37,8 +37,10 @@ impl Trend {
     /// What people see of it: records in a second, and when it is over.
     pub fn cells(trend: Option<Self>) -> [String; 2] {
         let Some(Self { trend, catches_up_ms }) = trend else { return ["".into(), "".into()] };
-        let when = catches_up_ms
-            .map_or_else(|| if trend > 0.0 { "never" } else { "" }.into(), |millis| age(millis as i64));
+        let when = catches_up_ms.map_or_else(
+            || if trend > 0.0 { "never" } else { "" }.into(),
+            |millis| format_age(millis as i64),
+        );
         [format!("{trend:+.1}/s"), when]
     }
 }
@@ -83,13 +85,6 @@ pub fn oldest(positions: &[Position], looks: &BTreeMap<Spot, Look>, now: Micros)
     let all_is_read = positions.iter().all(|position| position.lag == 0);
     let meant = positions.iter().filter(|position| all_is_read || position.lag > 0);
     meant.filter_map(|position| behind(position, looks, now)).max()
-}
-
-/// A time in milliseconds as people read it: whole seconds above one.
-pub fn age(millis: i64) -> String {
-    let millis = u64::try_from(millis).unwrap_or(0);
-    let shown = if millis < 1_000 { millis } else { millis / 1_000 * 1_000 };
-    format_duration(Duration::from_millis(shown))
 }
 
 /// The records that are still to be read.

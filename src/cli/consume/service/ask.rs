@@ -1,4 +1,5 @@
-//! `start-consumers`, `stop-consumers`, `restart-consumers`: through the API of the process that runs.
+//! Asking the process that runs, through its API: `start-consumers`, `stop-consumers`, `restart-consumers`, and what others
+//! show.
 
 use super::registry;
 use crate::cli::output;
@@ -30,13 +31,28 @@ pub fn nobody() -> Error {
     Error::unreachable("no process runs the consumers").hint("`ecap-consume run` starts one")
 }
 
+/// Where the running process answers; nothing where none runs.
+///
+/// # Errors
+/// When it does not say.
+pub fn process() -> Result<Option<String>> {
+    Ok(owner(&registry())?.and_then(|owner| owner.address))
+}
+
 /// What the running process answers below its API's path; nothing where none runs.
 ///
 /// # Errors
 /// A usage error where there is no such consumer; when it does not answer.
 pub fn get(path: &str) -> Result<Option<String>> {
-    let Some(address) = owner(&registry())?.and_then(|owner| owner.address) else { return Ok(None) };
-    answered(&address, path, false, None).map(Some)
+    process()?.map(|address| get_at(&address, path)).transpose()
+}
+
+/// What the process at an address answers below its API's path.
+///
+/// # Errors
+/// A usage error where there is no such consumer; when it does not answer.
+pub fn get_at(address: &str, path: &str) -> Result<String> {
+    answered(address, path, false, None)
 }
 
 fn answered(address: &str, path: &str, is_post: bool, token: Option<&str>) -> Result<String> {
@@ -59,7 +75,7 @@ fn answered(address: &str, path: &str, is_post: bool, token: Option<&str>) -> Re
 /// An unreachable error where none runs; a usage error with the nearest name where one is not registered, or the token is
 /// not the right one.
 pub fn ask(args: &Args, verb: &str) -> Result<()> {
-    let address = owner(&registry())?.and_then(|owner| owner.address).ok_or_else(nobody)?;
+    let address = process()?.ok_or_else(nobody)?;
     let token = token_of(args.token_file.as_deref(), std::env::var("ECAP_TOKEN").ok())?;
     let mut names = args.names.clone();
     if names.is_empty() {

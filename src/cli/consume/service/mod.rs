@@ -3,6 +3,7 @@
 mod apply;
 mod ask;
 mod definition;
+mod monitor;
 mod register;
 mod run;
 mod runner;
@@ -55,6 +56,7 @@ pub enum Verb {
     /// Show how the consumers are: exit 3 where one is not healthy, 4 where no process runs them
     #[command(after_help = "Example: ecap-consume status --format json")]
     Status,
+    Monitor(monitor::Args),
     /// Show the last batches of a consumer, and how it goes on
     #[command(after_help = "Example: ecap-consume progress --name my_consumer --format json")]
     Progress(register::NameArgs),
@@ -77,6 +79,7 @@ pub fn run(verb: &Verb, common: &CommonArgs) -> Result<()> {
         Verb::StopConsumers(args) => ask::ask(args, "stop"),
         Verb::RestartConsumers(args) => ask::ask(args, "restart"),
         Verb::Status => status::status(common),
+        Verb::Monitor(args) => monitor::run(args, common),
         Verb::Progress(args) => status::progress(&args.name, common),
     }
 }

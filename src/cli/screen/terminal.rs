@@ -1,10 +1,10 @@
 //! The terminal: taken over while it is open, and given back as it was.
 
-use super::keys::keys;
-use super::view::Key;
+use super::keys::{Key, keys};
 use crate::Result;
 use crossterm::style::{Attribute, Print, SetAttribute, SetForegroundColor};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute, queue, style, terminal};
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
@@ -34,7 +34,7 @@ impl Screen {
         // From here on the terminal is given back, whatever happens.
         let screen = Self { terminal, pressed, _presses: presses.clone() };
         enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen, cursor::Hide)?;
+        execute!(stdout(), EnterAlternateScreen, DisableLineWrap, cursor::Hide)?;
         std::thread::Builder::new().name("keys".into()).spawn(move || listen(&presses))?;
         Ok(screen)
     }
@@ -57,7 +57,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing back.
-        let _ = execute!(stdout(), LeaveAlternateScreen, cursor::Show);
+        let _ = execute!(stdout(), EnableLineWrap, LeaveAlternateScreen, cursor::Show);
         let _ = disable_raw_mode();
     }
 }
@@ -91,7 +91,8 @@ impl Backend for Ansi {
                 self.look(cell.fg, cell.modifier)?;
             }
             queue!(self.0, Print(cell.symbol()))?;
-            behind = Some((x + 1, y));
+            // How wide another letter is, the terminal may know better.
+            behind = cell.symbol().is_ascii().then_some((x + 1, y));
         }
         queue!(self.0, SetAttribute(Attribute::Reset))
     }

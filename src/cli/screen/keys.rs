@@ -1,6 +1,33 @@
 //! Keys from the bytes that a terminal sends for them.
 
-use super::view::Key;
+/// A key that was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// One row up.
+    Up,
+    /// One row down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first row.
+    Home,
+    /// To the last row.
+    End,
+    /// Into what is selected.
+    Enter,
+    /// Back.
+    Escape,
+    /// To what is next.
+    Tab,
+    /// Back by a letter.
+    Backspace,
+    /// ctrl-C or ctrl-D.
+    Quit,
+    /// Any other.
+    Letter(char),
+}
 
 /// What the bytes of special keys are, the longer ones first.
 const SPECIAL: [(&str, Key); 22] = [
