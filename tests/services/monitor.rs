@@ -1,8 +1,9 @@
 //! `monitor` in a terminal that nobody here wrote: tmux.
 
 use super::run;
-use crate::support::{Cluster, Told, wait_for};
-use std::process::{Command, Stdio};
+use crate::consumers::Stage;
+use crate::support::{Cluster, wait_for};
+use std::process::Command;
 
 /// A terminal in a server of its own, in which `monitor` runs.
 struct Terminal {
@@ -47,6 +48,14 @@ impl Terminal {
     fn resize(&self, width: u32, height: u32) {
         let (width, height) = (width.to_string(), height.to_string());
         run(&mut self.tmux(&["resize-window", "-x", &width, "-y", &height]));
+    }
+
+    #[track_caller]
+    fn has_no_colour(&self) {
+        let picture = run(&mut self.tmux(&["capture-pane", "-p", "-e"]));
+        for colour in ["\x1b[31m", "\x1b[36m", "\x1b[38;"] {
+            assert!(!picture.contains(colour), "{picture:?}");
+        }
     }
 
     fn press(&self, key: &str) {
@@ -120,30 +129,19 @@ fn monitor_says_when_the_broker_is_gone_and_goes_on_when_it_is_back() {
         let picture = terminal.picture();
         (!picture.contains("NO ANSWER") && picture.contains("transactions")).then_some(())
     });
-    let coloured = run(&mut terminal.tmux(&["capture-pane", "-p", "-e"]));
-    for colour in ["\x1b[31m", "\x1b[36m", "\x1b[38;"] {
-        assert!(!coloured.contains(colour), "{coloured:?}");
-    }
+    terminal.has_no_colour();
     terminal.press("C-c");
     terminal.shows(&["ended 0"]);
 }
 
-/// The process that runs the consumers.
-fn consumers(cluster: &Cluster, args: &[&str]) -> Told {
-    let mut command = cluster.command("ecap-consume");
-    let told = Told::start(command.args(["run", "--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::null()));
-    told.says(&["/api/v1/streaming/status"]);
-    told
-}
-
 #[test]
 fn consumers_are_watched_as_the_guide_says_and_looked_into() {
-    let cluster = Cluster::start();
-    cluster.create_topics(&["transactions", "user-events"]);
-    let process = consumers(&cluster, &["--name", "transaction_consumer"]);
+    let stage = Stage::new();
+    let process = stage.run(&["--name", "transaction_consumer"]);
+    process.becomes("transaction_consumer", "running");
     // Ten seconds are long: what a key asks for comes at once.
     let guide = ("ecap-consume", "monitor --interval 10");
-    let terminal = Terminal::start(&cluster, (80, 24), guide, &[]);
+    let terminal = Terminal::start(&stage.cluster, (80, 24), guide, &[]);
     let picture =
         terminal.shows(&["Consumers 2", "transaction_consumer", "user_behavior_consumer", "q quit"]);
     assert!(
@@ -154,22 +152,29 @@ fn consumers_are_watched_as_the_guide_says_and_looked_into() {
     "transaction_".chars().for_each(|letter| terminal.press(&letter.to_string()));
     terminal.press("Enter");
     terminal.shows(&["Consumers 1", "only 'transaction_'"]);
-    cluster.run("ecap-topics", &["test-produce", "transactions"]).ok();
-    wait_for("a batch", || {
-        let told =
-            cluster.run("ecap-consume", &["progress", "--name", "transaction_consumer", "--format", "json"]);
-        told.out.contains("batchId").then_some(())
-    });
+    stage.buy(0..20);
+    stage.put("transactions", "{");
+    process.reads("transaction_consumer", 21.0);
     terminal.press("Enter");
-    terminal.shows(&["reads transactions", "running", "Batches · the last", "fetch", "decode", "Esc back"]);
+    let topic = format!("reads {}", stage.cluster.name("transactions"));
+    terminal.shows(&[
+        &topic,
+        "running",
+        "1 dead letters",
+        "Batches · the last",
+        "fetch",
+        "decode",
+        "Esc back",
+    ]);
     terminal.resize(200, 50);
     terminal.shows(&[
         "checkpoint",
         "Lag by partition",
         "Rows given out",
         "Changes of status",
-        "Dead letters",
+        "Dead letters · 1 in all",
     ]);
+    terminal.shows(&["starting", "latency", "window_start"]);
     terminal.resize(60, 12);
     terminal.shows(&["Batches · the last"]);
     terminal.press("Escape");
@@ -177,14 +182,13 @@ fn consumers_are_watched_as_the_guide_says_and_looked_into() {
     terminal.press("q");
     let picture = terminal.shows(&["ended 0"]);
     assert!(!picture.contains("Consumers"), "{picture}");
-    process.end();
+    process.told.end();
 }
 
 #[test]
 fn the_process_that_runs_the_consumers_may_end_and_come_back() {
-    let cluster = Cluster::start();
-    cluster.create_topics(&["transactions", "user-events"]);
-    let terminal = Terminal::start(&cluster, (80, 24), CONSUMERS, &["NO_COLOR=1"]);
+    let stage = Stage::new();
+    let terminal = Terminal::start(&stage.cluster, (80, 24), CONSUMERS, &["NO_COLOR=1"]);
     terminal.shows(&[
         "NO PROCESS RUNS THE CONSUMERS",
         "`ecap-consume run`",
@@ -192,36 +196,30 @@ fn the_process_that_runs_the_consumers_may_end_and_come_back() {
         "stopped",
     ]);
     for _ in 0..2 {
-        let process = consumers(&cluster, &["--setup-defaults"]);
+        let process = stage.run(&["--setup-defaults"]);
         let picture = terminal.shows(&["2 of 2 healthy", "running"]);
         assert!(!picture.contains("NO PROCESS") && !picture.contains("NO ANSWER"), "{picture}");
-        process.signal("-KILL");
+        process.told.signal("-KILL");
         terminal.shows(&["NO PROCESS SINCE", "stopped"]);
     }
-    let coloured = run(&mut terminal.tmux(&["capture-pane", "-p", "-e"]));
-    for colour in ["\x1b[31m", "\x1b[36m", "\x1b[38;"] {
-        assert!(!coloured.contains(colour), "{coloured:?}");
-    }
+    terminal.has_no_colour();
     terminal.press("C-c");
     terminal.shows(&["ended 0"]);
 }
 
 #[test]
 fn fifty_consumers_are_more_than_a_screen() {
-    let cluster = Cluster::start();
-    cluster.create_topics(&["transactions"]);
-    let home = cluster.folder.path().join("home");
-    std::fs::create_dir_all(&home).expect("a folder");
+    let stage = Stage::new();
     let consumer = |number| format!("[[consumer]]\nname = 'consumer-{number:02}'\ntype = 'transaction'\n");
-    std::fs::write(home.join("consumers.toml"), (0..50).map(consumer).collect::<String>()).expect("written");
-    let process = consumers(&cluster, &[]);
-    let terminal = Terminal::start(&cluster, (80, 24), CONSUMERS, &[]);
+    stage.registry(&(0..50).map(consumer).collect::<String>());
+    let process = stage.run(&[]);
+    let terminal = Terminal::start(&stage.cluster, (80, 24), CONSUMERS, &[]);
     terminal.shows(&["4 of 50 healthy", "Consumers 50", "pending"]);
     terminal.press("s");
     terminal.shows(&["by name", "consumer-00"]);
     terminal.press("End");
     let picture = terminal.shows(&["consumer-49"]);
-    assert!(!picture.contains("consumer-00") && picture.lines().count() <= 24, "{picture}");
+    assert!(!picture.contains("consumer-00 ") && picture.lines().count() <= 24, "{picture}");
     terminal.resize(200, 50);
     let picture = terminal.shows(&["consumer-49", "consumer-20", "dead letters"]);
     assert!(picture.lines().all(|line| line.chars().count() <= 200), "{picture}");
@@ -229,5 +227,5 @@ fn fifty_consumers_are_more_than_a_screen() {
     terminal.shows(&["consumer-49", "waits until one of consumer-00", "Esc back"]);
     terminal.press("q");
     terminal.shows(&["ended 0"]);
-    process.end();
+    process.told.end();
 }
