@@ -160,7 +160,7 @@ fn consumers_are_watched_as_the_guide_says_and_looked_into() {
     terminal.shows(&[
         &topic,
         "running",
-        "1 dead letters",
+        "dead letters 1",
         "Batches · the last",
         "fetch",
         "decode",

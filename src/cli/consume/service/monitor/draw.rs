@@ -18,7 +18,7 @@ const HELP: &str = "\
 q      quit
 ↑ ↓    select; j k, PgUp PgDn, Home End too
 Enter  look into a consumer
-Tab    its next list: batches, partitions, rows, changes of status, dead letters
+Tab    its next list: batches, partitions, rows, changes, dead letters
 Esc    back
 s      sort by the next column
 r      turn the order
@@ -70,7 +70,7 @@ fn heading(snapshot: Option<&Snapshot>) -> (String, bool) {
     let lag: u64 = status.consumer_details.values().filter_map(|one| one.metrics.lag).sum();
     let (input, lag) = (rate(Some(input)), format_count(lag));
     let text = format!(
-        "{} · {healthy} of {all} healthy · {input}/s in · lag {lag} · {address} · {time}",
+        "{} · {healthy} of {all} healthy · {input}/s in · lag {lag} · {time} · {address}",
         overall.name()
     );
     (text, overall == Overall::Unhealthy)
@@ -104,7 +104,7 @@ fn list(picture: &mut Picture, snapshot: &Snapshot, view: &Chosen, room: usize) 
     let mut own = columns(&fields(), width);
     let fixed: usize = own.iter().map(|(_, width, _)| width).sum();
     let longest = consumers.iter().map(|row| wide(row.name)).max().unwrap_or(0);
-    let name = (longest + 1).clamp(10, width.saturating_sub(fixed + 10).max(10));
+    let name = (longest + 1).clamp(10, width.saturating_sub(fixed + 9).max(10));
     let spark = width.saturating_sub(fixed + name);
     own.insert(0, ("consumer", name, false));
     own.push(("", spark, false));
@@ -166,7 +166,7 @@ fn numbers(row: &Consumer<'_>, document: Option<&Document>, width: usize) -> Vec
         phases.extend(last.duration_ms.quality.map(|millis| ("quality", millis)));
         phases.extend(last.duration_ms.checkpoint.map(|millis| ("checkpoint", millis)));
         let phases = phases.iter().map(|(name, millis)| format!("{name} {millis}"));
-        format!(": {}", phases.collect::<Vec<_>>().join(", "))
+        format!(": {}", phases.collect::<Vec<_>>().join(" "))
     });
     let latency = document.and_then(|document| document.latency_ms).map_or(String::new(), |latency| {
         let (half, most) = (format_age(latency.p50), format_age(latency.p99));
@@ -179,7 +179,7 @@ fn numbers(row: &Consumer<'_>, document: Option<&Document>, width: usize) -> Vec
         age(row.delay)
     );
     let kept = format!(
-        "kept     {} rows, {} · {} late · {} dead letters · cpu {} %",
+        "kept     {} rows, {} · late {} · dead letters {} · cpu {} %",
         count(metrics.state_rows),
         metrics.memory_bytes.map_or("-".into(), format_size),
         count(metrics.late_rows),
@@ -225,10 +225,10 @@ fn life(details: &Details, document: Option<&Document>) -> String {
     };
     let in_a_row = match details.consecutive_failures {
         0 => String::new(),
-        number => format!(", {number} in a row"),
+        number => format!(" ({number} in a row)"),
     };
-    let restarts = document.map_or(String::new(), |document| format!(" · {} restarts", document.restarts));
-    format!("status   {status}{time} · {failures} failures{in_a_row}{restarts}")
+    let restarts = document.map_or(String::new(), |document| format!(" · restarts {}", document.restarts));
+    format!("status   {status}{time} · failures {failures}{in_a_row}{restarts}")
 }
 
 /// A text, and what the last values were where there is room.

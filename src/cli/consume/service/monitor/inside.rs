@@ -97,8 +97,7 @@ fn windows(windows: &Windows, width: usize) -> Section<'_> {
             break;
         }
         used += own;
-        let is_number = |row: &Vec<Value>| row.get(number).is_some_and(Value::is_number);
-        columns.push((name.as_str(), own, windows.rows.iter().all(is_number)));
+        columns.push((name.as_str(), own, false));
     }
     let hidden = match windows.columns.len() - columns.len() {
         0 => String::new(),

@@ -146,10 +146,10 @@ impl Snapshot {
     }
 }
 
-impl Consumer<'_> {
+impl<'a> Consumer<'a> {
     /// The records refused in the last batches by reason, with the time of the newest, the most first.
-    pub fn refused(&self) -> Vec<(&str, u64, &str)> {
-        let mut reasons: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    pub fn refused(&self) -> Vec<(&'a str, u64, &'a str)> {
+        let mut reasons: BTreeMap<&'a str, (u64, &'a str)> = BTreeMap::new();
         for batch in self.batches {
             for (reason, count) in &batch.rejected {
                 let (total, last) = reasons.entry(reason).or_default();
