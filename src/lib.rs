@@ -10,8 +10,8 @@
 //!
 //! Dependencies point one way:
 //! `bin → cli → {consumers, folder, dead_letters} → {produce, generate} → {query, engine} → {sink, kafka, broker, tables} → catalog →
-//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`lock`], [`host`], [`program`], [`partitioner`],
-//! [`place`] and [`postgres`] are what every room may use.
+//! record`. [`error`], [`clock`], [`units`], [`new_file`], [`lock`], [`host`], [`program`], [`process`],
+//! [`partitioner`], [`exposition`], [`place`] and [`postgres`] are what every room may use.
 
 pub mod broker;
 pub mod catalog;
@@ -22,6 +22,7 @@ pub mod dead_letters;
 pub mod delta;
 pub mod engine;
 pub mod error;
+pub mod exposition;
 pub mod folder;
 pub mod generate;
 pub mod host;
@@ -31,6 +32,7 @@ pub mod new_file;
 pub mod partitioner;
 pub mod place;
 pub mod postgres;
+pub mod process;
 pub mod produce;
 pub mod program;
 pub mod query;

@@ -17,7 +17,6 @@ mod marker;
 mod metrics;
 mod pack;
 mod probe;
-mod process;
 mod records;
 mod room;
 mod server;

@@ -1,8 +1,8 @@
 //! What a broker says of itself to whoever asks: a setting of the broker that is in no list, and is
 //! told to those who ask for it by its name. So it needs nothing but Kafka's protocol.
 
-use super::{Core, process, wire};
-use crate::{Error, Result};
+use super::{Core, wire};
+use crate::{Error, Result, process};
 use bytes::BufMut;
 use kafka_protocol::messages::ApiKey;
 use serde::{Deserialize, Serialize};

@@ -142,8 +142,8 @@ pub struct Judgement {
     pub warnings: Vec<String>,
 }
 
-/// A consumer that reads and does not go on.
-const STALLED: &str = "stalled";
+/// What a consumer does that reads and does not go on.
+pub const STALLED: &str = "stalled";
 
 /// How a consumer is.
 pub fn judge(seen: &Seen, thresholds: &Thresholds) -> Judgement {

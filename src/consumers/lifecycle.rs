@@ -36,7 +36,7 @@ pub enum State {
 
 impl State {
     /// What it is called.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Starting => "starting",

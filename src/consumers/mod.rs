@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod brokers;
+pub mod counts;
 pub mod health;
 pub mod http;
 pub mod last_rows;

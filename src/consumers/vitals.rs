@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::clock::{Clock, Micros};
+use crate::consumers::counts::Counts;
 use crate::consumers::last_rows::LastRows;
 use crate::engine::history::{History, Positions};
 use crate::engine::progress::Progress;
@@ -13,23 +14,6 @@ use std::time::Duration;
 
 /// Where no trigger says how often a batch is to come.
 const EVERY: Duration = Duration::from_secs(5);
-
-/// What a consumer counted since the process began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Batches.
-    pub batches: u64,
-    /// Records read, the refused ones with them.
-    pub read: u64,
-    /// Records refused.
-    pub rejected: u64,
-    /// Late records.
-    pub late: u64,
-    /// Rows given out.
-    pub rows: u64,
-    /// Batches that a sink did not take, and was given again.
-    pub sink_retries: u64,
-}
 
 /// What is seen of a consumer.
 pub struct Vitals {
@@ -159,13 +143,7 @@ impl Vitals {
         self.history.add(Arc::new(report.clone()));
         let now = self.clock.now();
         let mut inner = self.lock();
-        let counts = &mut inner.counts;
-        counts.batches += 1;
-        counts.read += report.num_input_rows;
-        counts.rejected += report.rejected.values().sum::<u64>();
-        counts.late +=
-            report.sources.iter().flat_map(|source| source.late_by_partition.values()).sum::<u64>();
-        counts.rows += report.sink.num_output_rows;
+        inner.counts.add(report);
         inner.run.last_batch = Some(now);
         inner.run.behind = None;
     }
@@ -221,7 +199,7 @@ impl Vitals {
             began: run.began.is_some(),
             query: run.began.as_ref().map(|began| began.query.clone()),
             away: run.away.iter().map(|(part, trouble)| format!("{part}: {trouble}")).next(),
-            counts: *counts,
+            counts: counts.clone(),
             lag,
             partitions: run.partitions(),
             behind: run.behind.as_ref().map(|(_, then)| since(*then)),

@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::broker::Core;
+use crate::exposition::CONTENT_TYPE;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -49,8 +50,7 @@ async fn answer(core: &Core, mut stream: TcpStream) -> io::Result<()> {
         _ => ("404 Not Found", "the page is /metrics\n".into()),
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;

@@ -4,10 +4,9 @@
 use super::{Counter, Traffic};
 use crate::broker::Core;
 use crate::broker::groups::State;
-use crate::broker::process;
 use crate::broker::topics::Topic;
 use crate::broker::wire::api_names;
-use std::fmt::{Display, Write};
+use crate::exposition::{Kind, Page};
 use std::sync::Arc;
 
 /// Names in the middle of a metric, and what they count.
@@ -27,57 +26,33 @@ const FLOWS: [Flow; 7] = [
     }),
 ];
 
+/// Ends of such a name, and what a metric is under it: a counter's own would be `_total`.
+const ENDS: [(&str, Kind); 2] = [("_total", Kind::Counter), ("persec", Kind::Untyped)];
+
 const QUANTILES: [f64; 6] = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
 
 /// Everything that is counted, now.
 pub fn render(core: &Core) -> String {
-    let mut page = Page(String::new());
+    let mut page = Page::default();
     let topics = core.topics.all();
     flows(&mut page, &core.metrics.traffic, &topics);
     requests(&mut page, core);
     partitions(&mut page, &topics);
     connections(&mut page, core);
     groups(&mut page, core);
-    of_process(&mut page, core);
-    page.0
+    page.process();
+    page.text()
 }
 
-/// The lines of a page; writing to a text cannot fail.
-struct Page(String);
-
-impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn value(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: impl Display) {
-        self.0.push_str(name);
-        for (at, (label, value)) in labels.iter().enumerate() {
-            let _ = write!(self.0, "{}{label}=\"{value}\"", if at == 0 { '{' } else { ',' });
-        }
-        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
-        self.head(name, "gauge", help);
-        self.value(name, &[], value);
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: impl Display) {
-        self.head(name, "counter", help);
-        self.value(name, &[], value);
-    }
-}
-
-/// Without a label what all topics had together, as Kafka has it; names of topics need no escaping.
+/// Without a label what all topics had together, as Kafka has it.
 fn flows(page: &mut Page, all: &Traffic, topics: &[Arc<Topic>]) {
     for (middle, help, count) in FLOWS {
-        for end in ["_total", "persec"] {
+        for (end, kind) in ENDS {
             let name = format!("kafka_server_brokertopicmetrics_{middle}{end}");
-            page.head(&name, "counter", help);
-            page.value(&name, &[], count(all).get());
+            let mut metric = page.metric(&name, kind, help);
+            metric.sample(&[], count(all).get());
             for topic in topics {
-                page.value(&name, &[("topic", &topic.name)], count(&topic.traffic).get());
+                metric.sample(&[("topic", &topic.name)], count(&topic.traffic).get());
             }
         }
     }
@@ -89,21 +64,20 @@ fn requests(page: &mut Page, core: &Core) {
     let fetches =
         || all().filter(|(_, request)| *request == "Fetch").map(|(times, _)| (times, "FetchConsumer"));
     let seen = || all().chain(fetches()).filter(|(times, _)| times.count.get() > 0);
-    for end in ["_total", "persec"] {
+    for (end, kind) in ENDS {
         let name = format!("kafka_network_requestmetrics_requests{end}");
-        page.head(&name, "counter", "Requests answered");
+        let mut metric = page.metric(&name, kind, "Requests answered");
         for (times, request) in seen() {
-            page.value(&name, &[("request", &request)], times.count.get());
+            metric.sample(&[("request", &request)], times.count.get());
         }
     }
-    let name = "kafka_network_requestmetrics_totaltimems";
-    page.head(name, "summary", "Milliseconds from a request to its answer, lately");
+    let help = "Milliseconds from a request to its answer, lately";
+    let mut took = page.metric("kafka_network_requestmetrics_totaltimems", Kind::Summary, help);
     for (times, request) in seen() {
         for (share, micros) in QUANTILES.iter().zip(times.quantiles(QUANTILES)) {
-            let labels: [(&str, &dyn Display); 2] = [("request", &request), ("quantile", share)];
-            page.value(name, &labels, micros as f64 / 1_000.0);
+            took.sample(&[("request", &request), ("quantile", share)], micros as f64 / 1_000.0);
         }
-        page.value(&format!("{name}_count"), &[("request", &request)], times.count.get());
+        took.suffixed("_count", &[("request", &request)], times.count.get());
     }
 }
 
@@ -115,22 +89,32 @@ fn partitions(page: &mut Page, topics: &[Arc<Topic>]) {
     page.gauge("kafka_controller_kafkacontroller_globalpartitioncount", "Partitions", count);
     page.gauge("kafka_server_replicamanager_partitioncount", "Partitions", count);
     page.gauge("kafka_server_replicamanager_leadercount", "Partitions, as all are led here", count);
-    // There is one replica of each partition, and it is here.
-    for never in [
+    never(page);
+    logs(page, topics);
+}
+
+/// There is one replica of each partition, and it is here.
+fn never(page: &mut Page) {
+    let help = "Always 0: there is one replica";
+    for name in [
         "kafka_controller_kafkacontroller_offlinepartitionscount",
         "kafka_controller_kafkacontroller_preferredreplicaimbalancecount",
         "kafka_controller_kafkacontroller_fencedbrokercount",
-        "kafka_controller_controllerstats_uncleanleaderelections_total",
-        "kafka_controller_controllerstats_uncleanleaderelectionspersec",
         "kafka_server_replicamanager_underreplicatedpartitions",
         "kafka_server_replicamanager_underminisrpartitioncount",
         "kafka_server_replicamanager_offlinereplicacount",
-        "kafka_server_replicamanager_isrshrinks_total",
-        "kafka_server_replicamanager_isrexpands_total",
     ] {
-        page.gauge(never, "Always 0: there is one replica", 0);
+        page.gauge(name, help, 0);
     }
-    logs(page, topics);
+    for (end, kind) in ENDS {
+        for middle in [
+            "controller_controllerstats_uncleanleaderelections",
+            "server_replicamanager_isrshrinks",
+            "server_replicamanager_isrexpands",
+        ] {
+            page.metric(&format!("kafka_{middle}{end}"), kind, help).sample(&[], 0);
+        }
+    }
 }
 
 fn logs(page: &mut Page, topics: &[Arc<Topic>]) {
@@ -150,21 +134,19 @@ fn logs(page: &mut Page, topics: &[Arc<Topic>]) {
         ("kafka_log_log_logendoffset", "The offset that the next record gets"),
     ];
     for (which, (name, help)) in names.into_iter().enumerate() {
-        page.head(name, "gauge", help);
+        let mut metric = page.metric(name, Kind::Gauge, help);
         for (topic, at, values) in &states {
             let value = values.get(which).copied().unwrap_or_default();
-            page.value(name, &[("topic", topic), ("partition", at)], value);
+            metric.sample(&[("topic", topic), ("partition", at)], value);
         }
     }
 }
 
 fn connections(page: &mut Page, core: &Core) {
     let metrics = &core.metrics;
-    page.gauge(
-        "kafka_server_socketservermetrics_connection_count",
-        "Open connections",
-        metrics.connections(),
-    );
+    // Kafka's name ends as that of a histogram's part does.
+    let open = "kafka_server_socketservermetrics_connection_count";
+    page.metric(open, Kind::Untyped, "Open connections").sample(&[], metrics.connections());
     page.counter(
         "kafka_server_socketservermetrics_connection_creation_total",
         "Connections accepted",
@@ -198,18 +180,4 @@ fn groups(page: &mut Page, core: &Core) {
         let count = groups.iter().filter(|(of, _)| *of == state).count();
         page.gauge(&format!("{prefix}_{name}"), "Consumer groups in this state", count);
     }
-}
-
-/// As Prometheus' own clients name them; what the system does not tell is left out.
-fn of_process(page: &mut Page, core: &Core) {
-    if let Some(bytes) = process::resident_bytes() {
-        page.gauge("process_resident_memory_bytes", "Resident memory", bytes);
-    }
-    if let Some(seconds) = process::cpu_seconds() {
-        page.counter("process_cpu_seconds_total", "Processor time", seconds);
-    }
-    if let Some(count) = process::open_files() {
-        page.gauge("process_open_fds", "Open files and connections", count);
-    }
-    page.gauge("process_start_time_seconds", "Since 1970 in UTC", core.started as f64 / 1_000_000.0);
 }

@@ -1,132 +1,197 @@
 //! What Prometheus scrapes: counters since the process began, and gauges of now. What is not known is left out.
 
-use crate::consumers::health::{Thresholds, judge};
+use crate::consumers::counts::{BOUNDS, Counts};
+use crate::consumers::health::{STALLED, Thresholds, judge};
 use crate::consumers::lifecycle::State;
 use crate::consumers::supervisor::{Seen, Snapshot};
+use crate::engine::progress::{Progress, StateOperator};
+use crate::exposition::{Kind, Page};
+use crate::record::reject::Code;
 use crate::units::parse_time;
-use std::fmt::Write;
 
 /// All states, of which a consumer is in one.
-const STATES: [State; 8] = [
-    State::Pending,
-    State::Starting,
-    State::Running,
-    State::Degraded,
-    State::BackingOff,
-    State::Failed,
-    State::Stopping,
-    State::Stopped,
+const STATES: [&str; 9] = [
+    State::Pending.name(),
+    State::Starting.name(),
+    State::Running.name(),
+    STALLED,
+    State::Degraded.name(),
+    State::BackingOff.name(),
+    State::Failed.name(),
+    State::Stopping.name(),
+    State::Stopped.name(),
 ];
 
 type Value = fn(&Seen) -> Option<f64>;
 
 /// The metrics that have one value by consumer: name, type, help.
-const PLAIN: [(&str, &str, &str, Value); 17] = [
-    ("uptime_seconds", "gauge", "For how long the consumer has read.", |seen| {
+const PLAIN: [(&str, Kind, &str, Value); 13] = [
+    ("uptime_seconds", Kind::Gauge, "For how long the consumer has read.", |seen| {
         Some(seen.uptime.unwrap_or_default().as_secs_f64())
     }),
-    ("failures_total", "counter", "How often the consumer failed.", |seen| Some(seen.total_failures as f64)),
-    ("restarts_total", "counter", "How often the consumer was started again by itself.", |seen| {
+    ("failures_total", Kind::Counter, "How often the consumer failed.", |seen| Some(seen.total_failures as f64)),
+    ("restarts_total", Kind::Counter, "How often the consumer was started again by itself.", |seen| {
         Some(seen.restarts as f64)
     }),
-    ("sink_retries_total", "counter", "Batches that a sink did not take, and was given again.", |seen| {
+    ("sink_retries_total", Kind::Counter, "Batches that a sink did not take, and was given again.", |seen| {
         Some(seen.look.counts.sink_retries as f64)
     }),
-    ("batches_total", "counter", "Batches that were done.", |seen| Some(seen.look.counts.batches as f64)),
-    ("input_records_total", "counter", "Records read, the refused ones with them.", |seen| {
+    ("input_records_total", Kind::Counter, "Records read, the refused ones with them.", |seen| {
         Some(seen.look.counts.read as f64)
     }),
-    ("rejected_records_total", "counter", "Records refused.", |seen| Some(seen.look.counts.rejected as f64)),
-    ("late_records_total", "counter", "Late records.", |seen| Some(seen.look.counts.late as f64)),
-    ("output_rows_total", "counter", "Rows given out.", |seen| Some(seen.look.counts.rows as f64)),
-    ("cpu_seconds_total", "counter", "Processor time of the consumer's own threads.", |seen| {
+    ("late_records_total", Kind::Counter, "Late records.", |seen| Some(seen.look.counts.late as f64)),
+    ("output_rows_total", Kind::Counter, "Rows given out.", |seen| Some(seen.look.counts.rows as f64)),
+    ("cpu_seconds_total", Kind::Counter, "Processor time of the consumer's own threads.", |seen| {
         Some(seen.look.cpu?.as_secs_f64())
     }),
-    ("lag_records", "gauge", "Records that are there and were not read.", |seen| Some(seen.look.lag? as f64)),
-    ("input_records_per_second", "gauge", "Records that came per second, by the last batch.", |seen| {
-        Some(seen.reports.last()?.input_rows_per_second)
-    }),
-    ("processed_records_per_second", "gauge", "Records per second of work, by the last batch.", |seen| {
-        Some(seen.reports.last()?.processed_rows_per_second)
-    }),
-    ("watermark_timestamp_seconds", "gauge", "The watermark.", |seen| {
-        let watermark = seen.reports.last()?.event_time.watermark.clone()?;
+    ("watermark_timestamp_seconds", Kind::Gauge, "The watermark, since 1970 in UTC.", |seen| {
+        let watermark = last(seen)?.event_time.watermark.clone()?;
         Some(parse_time(&watermark).ok()? as f64 / 1e6)
     }),
-    ("batch_duration_seconds", "gauge", "How long the last batch took.", |seen| {
-        Some(seen.reports.last()?.duration_ms.trigger_execution as f64 / 1e3)
+    ("state_rows", Kind::Gauge, "Rows of state.", |seen| state(seen, |one| one.num_rows_total)),
+    ("state_bytes", Kind::Gauge, "Bytes of state in memory.", |seen| state(seen, |one| one.memory_used_bytes)),
+    ("state_disk_bytes", Kind::Gauge, "Bytes of state that went to the disk for want of memory.", |seen| {
+        state(seen, |one| one.disk_used_bytes)
     }),
-    ("state_rows", "gauge", "Rows of state.", |seen| {
-        let operators = &seen.reports.last()?.state_operators;
-        Some(operators.iter().map(|operator| operator.num_rows_total as f64).sum())
-    }),
-    ("state_bytes", "gauge", "Bytes of state in memory.", |seen| {
-        let operators = &seen.reports.last()?.state_operators;
-        Some(operators.iter().map(|operator| operator.memory_used_bytes as f64).sum())
+    ("checkpoint_bytes", Kind::Gauge, "Bytes of state in the files of the checkpoint.", |seen| {
+        Some(last(seen)?.checkpoint_bytes? as f64)
     }),
 ];
 
+fn last(seen: &Seen) -> Option<&Progress> {
+    seen.reports.last().map(AsRef::as_ref)
+}
+
+fn state(seen: &Seen, of: fn(&StateOperator) -> usize) -> Option<f64> {
+    Some(last(seen)?.state_operators.iter().map(of).sum::<usize>() as f64)
+}
+
 /// The text of all metrics.
 pub fn text(snapshot: &Snapshot, thresholds: &Thresholds) -> String {
-    let mut text = String::new();
-    family(
-        &mut text,
-        "ecap_build_info",
-        "gauge",
-        "The version of ecap.",
-        [(format!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1.0)],
-    );
-    let consumers = &snapshot.consumers;
-    let own = |seen: &Seen| format!("consumer=\"{}\"", escaped(&seen.name));
-    let healthy =
-        consumers.iter().map(|seen| (own(seen), f64::from(u8::from(judge(seen, thresholds).is_healthy))));
-    family(&mut text, "ecap_consumer_healthy", "gauge", "Whether the consumer is healthy.", healthy);
-    let states = consumers.iter().flat_map(|seen| {
-        STATES.map(|state| {
-            (format!("{},state=\"{}\"", own(seen), state.name()), f64::from(u8::from(seen.state == state)))
-        })
-    });
-    family(&mut text, "ecap_consumer_state", "gauge", "1 for the state that the consumer is in.", states);
+    let (mut page, consumers) = (Page::default(), &snapshot.consumers[..]);
+    page.metric("ecap_build_info", Kind::Gauge, "The version of ecap.")
+        .sample(&[("version", &env!("CARGO_PKG_VERSION"))], 1);
+    health(&mut page, consumers, thresholds);
     for (name, kind, help, value) in PLAIN {
-        let samples = consumers.iter().filter_map(|seen| Some((own(seen), value(seen)?)));
-        family(&mut text, &format!("ecap_consumer_{name}"), kind, help, samples);
+        let name = format!("ecap_consumer_{name}");
+        let mut metric = page.metric(&name, kind, help);
+        for seen in consumers {
+            if let Some(value) = value(seen) {
+                metric.sample(&[("consumer", &seen.name)], value);
+            }
+        }
     }
-    let scores = consumers.iter().flat_map(|seen| {
-        let sources = seen.reports.last().into_iter().flat_map(|last| &last.sources);
-        sources.filter_map(move |source| {
-            let topic = escaped(&source.description);
-            Some((format!("{},topic=\"{topic}\"", own(seen)), source.quality.as_ref()?.score))
+    partitions(&mut page, consumers);
+    records(&mut page, consumers);
+    batches(&mut page, consumers);
+    page.process();
+    page.text()
+}
+
+fn health(page: &mut Page, consumers: &[Seen], thresholds: &Thresholds) {
+    let judged: Vec<_> = consumers.iter().map(|seen| (&seen.name, judge(seen, thresholds))).collect();
+    let mut healthy = page.metric("ecap_consumer_healthy", Kind::Gauge, "Whether the consumer is healthy.");
+    for (name, judgement) in &judged {
+        healthy.sample(&[("consumer", name)], u8::from(judgement.is_healthy));
+    }
+    let mut states =
+        page.metric("ecap_consumer_state", Kind::Gauge, "1 for the state that the consumer is in.");
+    for (name, judgement) in &judged {
+        for state in STATES {
+            states.sample(&[("consumer", name), ("state", &state)], u8::from(judgement.status == state));
+        }
+    }
+}
+
+/// What is known by partition.
+fn partitions(page: &mut Page, consumers: &[Seen]) {
+    let mut lag =
+        page.metric("ecap_consumer_lag_records", Kind::Gauge, "Records that are there and were not read.");
+    for seen in consumers {
+        for (topic, partition, records) in lags(seen) {
+            lag.sample(&[("consumer", &seen.name), ("topic", &topic), ("partition", &partition)], records);
+        }
+    }
+}
+
+/// What the broker said lately; of folders, what the last batch did.
+fn lags(seen: &Seen) -> Vec<(&str, i32, u64)> {
+    let of_broker = seen.look.partitions.iter();
+    let of_broker = of_broker.filter_map(|one| Some((one.topic.as_str(), one.partition, one.lag?)));
+    let reads_folders = seen.look.partitions.is_empty() && seen.look.lag.is_some();
+    let sources = last(seen).filter(|_| reads_folders).into_iter().flat_map(|last| &last.sources);
+    let of_folders = sources.flat_map(|source| {
+        source.latest_offset.iter().map(|(partition, end)| {
+            let next = source.end_offset.get(partition).unwrap_or(end);
+            (source.description.as_str(), *partition, end.saturating_sub(*next).max(0).unsigned_abs())
         })
     });
-    family(
-        &mut text,
+    of_broker.chain(of_folders).collect()
+}
+
+/// What became of records.
+fn records(page: &mut Page, consumers: &[Seen]) {
+    let mut rejected =
+        page.metric("ecap_consumer_rejected_records_total", Kind::Counter, "Records refused, by reason.");
+    for seen in consumers {
+        // Those of which there is none too: the first one would be no increase of a counter that was not there.
+        for reason in Code::ALL {
+            let count = seen.look.counts.rejected.get(reason.as_str()).copied().unwrap_or_default();
+            rejected.sample(&[("consumer", &seen.name), ("reason", &reason)], count);
+        }
+    }
+    let sources = || {
+        let of = |seen| last(seen).into_iter().flat_map(|last| &last.sources).map(move |source| (seen, source));
+        consumers.iter().flat_map(of)
+    };
+    let help = "Records that were deleted before they were read, since the consumer was started.";
+    let mut lost = page.metric("ecap_consumer_lost_records_total", Kind::Counter, help);
+    for (seen, source) in sources() {
+        lost.sample(&[("consumer", &seen.name), ("topic", &source.description)], source.lost_records);
+    }
+    let mut quality = page.metric(
         "ecap_consumer_quality_score",
-        "gauge",
-        "The quality of the records, 0 to 100.",
-        scores,
+        Kind::Gauge,
+        "What the records of the last batch are worth, 0 to 100.",
     );
-    text
-}
-
-fn family(
-    text: &mut String,
-    name: &str,
-    kind: &str,
-    help: &str,
-    samples: impl IntoIterator<Item = (String, f64)>,
-) {
-    let mut samples = samples.into_iter().peekable();
-    if samples.peek().is_none() {
-        return;
-    }
-    // Writing into memory cannot fail.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    for (labels, value) in samples {
-        let _ = writeln!(text, "{name}{{{labels}}} {value}");
+    for (seen, source) in sources() {
+        if let Some(report) = &source.quality {
+            quality.sample(&[("consumer", &seen.name), ("topic", &source.description)], report.score);
+        }
     }
 }
 
-/// As the value of a label.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+/// How long things take.
+fn batches(page: &mut Page, consumers: &[Seen]) {
+    let mut took =
+        page.metric("ecap_consumer_batch_duration_seconds", Kind::Histogram, "How long batches took.");
+    for seen in consumers {
+        let Counts { batches, millis, within, .. } = &seen.look.counts;
+        let mut count = 0;
+        for (bound, more) in BOUNDS.iter().zip(within) {
+            count += more;
+            took.suffixed("_bucket", &[("consumer", &seen.name), ("le", &seconds(*bound))], count);
+        }
+        took.suffixed("_bucket", &[("consumer", &seen.name), ("le", &"+Inf")], batches);
+        took.suffixed("_sum", &[("consumer", &seen.name)], seconds(*millis));
+        took.suffixed("_count", &[("consumer", &seen.name)], batches);
+    }
+    let mut phases = page.metric("ecap_consumer_phase_seconds_total", Kind::Counter, "Time of batches by phase.");
+    for seen in consumers {
+        for (phase, millis) in &seen.look.counts.phases {
+            phases.sample(&[("consumer", &seen.name), ("phase", phase)], seconds(*millis));
+        }
+    }
+    let help = "From a record's event time to the end of the last batch.";
+    let mut latency = page.metric("ecap_consumer_latency_seconds", Kind::Summary, help);
+    for seen in consumers {
+        let Some(of_last) = last(seen).and_then(|last| last.latency_ms) else { continue };
+        for (quantile, millis) in [("0.5", of_last.p50), ("0.99", of_last.p99)] {
+            latency.sample(&[("consumer", &seen.name), ("quantile", &quantile)], millis as f64 / 1e3);
+        }
+    }
+}
+
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1e3
 }

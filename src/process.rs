@@ -9,12 +9,23 @@ pub fn resident_bytes() -> Option<u64> {
 
 /// Processor time of all its threads, in seconds.
 pub fn cpu_seconds() -> Option<f64> {
+    Some(seconds(11)? + seconds(12)?)
+}
+
+/// When it began, in seconds since the epoch.
+pub fn start_seconds() -> Option<f64> {
+    let system = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot = system.lines().find_map(|line| line.strip_prefix("btime "))?.parse::<f64>().ok()?;
+    Some(boot + seconds(19)?)
+}
+
+/// A time among the fields that the system has of the process.
+fn seconds(at: usize) -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name of the process stands in brackets before them, whatever it contains.
     let (_, fields) = stat.rsplit_once(") ")?;
-    let ticks = |at: usize| fields.split(' ').nth(at)?.parse::<f64>().ok();
     // Ticks are hundredths of a second on every system.
-    Some((ticks(11)? + ticks(12)?) / 100.0)
+    Some(fields.split(' ').nth(at)?.parse::<f64>().ok()? / 100.0)
 }
 
 /// Open files and connections.
