@@ -1,5 +1,8 @@
 //! What the system says of this process; `None` where it does not say it, as outside of Linux.
 
+/// What the system has of this process.
+const OWN: &str = "/proc/self/stat";
+
 /// Memory that is in use and in RAM, in bytes.
 pub fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -9,20 +12,25 @@ pub fn resident_bytes() -> Option<u64> {
 
 /// Processor time of all its threads, in seconds.
 pub fn cpu_seconds() -> Option<f64> {
-    Some(seconds(11)? + seconds(12)?)
+    cpu_seconds_of(OWN)
+}
+
+/// Processor time of a process or a thread, in seconds, by the file that the system has of it.
+pub fn cpu_seconds_of(stat: &str) -> Option<f64> {
+    Some(seconds(stat, 11)? + seconds(stat, 12)?)
 }
 
 /// When it began, in seconds since the epoch.
 pub fn start_seconds() -> Option<f64> {
     let system = std::fs::read_to_string("/proc/stat").ok()?;
     let boot = system.lines().find_map(|line| line.strip_prefix("btime "))?.parse::<f64>().ok()?;
-    Some(boot + seconds(19)?)
+    Some(boot + seconds(OWN, 19)?)
 }
 
-/// A time among the fields that the system has of the process.
-fn seconds(at: usize) -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the process stands in brackets before them, whatever it contains.
+/// A time among the fields of such a file.
+fn seconds(stat: &str, at: usize) -> Option<f64> {
+    let stat = std::fs::read_to_string(stat).ok()?;
+    // The name stands in brackets before them, whatever it contains.
     let (_, fields) = stat.rsplit_once(") ")?;
     // Ticks are hundredths of a second on every system.
     Some(fields.split(' ').nth(at)?.parse::<f64>().ok()? / 100.0)

@@ -6,6 +6,7 @@ use crate::consumers::counts::Counts;
 use crate::consumers::last_rows::LastRows;
 use crate::engine::history::{History, Positions};
 use crate::engine::progress::Progress;
+use crate::process;
 use crate::sink::{Batch, Sink};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -130,7 +131,7 @@ impl Vitals {
         let own = std::fs::read_link("/proc/thread-self").ok();
         let mut inner = self.lock();
         inner.run = Run::default();
-        inner.run.thread = own.map(|own| format!("/proc/{}/schedstat", own.display()));
+        inner.run.thread = own.map(|own| format!("/proc/{}/stat", own.display()));
     }
 
     /// The first batch is next.
@@ -296,8 +297,8 @@ impl Inner {
         if self.cpu.last.is_some_and(|(then, _)| now.saturating_sub(then) < MEASURED) {
             return;
         }
-        let text = std::fs::read_to_string(thread).unwrap_or_default();
-        let Some(nanos) = text.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok()) else { return };
+        let Some(seconds) = process::cpu_seconds_of(thread) else { return };
+        let nanos = (seconds * 1e9) as u64;
         if let Some((then, before)) = self.cpu.last {
             let passed = now.saturating_sub(then) as f64 * 1e3;
             self.cpu.percent = Some(nanos.saturating_sub(before) as f64 / passed * 100.0);
