@@ -9,6 +9,7 @@ port=9092
 topic=
 nodes=1
 secured=
+jmx_port=
 data_dir=${ECAP_HOME:-.ecap}/apache-kafka
 
 usage() {
@@ -26,6 +27,7 @@ Usage: scripts/apache-kafka.sh install|start|stop|status [OPTION...]
   --nodes N          start: so many nodes, with three copies of Kafka's own topics (default 1)
   --secured yes      start: TLS, SASL SCRAM-SHA-256 and access rights; the users are admin, who may do anything, and
                      guest, who may do nothing. DIR/secrets has a settings file for each: --kafka-config
+  --jmx-port N       start: let programs of this machine read Kafka's metrics here, by JMX; the next node on N + 1
   --data-dir DIR     its data, settings, log and process id (default \$ECAP_HOME/apache-kafka)
   --topic-name T     start: create this topic too, if it is missing
 
@@ -211,8 +213,15 @@ new_cluster_id() {
     head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c 1-22
 }
 
+# On this machine alone: whoever reaches it may do anything.
+jmx_options() {
+    local own=-Dcom.sun.management.jmxremote
+    echo "$own.host=127.0.0.1 -Djava.rmi.server.hostname=127.0.0.1 $own.port=$1 $own.rmi.port=$1" \
+        "$own.authenticate=false $own.ssl=false"
+}
+
 start_node() {
-    local node=$1 folder=$2 own=$((port + 2 * ($1 - 1))) users=() user
+    local node=$1 folder=$2 own=$((port + 2 * ($1 - 1))) users=() user options=-Decap.log.level=INFO
     ! answers "$own" || fail "port $own is in use: stop what listens there, or choose another with --port"
     ! answers $((own + 1)) || fail "port $((own + 1)), for the controller, is in use: choose another --port"
     mkdir -p "$folder"
@@ -227,7 +236,8 @@ start_node() {
             --config "$folder/server.properties" >"$folder/format.log" 2>&1 ||
             fail "could not format $folder/data: $(tail -n 1 "$folder/format.log")"
     fi
-    KAFKA_HEAP_OPTS=${KAFKA_HEAP_OPTS:--Xms256m -Xmx1g} KAFKA_OPTS="-Decap.log.level=INFO ${KAFKA_OPTS:-}" \
+    [ -z "$jmx_port" ] || options="$options $(jmx_options $((jmx_port + node - 1)))"
+    KAFKA_HEAP_OPTS=${KAFKA_HEAP_OPTS:--Xms256m -Xmx1g} KAFKA_OPTS="$options ${KAFKA_OPTS:-}" \
         KAFKA_JVM_PERFORMANCE_OPTS=${KAFKA_JVM_PERFORMANCE_OPTS:--XX:+UseG1GC} \
         nohup "$home/bin/kafka-run-class.sh" kafka.Kafka "$folder/server.properties" \
         >"$folder/kafka.log" 2>&1 </dev/null &
@@ -314,6 +324,7 @@ while [ $# -gt 0 ]; do
     --topic-name) topic=$2 ;;
     --nodes) nodes=$2 ;;
     --secured) secured=$2 ;;
+    --jmx-port) jmx_port=$2 ;;
     *) fail "unknown option '$1': see scripts/apache-kafka.sh --help" 2 ;;
     esac
     shift 2
@@ -322,6 +333,7 @@ if ! [[ $port =~ ^[0-9]{1,5}$ ]] || ((port < 1 || port > 65534)); then
     fail "'$port' is not a port" 2
 fi
 
+[[ $jmx_port =~ ^[0-9]{0,5}$ ]] || fail "'$jmx_port' is not a port" 2
 [[ $nodes =~ ^[1-9]$ ]] || fail "'$nodes' is not a number of nodes from 1 to 9" 2
 case $secured in
 yes | "") ;;

@@ -16,11 +16,9 @@ shell_scripts() {
 
 # Config needs no daemon.
 compose_file() {
-    if docker compose version >/dev/null 2>&1; then
-        docker compose --profile ui config --quiet
-    else
-        docker-compose --profile ui config --quiet
-    fi
+    local compose=docker-compose
+    ! docker compose version >/dev/null 2>&1 || compose="docker compose"
+    COMPOSE_PROFILES=ui,monitoring,postgres,spark $compose config --quiet
 }
 
 # Texts are read on other machines than the one they were written on.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make check`, `make test-services` and `make bench` use beyond the Rust toolchain:
-# linters, kcat, Python clients, DuckDB, Apache Kafka, Apache Spark. Quick when everything is already there.
+# linters, kcat, Python clients, DuckDB, Apache Kafka, Apache Spark, Prometheus. Quick when everything is already there.
 #
 # Usage: scripts/install-test-tools.sh [check|services|generator|fuzz]    (the first two without an argument)
 set -euo pipefail
@@ -14,15 +14,21 @@ fail() {
     exit 1
 }
 
+as_root=
+[ "$(id -u)" -eq 0 ] || as_root=sudo
+
+# Package lists are fetched once.
+update() {
+    [ -n "${updated:-}" ] || $as_root apt-get update -qq
+    updated=yes
+}
+
 # debian COMMAND PACKAGE: installs the package if the command is missing.
 debian() {
     ! command -v "$1" >/dev/null || return 0
-    local as_root=
-    [ "$(id -u)" -eq 0 ] || as_root=sudo
     command -v apt-get >/dev/null || fail "$1 is missing: install it with your system's package manager"
     echo "Installing $2"
-    [ -n "${updated:-}" ] || $as_root apt-get update -qq
-    updated=yes
+    update
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$2" >/dev/null
 }
 
@@ -61,6 +67,36 @@ generator_tools() {
     python_tools generator generator.txt
 }
 
+# Prometheus without its service: the programs of Debian's package, unpacked.
+prometheus() {
+    [ ! -x "$tools/prometheus/usr/bin/promtool" ] || return 0
+    command -v apt-get >/dev/null || fail "Prometheus is missing: it is taken from Debian's package"
+    echo "Installing Prometheus"
+    local folder
+    folder=$(mktemp -d)
+    update
+    (cd "$folder" && apt-get download -qq prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb unpacked) ||
+        fail "Debian's package prometheus could not be got"
+    mkdir -p "$tools/prometheus"
+    cp -r "$folder/unpacked/." "$tools/prometheus/"
+    rm -rf "$folder"
+}
+
+# The JMX exporter for Kafka's metrics, and Grafana's types of dashboards with a compiler that checks them.
+monitoring_tools() {
+    prometheus
+    [ -d "$tools/jmx-exporter" ] || mvn -q -B -f "$here/../monitoring/jmx-exporter/pom.xml" \
+        dependency:copy-dependencies -DoutputDirectory="$tools/jmx-exporter"
+    local types=$tools/grafana
+    ! cmp -s "$here/test-tools/grafana.json" "$types/installed.json" || return 0
+    echo "Installing Grafana's types"
+    debian npm npm
+    rm -rf "$types" && mkdir -p "$types"
+    cp "$here/test-tools/grafana.json" "$types/package.json"
+    npm install --prefix "$types" --no-package-lock --ignore-scripts --no-audit --no-fund --silent
+    cp "$here/test-tools/grafana.json" "$types/installed.json"
+}
+
 service_tools() {
     debian kcat kcat
     debian tmux tmux
@@ -72,8 +108,11 @@ service_tools() {
     python_tools tables tables.txt
     python_tools objects objects.txt
     debian java default-jre-headless
-    [ -d "$cache/kafka-4.1.0/libs" ] || debian mvn maven
+    for jars in "$cache/kafka-4.1.0/libs" "$tools/jmx-exporter"; do
+        [ -d "$jars" ] || debian mvn maven
+    done
     "$here/apache-kafka.sh" install
+    monitoring_tools
     "$here/apache-spark.sh" install
 }
 

@@ -66,7 +66,7 @@ start)
     ecap-topics create-topics
     ;;
 stop)
-    if docker_runs; then docker compose down; fi
+    if docker_runs; then docker compose --profile '*' down; fi
     stop_embedded
     ;;
 *) fail "unknown argument '$1': use start or stop" ;;

@@ -20,7 +20,10 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        let cluster = Cluster::start();
+        Self::on(Cluster::start())
+    }
+
+    pub fn on(cluster: Cluster) -> Self {
         cluster.create_topics(&["transactions", "user-events"]);
         let producer = ClientConfig::new()
             .set("bootstrap.servers", &cluster.address)

@@ -24,6 +24,7 @@ mod postgres;
 mod postgres_faults;
 mod postgres_sink;
 mod postgres_tables;
+mod prometheus;
 mod python;
 mod security;
 mod spark;
@@ -35,6 +36,7 @@ use crate::support::{Cluster, Ended, binary_command, project};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
 /// What `make test-services` installs, and where.
@@ -101,7 +103,9 @@ impl Drop for Kafka {
 /// The first of so many ports in a row on which nobody listens; below those that the system gives to clients.
 fn free_ports(count: u16) -> u16 {
     let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let first = 20_000 + (std::process::id() % 1_000) as u16 * 10;
+    // Nobody listens yet on those that were given to another test.
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 1_000) as u16 * 10 + GIVEN.fetch_add(10, Ordering::Relaxed);
     let mut ports = (first..32_000).step_by(10);
     ports.find(|first| (*first..first + count).all(is_free)).expect("free ports")
 }

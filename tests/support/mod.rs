@@ -109,12 +109,18 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the embedded broker on a free port, or takes the one that [`REAL_KAFKA`] names.
     pub fn start() -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
         if let Ok(address) = std::env::var(REAL_KAFKA) {
-            return Self { address, prefix: unique_prefix(), folder, broker: None };
+            return Self::of(&address);
         }
+        let folder = TempDir::new().expect("a temporary folder");
         let broker = embedded(folder.path().join("broker"));
         Self { address: broker.address().to_string(), prefix: String::new(), folder, broker: Some(broker) }
+    }
+
+    /// A cluster that somebody else runs.
+    pub fn of(address: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { address: address.into(), prefix: unique_prefix(), folder, broker: None }
     }
 
     /// An embedded broker that lives by this clock.
