@@ -69,7 +69,14 @@ struct Running(Child);
 
 impl Running {
     fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"))
+        Self(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("it starts"),
+        )
     }
 }
 
@@ -159,9 +166,10 @@ fn queries(dashboard: &str) -> Vec<String> {
         if let Some(query) = value["expr"].as_str() {
             found.push(query.into());
         }
-        if let Some((metric, label)) = value["query"].as_str().and_then(|query| {
-            query.strip_prefix("label_values(")?.strip_suffix(')')?.split_once(", ")
-        }) {
+        if let Some((metric, label)) = value["query"]
+            .as_str()
+            .and_then(|query| query.strip_prefix("label_values(")?.strip_suffix(')')?.split_once(", "))
+        {
             found.push(format!("{metric}{{{label}!=\"\"}}"));
         }
         match value {
@@ -173,7 +181,9 @@ fn queries(dashboard: &str) -> Vec<String> {
     let mut found = Vec::new();
     collect(&serde_json::from_str(&json(dashboard)).unwrap(), &mut found);
     let variables = [("$__rate_interval", "1m"), ("$consumer", ".*"), ("$topic", ".*")];
-    let chosen = |query: &String| variables.iter().fold(query.clone(), |query, (name, value)| query.replace(name, value));
+    let chosen = |query: &String| {
+        variables.iter().fold(query.clone(), |query, (name, value)| query.replace(name, value))
+    };
     found.iter().map(chosen).collect()
 }
 
@@ -230,20 +240,25 @@ fn the_dashboards_are_what_grafana_s_types_say() {
     std::os::unix::fs::symlink(&tools, folder.path().join("node_modules")).unwrap();
     std::fs::copy(project("tests/services/grafana/schema.ts"), folder.path().join("schema.ts")).unwrap();
     for dashboard in DASHBOARDS {
-        let typed = format!("import type {{ Whole }} from './schema';\nexport const dashboard: Whole =\n{}", json(dashboard));
+        let typed = format!(
+            "import type {{ Whole }} from './schema';\nexport const dashboard: Whole =\n{}",
+            json(dashboard)
+        );
         std::fs::write(folder.path().join(dashboard).with_extension("ts"), typed).unwrap();
     }
     let mut tsc = Command::new("node");
     tsc.current_dir(folder.path()).arg(installed(&tools.join("typescript/bin/tsc")).get_program());
     tsc.args(["--noEmit", "--strict", "--skipLibCheck", "--target", "esnext", "--module", "esnext"]);
-    tsc.args(["--moduleResolution", "bundler", "schema.ts"]).args(DASHBOARDS.map(|name| format!("{name}.ts")));
+    tsc.args(["--moduleResolution", "bundler", "schema.ts"])
+        .args(DASHBOARDS.map(|name| format!("{name}.ts")));
     run(&mut tsc);
 }
 
 #[test]
 fn promtool_finds_nothing_in_the_embedded_broker_s_metrics() {
     let any = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: any, metrics_listen: Some(any), storage: Storage::Memory, ..Config::default() };
+    let config =
+        Config { listen: any, metrics_listen: Some(any), storage: Storage::Memory, ..Config::default() };
     let broker = Broker::start(config).unwrap();
     let cluster = Cluster::of(&broker.address().to_string());
     cluster.create_topics(&["transactions"]);

@@ -29,7 +29,9 @@ const PLAIN: [(&str, Kind, &str, Value); 13] = [
     ("uptime_seconds", Kind::Gauge, "For how long the consumer has read.", |seen| {
         Some(seen.uptime.unwrap_or_default().as_secs_f64())
     }),
-    ("failures_total", Kind::Counter, "How often the consumer failed.", |seen| Some(seen.total_failures as f64)),
+    ("failures_total", Kind::Counter, "How often the consumer failed.", |seen| {
+        Some(seen.total_failures as f64)
+    }),
     ("restarts_total", Kind::Counter, "How often the consumer was started again by itself.", |seen| {
         Some(seen.restarts as f64)
     }),
@@ -49,7 +51,9 @@ const PLAIN: [(&str, Kind, &str, Value); 13] = [
         Some(parse_time(&watermark).ok()? as f64 / 1e6)
     }),
     ("state_rows", Kind::Gauge, "Rows of state.", |seen| state(seen, |one| one.num_rows_total)),
-    ("state_bytes", Kind::Gauge, "Bytes of state in memory.", |seen| state(seen, |one| one.memory_used_bytes)),
+    ("state_bytes", Kind::Gauge, "Bytes of state in memory.", |seen| {
+        state(seen, |one| one.memory_used_bytes)
+    }),
     ("state_disk_bytes", Kind::Gauge, "Bytes of state that went to the disk for want of memory.", |seen| {
         state(seen, |one| one.disk_used_bytes)
     }),
@@ -141,7 +145,8 @@ fn records(page: &mut Page, consumers: &[Seen]) {
         }
     }
     let sources = || {
-        let of = |seen| last(seen).into_iter().flat_map(|last| &last.sources).map(move |source| (seen, source));
+        let of =
+            |seen| last(seen).into_iter().flat_map(|last| &last.sources).map(move |source| (seen, source));
         consumers.iter().flat_map(of)
     };
     let help = "Records that were deleted before they were read, since the consumer was started.";
@@ -176,7 +181,8 @@ fn batches(page: &mut Page, consumers: &[Seen]) {
         took.suffixed("_sum", &[("consumer", &seen.name)], seconds(*millis));
         took.suffixed("_count", &[("consumer", &seen.name)], batches);
     }
-    let mut phases = page.metric("ecap_consumer_phase_seconds_total", Kind::Counter, "Time of batches by phase.");
+    let mut phases =
+        page.metric("ecap_consumer_phase_seconds_total", Kind::Counter, "Time of batches by phase.");
     for seen in consumers {
         for (phase, millis) in &seen.look.counts.phases {
             phases.sample(&[("consumer", &seen.name), ("phase", phase)], seconds(*millis));
