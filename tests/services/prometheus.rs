@@ -286,7 +286,10 @@ fn all_that_rules_and_dashboards_name_is_exported_and_the_rules_fire() {
     prometheus.fires("EcapConsumerLagGrows", || stage.buy(0..10));
     prometheus.fires("EcapWatermarkBehind", || old_event(&stage));
 
-    for query in DASHBOARDS.iter().flat_map(|dashboard| queries(dashboard)).chain(named_by_rules()) {
+    assert!(!prometheus.answers("ecap_consumer_nothing"));
+    let drawn: Vec<_> = DASHBOARDS.iter().flat_map(|dashboard| queries(dashboard)).collect();
+    assert!(drawn.len() > 60, "{drawn:#?}");
+    for query in drawn.into_iter().chain(named_by_rules()) {
         assert!(!query.contains('$'), "{query}");
         prometheus.will_answer(&query);
     }

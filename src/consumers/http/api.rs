@@ -9,6 +9,7 @@ use crate::consumers::last_rows::Rows;
 use crate::consumers::lifecycle::{Event, State as Life};
 use crate::consumers::registry::check_name;
 use crate::consumers::supervisor::{Seen, Snapshot, Supervisor};
+use crate::exposition::CONTENT_TYPE;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -181,7 +182,7 @@ asked_for! {
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain")))]
 async fn measured(State(api): State<Arc<Api>>) -> Response {
     let text = metrics::text(&api.supervisor.snapshot(), &api.thresholds);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
 /// Whether the process answers
