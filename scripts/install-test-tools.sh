@@ -77,17 +77,19 @@ prometheus() {
     update
     (cd "$folder" && apt-get download -qq prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb unpacked) ||
         fail "Debian's package prometheus could not be got"
-    mkdir -p "$tools/prometheus"
-    cp -r "$folder/unpacked/." "$tools/prometheus/"
+    rm -rf "$tools/prometheus" && mkdir -p "$tools"
+    mv "$folder/unpacked" "$tools/prometheus"
     rm -rf "$folder"
 }
 
 # The JMX exporter for Kafka's metrics, and Grafana's types of dashboards with a compiler that checks them.
 monitoring_tools() {
     prometheus
-    [ -d "$tools/jmx-exporter" ] || mvn -q -B -f "$here/../monitoring/jmx-exporter/pom.xml" \
-        dependency:copy-dependencies -DoutputDirectory="$tools/jmx-exporter"
-    local types=$tools/grafana
+    local types=$tools/grafana jars=$tools/jmx-exporter
+    if [ ! -d "$jars" ]; then
+        mvn -q -B -f "$here/../monitoring/jmx-exporter/pom.xml" dependency:copy-dependencies -DoutputDirectory="$jars.part"
+        mv "$jars.part" "$jars"
+    fi
     ! cmp -s "$here/test-tools/grafana.json" "$types/installed.json" || return 0
     echo "Installing Grafana's types"
     debian npm npm
