@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make check`, `make test-services` and `make bench` use beyond the Rust toolchain:
-# linters, kcat, Python clients, DuckDB, Apache Kafka, Apache Spark, Prometheus. Quick when everything is already there.
+# linters, kcat, Python clients, DuckDB, Chromium, Apache Kafka, Apache Spark, Prometheus. Quick when everything is already there.
 #
 # Usage: scripts/install-test-tools.sh [check|services|generator|fuzz]    (the first two without an argument)
 set -euo pipefail
@@ -109,6 +109,10 @@ service_tools() {
     generator_tools
     python_tools tables tables.txt
     python_tools objects objects.txt
+    debian chromium chromium
+    debian chromedriver chromium-driver
+    # The list is whole: of the package that brings axe-core, only its script is used, and not the browsers' driver it asks for.
+    python_tools page page.txt --no-deps
     debian java default-jre-headless
     for jars in "$cache/kafka-4.1.0/libs" "$tools/jmx-exporter"; do
         [ -d "$jars" ] || debian mvn maven

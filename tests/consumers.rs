@@ -57,8 +57,13 @@ impl Stage {
 
     /// Starts the process that runs the consumers, at a free port, and waits until it says where it is.
     pub fn run(&self, args: &[&str]) -> Process<'_> {
+        self.run_at("127.0.0.1:0", args)
+    }
+
+    /// The same, at this address.
+    pub fn run_at(&self, address: &str, args: &[&str]) -> Process<'_> {
         let mut command = self.cluster.command("ecap-consume");
-        command.args(["run", "--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::null());
+        command.args(["run", "--listen", address]).args(args).stdout(Stdio::null());
         let told = Told::start(&mut command);
         let line = told.says(&["/api/v1/streaming/status"]);
         let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_string();

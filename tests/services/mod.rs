@@ -20,6 +20,7 @@ mod nodes;
 mod object_checkpoints;
 mod object_tables;
 mod objects;
+mod page;
 mod postgres;
 mod postgres_faults;
 mod postgres_sink;
