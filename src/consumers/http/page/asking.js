@@ -55,8 +55,9 @@ async function act(name, job) {
   for (;;) {
     const answer = await post(name, job);
     if (answer.status === 401) {
-      if (why || !sessionStorage.getItem(KEY)) why = answer.error;
-      else why = "The token that this tab kept is not right any more.";
+      const isKept = sessionStorage.getItem(KEY) !== null;
+      if (why) why = `It was not right: ${answer.error}.`;
+      else why = isKept ? "The one that this tab kept is not right any more." : "Here only who has it starts and stops consumers.";
       if (await token(why)) continue;
       return say(`${name}: nothing was done, as there is no token`);
     }

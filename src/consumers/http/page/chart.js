@@ -10,6 +10,13 @@ const LEAST = { time: 60, value: 4 };
 /** Charts whose pointers go together. */
 const together = uPlot.sync("charts");
 
+/** From when to when: of what grows the newest is at the right end. */
+function span(times, isWhole) {
+  const [from, to] = [times[0] ?? 0, times.at(-1) ?? LEAST.time];
+  if (isWhole && from < to) return [from, to];
+  return [Math.min(from, to - LEAST.time), to];
+}
+
 export class Chart {
   #figure;
   #title;
@@ -85,12 +92,12 @@ export class Chart {
     return {
       width: Math.max(this.#host.clientWidth, 100),
       height: Math.max(this.#host.clientHeight, 60),
-      padding: [8, points ? 20 : 8, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { setScale: false, x: false, y: false }, sync: points ? undefined : { key: together.key } },
       hooks: { setCursor: [() => this.#plot && this.#values()] },
       scales: {
-        x: { range: (_, from, to) => (from == null ? [0, LEAST.time] : [points ? from : Math.min(from, to - LEAST.time), to]) },
+        x: { range: ({ data: [times] }) => span(times, points) },
         y: { range: (_, least, most) => [Math.min(least ?? 0, 0), Math.max(most * 1.1, points ? 0 : LEAST.value) || 1] },
       },
       axes: [
