@@ -28,7 +28,7 @@ export class Chart {
   constructor(parent, title, series, { points = false, about = "" } = {}) {
     this.#title = title;
     const legend = series.map((one, at) => {
-      one.value = h("output");
+      one.value = h("b");
       const key = h("span", { className: "key" });
       key.dataset.series = at + 1;
       return h("span", {}, ...(series.length > 1 ? [key, `${one.label} `] : []), one.value);

@@ -7,9 +7,11 @@ export class Track {
   times = [];
   columns = {};
 
-  /** Adds what is known at a time; nothing where that is not later than what is there. */
+  /** Adds what is known at a time; nothing where that is not later than what is there. A clock that was set back begins anew. */
   add(time, values) {
-    if (time <= (this.times.at(-1) ?? 0)) return;
+    const last = this.times.at(-1) ?? 0;
+    if (time < last - 60) [this.times, this.columns] = [[], {}];
+    else if (time <= last) return;
     this.#insert(this.times.length, time, values);
     const old = this.times.findIndex((known) => known > time - KEPT);
     for (const column of [this.times, ...Object.values(this.columns)]) column.splice(0, old);

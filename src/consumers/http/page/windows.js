@@ -36,7 +36,7 @@ export function show(windows) {
 function fill(windows) {
   table = windows;
   const element = by("windows").querySelector("table");
-  const numbers = new Set(table.columns.keys().filter(isNumber));
+  const numbers = new Set([...table.columns.keys()].filter(isNumber));
   const head = (name, at) => h("th", { scope: "col", className: numbers.has(at) ? "num" : "" }, name);
   element.tHead.replaceChildren(h("tr", {}, ...table.columns.map(head)));
   const cell = (value, at) => h("td", { className: numbers.has(at) ? "num" : "" }, written(value, numbers.has(at)));
@@ -55,11 +55,11 @@ function written(value, isNumber) {
   return typeof value === "number" ? exact(value) : value.replace(/^-?\d+/, (whole) => exact(Number(whole)));
 }
 
-/** Offers the columns with numbers, and stays with the one that was chosen. */
+/** Offers the columns with numbers; leaves the list alone where it is as it was, as somebody may look at it. */
 function pick(columns) {
-  const chosen = picker().value;
-  picker().replaceChildren(...columns.map((at) => new Option(table.columns[at], table.columns[at])));
-  if (columns.some((at) => table.columns[at] === chosen)) picker().value = chosen;
+  const names = columns.map((at) => table.columns[at]);
+  if (names.join() === [...picker().options].map(({ value }) => value).join()) return;
+  picker().replaceChildren(...names.map((name) => new Option(name, name)));
 }
 
 const values = (at) => table.rows.map((row) => row[at]).filter((value) => value !== null);
@@ -72,15 +72,14 @@ function isNumber(at) {
 
 /** The windows by group: the newest row of each time counts. */
 function groups(time, number) {
-  const named = table.columns.keys().filter((at) => at !== time && values(at).some((value) => !isTime(value)) && !isNumber(at));
-  const key = [...named];
+  const key = [...table.columns.keys()].filter((at) => !isNumber(at) && !values(at).every(isTime));
   const found = new Map();
   for (const row of table.rows) {
     const name = key.map((at) => String(row[at])).join(", ") || table.columns[number];
     if (!found.has(name)) found.set(name, new Map());
     if (row[time] !== null) found.get(name).set(Date.parse(row[time]) / 1000, row[number] === null ? null : Number(row[number]));
   }
-  const size = ([, points]) => points.values().reduce((total, value) => total + Math.abs(value ?? 0), 0);
+  const size = ([, points]) => [...points.values()].reduce((total, value) => total + Math.abs(value ?? 0), 0);
   return [...found].sort((one, other) => size(other) - size(one));
 }
 
