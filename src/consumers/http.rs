@@ -6,6 +6,7 @@ pub mod client;
 mod connections;
 mod events;
 mod metrics;
+mod page;
 mod refused;
 
 pub use access::{Access, token_of};

@@ -43,7 +43,7 @@ fn consumers_are_followed_and_steered_and_the_page_goes_on_when_the_server_is_ba
     stage.cluster.create_topics(&["product-updates", "customer-transactions"]);
     stage.registry(&format!(
         "[[consumer]]\nname = 'transaction_consumer'\ntype = 'transaction'\ntopic = 'transactions'\n{LIVELY}\
-         group-by = 'product_category'\n\n\
+         group-by = 'category_name'\n\n\
          [[consumer]]\nname = 'user_behavior_consumer'\ntype = 'user-behavior'\ntopic = 'user-events'\n{LIVELY}"
     ));
     let shop = shop(&stage);

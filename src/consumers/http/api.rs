@@ -3,6 +3,7 @@
 use super::access::{self, Access};
 use super::events::{self, Events};
 use super::metrics;
+use super::page;
 use super::refused::{Problem, Refused};
 use crate::consumers::health::{Document, ProgressDocument, Status, Thresholds};
 use crate::consumers::last_rows::Rows;
@@ -11,7 +12,7 @@ use crate::consumers::registry::check_name;
 use crate::consumers::supervisor::{Seen, Snapshot, Supervisor};
 use crate::exposition::CONTENT_TYPE;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware, routing};
 use serde::Serialize;
@@ -57,6 +58,8 @@ type Asked<T> = Result<Json<T>, Refused>;
 pub fn router(api: Arc<Api>) -> Router {
     let (router, description) = described().split_for_parts();
     router
+        .route("/", routing::get(page))
+        .route("/page/{file}", routing::get(page))
         .route("/openapi.json", routing::get(|| async move { Json(description) }))
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
@@ -77,6 +80,14 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(measured))
         .routes(routes!(alive))
         .routes(routes!(ready))
+}
+
+/// A file of the live page.
+async fn page(uri: Uri) -> Result<impl IntoResponse, Refused> {
+    match page::file(uri.path()) {
+        Some((kind, content)) => Ok(([(header::CONTENT_TYPE, kind)], content)),
+        None => Err(nothing_here().await),
+    }
 }
 
 async fn nothing_here() -> Refused {
