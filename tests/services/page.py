@@ -53,6 +53,7 @@ def follow_one(page):
     page.press(Keys.ENTER)
     page.shows("#name", "transaction_consumer")
     assert page.focused("#name"), "a reader starts at the name"
+    say("send what is of no use")
     page.shows("#reasons", "dead letters: ")
     page.wait("windows", lambda: page.count("#windows tbody tr") > 3)
     page.wait("their chart", lambda: page.count("#windows-chart .plot[aria-label*=' now ']") == 1)

@@ -30,10 +30,11 @@ fn done(mut browser: Told, process: Process<'_>) {
 /// Options of a consumer whose windows change every second.
 const LIVELY: &str = "[consumer.options]\nwindow = '5s'\noutput-mode = 'update'\ntrigger = '1s'\n";
 
-/// A shop's purchases and events as they happen, some of them of no use.
+/// A shop's purchases and events as they happen.
 fn shop(stage: &Stage) -> Told {
     let mut command = stage.cluster.command("ecap-produce");
-    command.args(["--synthetic", "world", "--replay", "--event-rate", "60", "--traffic", "flat", "--malformed", "5%"]);
+    let options = "--synthetic world --replay --event-rate 60 --traffic flat";
+    command.args(options.split(' '));
     Told::start(command.stdout(std::process::Stdio::null()))
 }
 
@@ -51,6 +52,8 @@ fn consumers_are_followed_and_steered_and_the_page_goes_on_when_the_server_is_ba
     let browser = browser("life", &process);
     browser.says(&["the list moves"]);
     browser.says(&["stopped, started and restarted"]);
+    browser.says(&["send what is of no use"]);
+    (0..50).for_each(|_| stage.put("transactions", "no JSON"));
     browser.says(&["one consumer moves"]);
     browser.says(&["kill the server"]);
     let address = process.address.clone();
@@ -65,7 +68,8 @@ fn consumers_are_followed_and_steered_and_the_page_goes_on_when_the_server_is_ba
 #[test]
 fn fifty_consumers_are_shown_and_only_their_numbers_change() {
     let stage = Stage::new();
-    let one = |number| format!("[[consumer]]\nname = 'team-{number:02}.orders'\ntype = 'transaction'\n{LIVELY}\n");
+    let one =
+        |number| format!("[[consumer]]\nname = 'team-{number:02}.orders'\ntype = 'transaction'\n{LIVELY}\n");
     stage.registry(&(0..50).map(one).collect::<String>());
     let process = stage.run(&[]);
     stage.buy(0..20);
