@@ -1,6 +1,6 @@
 """The live page as people use it: page.py SCENARIO URL FOLDER-FOR-PICTURES
 
-Says on standard error what was seen, and what is to be done to the server; the last line is `done`.
+Says on standard error what was seen, and what is to be done to the server; the last line is `all was seen`.
 """
 
 import sys
@@ -99,7 +99,7 @@ def fifty(page):
     page.look("list")
     page.tab_to("#wanted")
     page.press("7")
-    page.shows("#shown", "14 of 50")
+    page.shows("#shown", "5 of 50")
     page.press(Keys.BACKSPACE)
     page.tab_to("#unwell")
     page.press(Keys.SPACE)
@@ -162,6 +162,6 @@ page = Page(url, folder, scenario)
 try:
     globals()[scenario](page)
     assert not (complaints := page.complaints()), complaints
-    say("done")
+    say("all was seen")
 finally:
     page.driver.quit()

@@ -22,7 +22,7 @@ fn browser(scenario: &str, process: &Process<'_>) -> Told {
 
 /// Sees to it that all was seen, and ends both.
 fn done(mut browser: Told, process: Process<'_>) {
-    browser.says(&["done"]);
+    browser.says(&["all was seen"]);
     assert_eq!(browser.ended(), 0);
     process.told.end();
 }

@@ -10,6 +10,9 @@ const LEAST = { time: 60, value: 4 };
 /** Charts whose pointers go together. */
 const together = uPlot.sync("charts");
 
+/** How much room the texts of an axis need. */
+const room = (_, texts) => 14 + 6.5 * Math.max(4, ...(texts ?? []).map((text) => text.length));
+
 /** From when to when: of what grows the newest is at the right end. */
 function span(times, isWhole) {
   const [from, to] = [times[0] ?? 0, times.at(-1) ?? LEAST.time];
@@ -24,7 +27,7 @@ export class Chart {
   #series;
   #plot;
 
-  /** In `parent`: `series` are {label, show, colour}; `points` marks each point, for those that are few. */
+  /** In `parent`: `series` are {label, show, steps}, the steps those between an axis' marks; `points` marks each point, for those that are few. */
   constructor(parent, title, series, { points = false, about = "" } = {}) {
     this.#title = title;
     const legend = series.map((one, at) => {
@@ -88,11 +91,11 @@ export class Chart {
     const grid = { stroke: colour("--grid"), width: 1 };
     const font = "11px system-ui, sans-serif";
     const axis = { stroke: colour("--muted"), font, grid, ticks: { show: false }, gap: 4 };
-    const { show } = this.#series[0];
+    const { show, steps } = this.#series[0];
     return {
       width: Math.max(this.#host.clientWidth, 100),
       height: Math.max(this.#host.clientHeight, 60),
-      padding: [8, 20, 0, 0],
+      padding: [8, 26, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { setScale: false, x: false, y: false }, sync: points ? undefined : { key: together.key } },
       hooks: { setCursor: [() => this.#plot && this.#values()] },
@@ -102,7 +105,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 26, gap: 8, space: 64, values: (_, marks, __, ___, apart) => marks.map((time) => mark(time, apart)) },
-        { ...axis, size: 52, space: 26, values: (_, marks) => marks.map(show) },
+        { ...axis, size: room, space: 26, values: (_, marks) => marks.map(show), ...(steps && { incrs: steps }) },
       ],
       series: [{}, ...this.#series.map((_, at) => ({
         stroke: colour(`--series-${at + 1}`),

@@ -29,7 +29,7 @@ export function prepare() {
     by("numbers").append(h("div", { title: MEASURES[name]?.about ?? "" }, h("dt", {}, label), value));
   }
   for (const names of CHARTS) {
-    const series = names.map((name) => ({ label: MEASURES[name].label, show: (value) => shown(name, value) }));
+    const series = names.map((name) => ({ label: MEASURES[name].label, show: (value) => shown(name, value), steps: MEASURES[name].steps }));
     const title = names.map((name) => MEASURES[name].label).join(" and ").replace(" and Dead", " and dead");
     charts.push(new Chart(by("charts"), title, series, { about: MEASURES[names[0]].about }));
   }
@@ -133,7 +133,9 @@ function partitions(all) {
   }
   all.forEach(({ topic, partition, next, end, lag }, at) => {
     const { cells } = rows.rows[at];
-    [topic, String(partition), exact(next), exact(end)].forEach((text, cell) => put(cells[cell], text));
+    // The end may be from before the last batch.
+    const last = end === null ? end : Math.max(next, end);
+    [topic, String(partition), exact(next), exact(last)].forEach((text, cell) => put(cells[cell], text));
     put(cells[4].firstChild, exact(lag));
     cells[4].lastChild.style.width = `${((lag ?? 0) / most) * 100}%`;
   });

@@ -1,6 +1,8 @@
 // How numbers and times are written.
 
 const NONE = "–";
+/** Units of time with their seconds, and the next smaller ones. */
+const LARGE = [["d", 86_400, "h", 3600], ["h", 3600, "min", 60], ["min", 60, "s", 1]];
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -18,11 +20,10 @@ export const bytes = known((size) => {
 });
 
 export const seconds = known((time) => {
-  const part = (size, of) => String(Math.floor(time / size) % of).padStart(2, "0");
   if (time < 60) return `${time < 10 ? digits.format(time) : whole.format(time)} s`;
-  if (time < 3600) return `${Math.floor(time / 60)} min ${part(1, 60)} s`;
-  if (time < 86_400) return `${Math.floor(time / 3600)} h ${part(60, 60)} min`;
-  return `${Math.floor(time / 86_400)} d ${part(3600, 24)} h`;
+  const [unit, size, next, of] = LARGE.find(([, size]) => time >= size);
+  const rest = Math.floor((time % size) / of);
+  return `${Math.floor(time / size)} ${unit}${rest > 0 ? ` ${rest} ${next}` : ""}`;
 });
 
 const formats = [["time", { timeStyle: "medium" }], ["minute", { timeStyle: "short" }], ["day", { dateStyle: "short" }]];

@@ -3,15 +3,18 @@
 
 import { bytes, count, millis, percent, rate } from "./format.js";
 
+/** Between marks of an axis of milliseconds: whole seconds, minutes, hours and days. */
+const TIMES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5, 1728e5, 864e6, 864e7];
+
 export const MEASURES = {
   input: { label: "Input rate", unit: "/s", of: (metrics) => metrics.input_rows_per_second, show: rate },
   processed: {
     label: "Processing rate", unit: "/s", of: (metrics) => metrics.processed_rows_per_second, show: rate,
     about: "Records per second of work",
   },
-  batch: { label: "Batch time", of: (metrics) => metrics.batch_duration_ms, show: millis },
+  batch: { label: "Batch time", of: (metrics) => metrics.batch_duration_ms, show: millis, steps: TIMES },
   delay: {
-    label: "Watermark delay", brief: "Delay", show: millis, about: "How far the watermark is behind now",
+    label: "Watermark delay", brief: "Delay", show: millis, steps: TIMES, about: "How far the watermark is behind now",
     of: (metrics, at) => metrics.watermark && Math.max(0, at - Date.parse(metrics.watermark)),
   },
   lag: { label: "Lag", of: (metrics) => metrics.lag, show: count, about: "Records that are there and were not read" },
