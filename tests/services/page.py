@@ -93,6 +93,9 @@ def fifty(page):
     page.wait("46 that wait", lambda: page.count(f"{LIST} [data-state=pending]") == 46)
     page.shows(f"{LIST} .why", "waits until one of")
     page.run("window.rows = [...document.querySelectorAll(arguments[0])]", LIST)
+    say("buy something")
+    ran = "return [...document.querySelectorAll(arguments[0])].filter((cell) => cell.textContent.endsWith('ms')).length"
+    page.wait("four batches", lambda: page.run(ran, f"{LIST} [data-label='Batch time']") == 4)
     page.moves("#total-charts")
     same = page.run("return [...document.querySelectorAll(arguments[0])].every((row, at) => row === window.rows[at])", LIST)
     assert same, "rows were made anew"

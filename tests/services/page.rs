@@ -72,8 +72,10 @@ fn fifty_consumers_are_shown_and_only_their_numbers_change() {
         |number| format!("[[consumer]]\nname = 'team-{number:02}.orders'\ntype = 'transaction'\n{LIVELY}\n");
     stage.registry(&(0..50).map(one).collect::<String>());
     let process = stage.run(&[]);
+    let browser = browser("fifty", &process);
+    browser.says(&["buy something"]);
     stage.buy(0..20);
-    done(browser("fifty", &process), process);
+    done(browser, process);
 }
 
 #[test]
