@@ -109,6 +109,11 @@ bench-tail: build ## a topic read to its end, beside kcat
 	@scripts/install-test-tools.sh services
 	@bench/tail.sh
 
+.PHONY: bench-admin
+bench-admin: build ## thousands of partitions and hundreds of groups listed, planned and checked, beside what the cluster takes to tell of them
+	@scripts/install-test-tools.sh services
+	@bench/admin.sh
+
 .PHONY: bench-postgres
 bench-postgres: build ## rows merged into a table of PostgreSQL, beside psql
 	@scripts/install-test-tools.sh services

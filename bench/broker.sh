@@ -46,3 +46,16 @@ load() {
             -X batch.size=1000000 -X batch.num.messages=10000 -X partitioner=murmur2_random
     rows=$((rows + records))
 }
+
+# seconds NAME COMMAND...: runs it to /dev/null and notes how long it took.
+seconds() {
+    perl -MTime::HiRes=time -e '
+        my ($file, @command) = @ARGV;
+        my $began = time;
+        open(STDOUT, ">", "/dev/null");
+        system(@command) == 0 or die "@command failed\n";
+        open(my $notes, ">>", $file) or die;
+        printf $notes "%.3f\n", time - $began;' "$work/$1" "${@:2}"
+}
+# The median of what was noted under a name.
+median() { sort -n "$work/$1" | perl -e '@all = <>; print $all[$#all / 2]'; }

@@ -27,16 +27,6 @@ ours=$("${tail[@]}" --print "$form" | by_partition)
 [ "$theirs" = "$ours" ] || { echo "tail and kcat do not give the same records" >&2; exit 1; }
 echo "$records transactions on $ECAP_BOOTSTRAP_SERVERS: tail and kcat give the same records"
 
-# seconds NAME COMMAND...: runs it to /dev/null and notes how long it took.
-seconds() {
-    perl -MTime::HiRes=time -e '
-        my ($file, @command) = @ARGV;
-        my $began = time;
-        open(STDOUT, ">", "/dev/null");
-        system(@command) == 0 or die "@command failed\n";
-        open(my $notes, ">>", $file) or die;
-        printf $notes "%.3f\n", time - $began;' "$work/$1" "${@:2}"
-}
 for ((round = 0; round < rounds; round++)); do
     seconds kcat "${kcat[@]}"
     seconds raw "${tail[@]}" --raw
@@ -44,7 +34,6 @@ for ((round = 0; round < rounds; round++)); do
     seconds json "${tail[@]}" --format json
     seconds pretty "${tail[@]}"
 done
-median() { sort -n "$work/$1" | sed -n "$(((rounds + 1) / 2))p"; }
 for pair in "raw kcat" "json kcat-json" "pretty kcat"; do
     read -r own other <<<"$pair"
     perl -e 'printf "%-8s %6.2f s, %-9s %6.2f s: %.2f times its time\n", @ARGV, $ARGV[1] / $ARGV[3]' \

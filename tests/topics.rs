@@ -239,6 +239,23 @@ fn numbers(records: &[Value]) -> Vec<u64> {
 }
 
 #[test]
+fn a_topic_with_hundreds_of_partitions_is_counted_whole() {
+    let cluster = Cluster::start();
+    let catalog = catalog(&cluster, "wide", 300, "");
+    topics(&cluster, &["create-topics", "--catalog", &catalog]).ok();
+    let topic = cluster.name("wide");
+    for n in 0..5 {
+        topics(&cluster, &["test-produce", &topic, "{}", "--key", &n.to_string()]).ok();
+    }
+    let listing = json(&cluster, &["list-topics"]);
+    let listed = entry(&listing, "topics", &topic);
+    assert_eq!((&listed["partitions"], &listed["messages"]), (&300.into(), &5.into()), "{listed}");
+    let described = json(&cluster, &["describe-topic", &topic]);
+    assert!(described["partitions"].as_array().expect("a list").iter().all(|row| row["next"].is_i64()));
+    topics(&cluster, &["delete-topic", &topic, "--yes"]).ok();
+}
+
+#[test]
 fn a_group_s_lag_is_what_is_still_to_be_read() {
     let cluster = Cluster::start();
     let topic = five(&cluster);
@@ -258,6 +275,7 @@ fn a_group_s_lag_is_what_is_still_to_be_read() {
     let groups = listing["groups"].as_array().expect("a list");
     let listed = groups.iter().find(|entry| entry["group"] == group.as_str()).expect("listed");
     assert_eq!((&listed["members"], &listed["lag"]), (&0.into(), &2.into()), "{listed}");
+    assert_eq!(listed["topics"], serde_json::json!({ &topic: 2 }));
     let detail = json(&cluster, &["consumer-groups", "--group", "readers"]);
     let mut partitions = detail["partitions"].clone();
     let behind = partitions[0]["behind_ms"].take();

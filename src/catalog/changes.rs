@@ -4,7 +4,7 @@ use super::Topic;
 use super::plan::{Action, Actual, Drift, diff};
 use crate::units::{format_duration, format_size};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What has to happen for a cluster to be as declared, and what of that cannot.
@@ -134,22 +134,26 @@ impl Plan {
         plan
     }
 
-    /// The same with the deletion of every topic of `actual` that is none of `desired`, and whose name begins with `prefix`.
+    /// The same with the deletion of every topic of `all`, each with how many partitions it has, that is none of `desired`
+    /// and whose name begins with `prefix`.
     /// What other programs and ecap itself keep in a cluster stays: names with `_` before them, or with the prefix and `ecap-`.
     #[must_use]
-    pub fn prune(mut self, desired: &[Topic], actual: &BTreeMap<String, Actual>, prefix: &str) -> Self {
+    pub fn prune<'a>(
+        mut self,
+        desired: &[Topic],
+        all: impl IntoIterator<Item = (&'a str, i32)>,
+        prefix: &str,
+    ) -> Self {
+        let declared: BTreeSet<_> = desired.iter().map(|topic| topic.name.as_str()).collect();
         let is_own = |name: &str| {
             name.starts_with('_')
                 || name
                     .strip_prefix(prefix)
                     .is_none_or(|name| name.starts_with('_') || name.starts_with("ecap-"))
         };
-        let others = actual.iter().filter(|(name, _)| !desired.iter().any(|topic| topic.name == **name));
-        self.changes.extend(
-            others
-                .filter(|(name, _)| !is_own(name))
-                .map(|(name, actual)| Change::Delete { topic: name.clone(), partitions: actual.partitions }),
-        );
+        let others = all.into_iter().filter(|(name, _)| !declared.contains(name) && !is_own(name));
+        self.changes
+            .extend(others.map(|(topic, partitions)| Change::Delete { topic: topic.into(), partitions }));
         self
     }
 

@@ -9,7 +9,7 @@ pub use file::to_toml;
 
 use crate::record::schema::{Schema, Type};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -213,9 +213,10 @@ impl Catalog {
         let file: file::File = toml::from_str(text)?;
         let dead_letters = file.suffix();
         let topics = file.topics()?;
+        let mut names = BTreeSet::new();
         for topic in &topics {
             topic.check().map_err(|error| error.at(format!("topic '{}'", topic.name)))?;
-            if topics.iter().filter(|other| other.name == topic.name).count() > 1 {
+            if !names.insert(&topic.name) {
                 return Err(Error::usage(format!("topic '{}' is there twice", topic.name)));
             }
         }

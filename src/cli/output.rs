@@ -21,6 +21,13 @@ pub enum Format {
     Csv,
 }
 
+impl Format {
+    /// Whether people read it, and no program.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
+}
+
 /// The arguments of every binary that are about its output.
 #[derive(clap::Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Output")]
@@ -149,6 +156,14 @@ pub fn to_json(result: &impl Serialize) -> Result<String> {
 /// When standard output cannot be written; a closed pipe becomes success at the door.
 pub fn show(result: &impl Show, args: &OutputArgs) -> Result<()> {
     print(&render(result, args.format)?)
+}
+
+/// Takes away what a terminal shows, for who looks again and again; nothing where there is no terminal.
+///
+/// # Errors
+/// As those of [`print`].
+pub fn clear() -> Result<()> {
+    if Stream::Out.is_terminal() { print("\x1b[H\x1b[2J") } else { Ok(()) }
 }
 
 /// Writes text to standard output at once.

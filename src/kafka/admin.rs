@@ -1,28 +1,26 @@
 //! The cluster as an administrator sees it: brokers, topics, their settings; creating and deleting.
 
-use super::config::{Connection, wrong_setting};
+use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
 use crate::catalog::Topic;
 use crate::error::Fault;
 use crate::{Error, Result};
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigEntry, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-    TopicReplication, TopicResult,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::client::Client;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
 
 /// How long one question or one change may take.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A client for administration.
+/// Asks a cluster, and changes it.
 pub struct Admin {
-    client: AdminClient<Context>,
-    runtime: Runtime,
+    connection: Connection,
+    questioner: Questioner,
 }
 
 /// What a cluster is made of.
@@ -34,7 +32,7 @@ pub struct Cluster {
     pub controller: Option<i32>,
     /// The brokers that are alive, by id.
     pub brokers: Vec<Broker>,
-    /// The topics, by name, Kafka's own among them.
+    /// The topics, in the order of their names, Kafka's own among them.
     pub topics: Vec<TopicState>,
 }
 
@@ -83,7 +81,8 @@ pub struct Setting {
 impl Cluster {
     /// The topic of that name.
     pub fn topic(&self, name: &str) -> Option<&TopicState> {
-        self.topics.iter().find(|topic| topic.name == name)
+        let place = self.topics.binary_search_by(|topic| topic.name.as_str().cmp(name)).ok()?;
+        self.topics.get(place)
     }
 }
 
@@ -100,16 +99,12 @@ impl TopicState {
 }
 
 impl Admin {
-    /// A client for the cluster.
+    /// Somebody who asks and changes the cluster of `connection`.
     ///
     /// # Errors
     /// A usage error where a setting is wrong.
     pub fn new(connection: &Connection) -> Result<Self> {
-        let client = connection.client().create_with_context(connection.context());
-        Ok(Self {
-            client: client.map_err(|error| wrong_setting(&error))?,
-            runtime: tokio::runtime::Builder::new_current_thread().build()?,
-        })
+        Ok(Self { connection: connection.clone(), questioner: connection.questioner()? })
     }
 
     /// The brokers and topics as they are now.
@@ -117,7 +112,9 @@ impl Admin {
     /// # Errors
     /// When the cluster does not answer within `patience`.
     pub fn cluster(&self, patience: Duration) -> Result<Cluster> {
-        let client = self.client.inner();
+        // Whoever watches a cluster for hours has tokens to renew, which only a poll does.
+        while self.questioner.poll(Duration::ZERO).is_some() {}
+        let client = self.client();
         let metadata = client.fetch_metadata(None, patience).map_err(failed("the cluster's topics"))?;
         let mut cluster = Cluster { id: client.fetch_cluster_id(patience), ..Cluster::from(&metadata) };
         cluster.controller = self.controller();
@@ -129,36 +126,8 @@ impl Admin {
         // SAFETY: the pointer comes from a client that `self` owns and that outlives the call; the function
         // reads a cached number under librdkafka's own lock, and a timeout of 0 keeps it from waiting.
         #[expect(unsafe_code, reason = "rdkafka does not offer this question")]
-        let id = unsafe { rdkafka_sys::rd_kafka_controllerid(self.client.inner().native_ptr(), 0) };
+        let id = unsafe { rdkafka_sys::rd_kafka_controllerid(self.client().native_ptr(), 0) };
         (id >= 0).then_some(id)
-    }
-
-    /// The settings of each of these topics that exists, by topic and then by name.
-    ///
-    /// # Errors
-    /// When the cluster does not tell them.
-    pub fn settings(&self, topics: &[&str]) -> Result<BTreeMap<String, Vec<Setting>>> {
-        if topics.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let asked: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-        let answer = self.runtime.block_on(self.client.describe_configs(&asked, &options()));
-        let answers = answer.map_err(failed("the topics' settings"))?;
-        let mut found = BTreeMap::new();
-        for (topic, answer) in topics.iter().zip(answers) {
-            let entries = match answer {
-                Ok(resource) => resource.entries,
-                Err(RDKafkaErrorCode::UnknownTopicOrPartition) => continue,
-                Err(code) => {
-                    let right = format!("DESCRIBE_CONFIGS on topic '{topic}'");
-                    return Err(refused(&format!("settings of topic '{topic}'"), code, "", &right));
-                }
-            };
-            let mut settings: Vec<_> = entries.into_iter().map(Setting::from).collect();
-            settings.sort_by(|a, b| a.name.cmp(&b.name));
-            found.insert(topic.to_string(), settings);
-        }
-        Ok(found)
     }
 
     /// Creates topics and waits until each partition has a leader.
@@ -170,7 +139,8 @@ impl Admin {
             return Ok(());
         }
         let wanted: Vec<_> = topics.iter().map(new_topic).collect();
-        let answer = self.runtime.block_on(self.client.create_topics(&wanted, &options()));
+        let answer =
+            changed(&self.connection, async |client| client.create_topics(&wanted, &options()).await)?;
         accepted(answer, "creating", "CREATE", &[RDKafkaErrorCode::TopicAlreadyExists])?;
         let counts: Vec<_> = topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
         self.wait_for_leaders(&counts)
@@ -186,7 +156,8 @@ impl Admin {
         }
         let wanted = topics.iter().map(|(topic, count)| NewPartitions::new(topic, (*count).max(0) as usize));
         let wanted: Vec<_> = wanted.collect();
-        let answer = self.runtime.block_on(self.client.create_partitions(&wanted, &options()));
+        let answer =
+            changed(&self.connection, async |client| client.create_partitions(&wanted, &options()).await)?;
         accepted(answer, "adding partitions to", "ALTER", &[])?;
         self.wait_for_leaders(topics)
     }
@@ -212,7 +183,8 @@ impl Admin {
         if topics.is_empty() {
             return Ok(());
         }
-        let answer = self.runtime.block_on(self.client.delete_topics(topics, &options()));
+        let answer =
+            changed(&self.connection, async |client| client.delete_topics(topics, &options()).await)?;
         accepted(answer, "deleting", "DELETE", &[RDKafkaErrorCode::UnknownTopicOrPartition])?;
         wait_until("the deleted topics to be gone", || {
             let cluster = self.cluster(PATIENCE)?;
@@ -220,10 +192,17 @@ impl Admin {
         })
     }
 
-    /// What the offsets and groups are asked with.
-    pub(super) fn inner(&self) -> &rdkafka::client::Client<Context> {
-        self.client.inner()
+    /// What the cluster is asked with.
+    pub(super) fn client(&self) -> &Client<Context> {
+        self.questioner.client()
     }
+}
+
+/// Lets `change` do something with a client of its own. Its end takes a tenth of a second, which who only asks is spared.
+fn changed<T>(connection: &Connection, change: impl AsyncFnOnce(&AdminClient<Context>) -> T) -> Result<T> {
+    let client = connection.client().create_with_context(connection.context());
+    let client = client.map_err(|error| wrong_setting(&error))?;
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(change(&client)))
 }
 
 fn options() -> AdminOptions {
@@ -301,9 +280,8 @@ pub(super) fn refused(what: &str, code: RDKafkaErrorCode, reason: &str, right: &
     match code {
         Code::TopicAuthorizationFailed
         | Code::ClusterAuthorizationFailed
-        | Code::GroupAuthorizationFailed => error.hint(format!(
-            "this takes the right {right}; who may do so gives it with `ecap-topics acl grant`"
-        )),
+        | Code::GroupAuthorizationFailed => error.hint(takes(right)),
+        Code::NonEmptyGroup => error.hint("`ecap-topics consumer-groups --group GROUP` shows who is in it"),
         Code::SecurityDisabled | Code::UnsupportedFeature => {
             error.hint("the broker has no authorizer, so everybody may do everything")
         }
@@ -311,16 +289,34 @@ pub(super) fn refused(what: &str, code: RDKafkaErrorCode, reason: &str, right: &
     }
 }
 
+/// Which right a user lacks, and who gives it.
+pub fn takes(right: &str) -> String {
+    format!("this takes the right {right}; who may do so gives it with `ecap-topics acl grant`")
+}
+
 /// Turns librdkafka's error into ours: what was asked, and what came back.
 pub(super) fn failed(what: &str) -> impl Fn(KafkaError) -> Error {
     move |error| {
-        let code = match &error {
-            KafkaError::AdminOp(code) => Some(*code),
-            error => error.rdkafka_error_code(),
-        };
+        let code = code_of(&error);
         let reason = code.map_or_else(|| error.to_string(), words);
         let fault = if code.is_some_and(is_silence) { Fault::Unreachable } else { Fault::Failed };
         Error::new(fault, format!("{what}: {reason}"))
+    }
+}
+
+/// The same for what takes a right, which is named where it is missing.
+pub(super) fn denied(what: &str, right: &str) -> impl Fn(KafkaError) -> Error {
+    move |error| match code_of(&error) {
+        Some(code) => refused(what, code, "", right),
+        None => failed(what)(error),
+    }
+}
+
+/// The code of any of librdkafka's errors.
+pub(super) fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
     }
 }
 
@@ -353,19 +349,6 @@ impl From<&MetadataPartition> for PartitionState {
             replicas: partition.replicas().to_vec(),
             in_sync: partition.isr().to_vec(),
         }
-    }
-}
-
-impl From<ConfigEntry> for Setting {
-    fn from(entry: ConfigEntry) -> Self {
-        let origin = match entry.source {
-            ConfigSource::DynamicTopic => "topic",
-            ConfigSource::DynamicBroker | ConfigSource::DynamicDefaultBroker | ConfigSource::StaticBroker => {
-                "broker"
-            }
-            ConfigSource::Default | ConfigSource::Unknown => "default",
-        };
-        Self { name: entry.name, value: entry.value.unwrap_or_default(), origin }
     }
 }
 

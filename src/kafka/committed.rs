@@ -58,19 +58,21 @@ pub fn elements(list: &sys::rd_kafka_topic_partition_list_t) -> Vec<(Committed, 
     // borrowed.
     #[expect(unsafe_code, reason = "rdkafka gives no element itself")]
     let elements = unsafe { slice::from_raw_parts(list.elems, count) };
-    elements.iter().map(|element| (element_of(element), element.err.into())).collect()
+    elements.iter().map(element).collect()
 }
 
-fn element_of(element: &sys::rd_kafka_topic_partition_t) -> Committed {
+/// An element as it is, with the broker's word on it.
+pub fn element(element: &sys::rd_kafka_topic_partition_t) -> (Committed, RDKafkaErrorCode) {
     // SAFETY: each element of a list has a topic, which ends with a zero.
     #[expect(unsafe_code, reason = "librdkafka's texts are pointers")]
     let topic = unsafe { CStr::from_ptr(element.topic) };
-    Committed {
+    let committed = Committed {
         topic: topic.to_string_lossy().into_owned(),
         partition: element.partition,
         offset: element.offset,
         metadata: text(element),
-    }
+    };
+    (committed, element.err.into())
 }
 
 fn text(element: &sys::rd_kafka_topic_partition_t) -> String {

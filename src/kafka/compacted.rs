@@ -28,7 +28,7 @@ pub fn make(connection: &Connection, name: &str) -> Result<()> {
         return admin.create(&[topic]);
     }
     // Who may not ask for settings has to know them.
-    let settings = admin.settings(&[name]).unwrap_or_default();
+    let settings = admin.settings(&[name], &["cleanup.policy"]).unwrap_or_default();
     let is_policy = |setting: &&Setting| setting.name == "cleanup.policy";
     let policy = settings.get(name).and_then(|settings| settings.iter().find(is_policy));
     if policy.is_some_and(|policy| !policy.value.contains("compact")) {

@@ -1,16 +1,16 @@
 //! Consumer groups: who is in them, how far they have come, and setting that.
 
-use super::admin::{Admin, Cluster, PATIENCE, failed, words};
+use super::admin::{Admin, Cluster, denied, failed, refused};
 use super::assignment;
 use super::committed::{Committed, present};
 use super::config::Connection;
 use super::mirror::Owner;
 use super::native::groups::{Answer, Request, ask};
 use super::offsets::{Offsets, Partition};
-use crate::{Error, Result};
+use crate::Result;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupInfo;
 use rdkafka::topic_partition_list::Offset;
 use serde::Serialize;
@@ -92,17 +92,28 @@ impl From<&GroupInfo> for Group {
 }
 
 impl Admin {
-    /// All consumer groups, by name.
+    /// All consumer groups that the user may see, by name.
     ///
     /// # Errors
     /// When the cluster does not tell them within `patience`.
     pub fn groups(&self, patience: Duration) -> Result<Vec<Group>> {
-        let list = self.inner().fetch_group_list(None, patience).map_err(failed("the consumer groups"))?;
-        // Some old clients commit under no name; librdkafka cannot ask for that.
-        let named = list.groups().iter().filter(|group| !group.name().is_empty());
-        let mut groups: Vec<_> = named.map(Group::from).collect();
+        let list = self.client().fetch_group_list(None, patience).map_err(failed("the consumer groups"))?;
+        // Some old clients commit under no name; librdkafka cannot ask for that. Who may list all groups and look at a few
+        // gets the others without a state.
+        let seen = |group: &&GroupInfo| !group.name().is_empty() && !group.state().is_empty();
+        let mut groups: Vec<_> = list.groups().iter().filter(seen).map(Group::from).collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(groups)
+    }
+
+    /// Whether the user has no right to know of a group, so that it is in no list.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn may_not_see_group(&self, group: &str) -> Result<bool> {
+        let answers = ask(self.client(), &[group], Request::Offsets)?;
+        let denied = KafkaError::AdminOp(RDKafkaErrorCode::GroupAuthorizationFailed);
+        Ok(answers.into_iter().any(|answer| answer.is_err_and(|error| error == denied)))
     }
 }
 
@@ -124,11 +135,11 @@ pub fn all_positions(
     groups: &[&str],
 ) -> Result<BTreeMap<String, Vec<Position>>> {
     let questioner = connection.questioner()?;
-    let answers = ask(questioner.client(), groups, Request::Offsets, PATIENCE)?;
+    let answers = ask(questioner.client(), groups, Request::Offsets)?;
     let mut all = BTreeMap::new();
     for (group, answer) in groups.iter().zip(answers) {
-        let committed =
-            answer.and_then(present).map_err(failed(&format!("the offsets of group '{group}'")))?;
+        let (what, right) = (format!("the offsets of group '{group}'"), right(Request::Offsets, group));
+        let committed = answer.and_then(present).map_err(denied(&what, &right))?;
         let mut positions: Vec<Position> = committed.into_iter().map(Position::from).collect();
         positions.retain(|position| cluster.topic(&position.topic).is_some_and(|topic| !topic.is_internal()));
         positions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
@@ -185,19 +196,44 @@ pub fn delete(connection: &Connection, groups: &[&str]) -> Result<()> {
 
 fn change(connection: &Connection, groups: &[&str], request: Request<'_>) -> Result<()> {
     let questioner = connection.questioner()?;
-    let answers = ask(questioner.client(), groups, request, PATIENCE)?;
-    groups.iter().zip(answers).try_for_each(|(group, answer)| accepted(group, answer))
+    let answers = ask(questioner.client(), groups, request)?;
+    groups.iter().zip(answers).try_for_each(|(group, answer)| accepted(group, answer, &right(request, group)))
 }
 
-fn accepted(group: &str, answer: Answer) -> Result<()> {
-    for (place, code) in answer.map_err(failed(&format!("group '{group}'")))? {
-        if code != RDKafkaErrorCode::NoError {
-            let Committed { topic, partition, .. } = place;
-            let reason = words(code);
-            return Err(Error::failed(format!(
-                "group '{group}', topic '{topic}', partition {partition}: {reason}"
-            )));
+fn right(request: Request<'_>, group: &str) -> String {
+    format!("{} on group '{group}'", request.right())
+}
+
+/// Who sets or forgets offsets needs to read the topics, too.
+fn accepted(group: &str, answer: Answer, right: &str) -> Result<()> {
+    for (place, code) in answer.map_err(denied(&format!("group '{group}'"), right))? {
+        let Committed { topic, partition, .. } = place;
+        let what = format!("group '{group}', topic '{topic}', partition {partition}");
+        match code {
+            RDKafkaErrorCode::NoError => {}
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                return Err(refused(&what, code, "", &format!("READ on topic '{topic}'")));
+            }
+            code => return Err(refused(&what, code, "", right)),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_is_named() {
+        let place = Committed { topic: "t".into(), partition: 0, offset: 1, metadata: String::new() };
+        let told = |answer| accepted("g", answer, "READ on group 'g'").expect_err("refused").to_string();
+        let of_group = RDKafkaErrorCode::GroupAuthorizationFailed;
+        for answer in [Err(KafkaError::AdminOp(of_group)), Ok(vec![(place.clone(), of_group)])] {
+            let told = told(answer);
+            assert!(told.contains("the right READ on group 'g'") && told.contains("acl grant"), "{told}");
+        }
+        let told = told(Ok(vec![(place, RDKafkaErrorCode::TopicAuthorizationFailed)]));
+        assert!(told.contains("the right READ on topic 't'"), "{told}");
+    }
 }

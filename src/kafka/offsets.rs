@@ -1,12 +1,14 @@
 //! Where partitions begin and end, and where a time stands in them.
 
-use super::admin::{PATIENCE, TopicState, failed};
+use super::admin::{PATIENCE, TopicState, code_of, denied, failed};
+use super::committed::Committed;
 use super::config::{Connection, Questioner};
+use super::native::offsets::{Answer, ask};
 use crate::Result;
 use crate::clock::Micros;
+use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -65,7 +67,7 @@ impl Offsets {
         Ok(spans.collect())
     }
 
-    /// Where each of these partitions ends, in one request per leader; partitions that are gone are left out.
+    /// Where each of these partitions ends; partitions that are gone are left out.
     ///
     /// # Errors
     /// When the cluster does not tell it.
@@ -89,12 +91,14 @@ impl Offsets {
         let start = Instant::now();
         let mut asked = partitions.to_vec();
         while !asked.is_empty() {
-            match self.ask(&asked, place) {
+            match found(ask(self.0.client(), &asked, place)?) {
                 Err(error) if is_passing(&error) && start.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(50));
                     self.forget_deleted(&mut asked)?;
                 }
-                answer => return answer.map_err(failed("the partitions' offsets")),
+                answer => {
+                    return answer.map_err(denied("the partitions' offsets", "DESCRIBE on their topics"));
+                }
             }
         }
         Ok(BTreeMap::new())
@@ -105,30 +109,30 @@ impl Offsets {
         partitions.retain(|(name, _)| metadata.topics().iter().any(|topic| topic.name() == name));
         Ok(())
     }
+}
 
-    /// One request per leader: a time stands where an offset would, and the ends have numbers of their own.
-    fn ask(&self, partitions: &[Partition], place: Offset) -> KafkaResult<BTreeMap<Partition, i64>> {
-        let mut asked = TopicPartitionList::with_capacity(partitions.len());
-        for (topic, partition) in partitions {
-            asked.add_partition_offset(topic, *partition, place)?;
-        }
-        let mut found = BTreeMap::new();
-        for element in self.0.offsets_for_times(asked, PATIENCE)?.elements() {
-            element.error()?;
-            if let Offset::Offset(offset) = element.offset() {
-                found.insert((element.topic().to_string(), element.partition()), offset);
+/// The offsets in the answers, without the partitions that have none there; the first error instead, where there is one.
+fn found(answers: Vec<Answer>) -> KafkaResult<BTreeMap<Partition, i64>> {
+    let mut found = BTreeMap::new();
+    for answer in answers {
+        for (Committed { topic, partition, offset, .. }, code) in answer? {
+            match code {
+                RDKafkaErrorCode::NoError if offset >= 0 => drop(found.insert((topic, partition), offset)),
+                RDKafkaErrorCode::NoError => {}
+                code => return Err(KafkaError::AdminOp(code)),
             }
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
-        LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition,
+        LeaderNotAvailable, NoEnt, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition,
     };
-    let passing = [LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition];
-    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
+    let passing =
+        [LeaderNotAvailable, NoEnt, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition];
+    code_of(error).is_some_and(|code| passing.contains(&code))
 }
 
 fn with_leaders<'a>(topics: impl IntoIterator<Item = &'a TopicState>) -> Vec<Partition> {

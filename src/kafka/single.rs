@@ -1,6 +1,6 @@
 //! One record on its way, for a test of a topic.
 
-use super::admin::{PATIENCE, failed};
+use super::admin::{PATIENCE, denied};
 use super::config::{Connection, wrong_setting};
 use super::context::Context;
 use crate::Result;
@@ -56,7 +56,8 @@ pub fn write(
     record.key = key;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let delivery = runtime.block_on(producer.send(record, PATIENCE));
-    let delivery = delivery.map_err(|(error, _)| failed(&format!("writing to topic '{topic}'"))(error))?;
+    let (what, right) = (format!("writing to topic '{topic}'"), format!("WRITE on topic '{topic}'"));
+    let delivery = delivery.map_err(|(error, _)| denied(&what, &right)(error))?;
     let timestamp_ms = delivery.timestamp.to_millis().unwrap_or(timestamp_ms);
     Ok(Written { topic: topic.into(), partition: delivery.partition, offset: delivery.offset, timestamp_ms })
 }

@@ -2,7 +2,7 @@
 
 pub use super::batch::{Header, Message};
 
-use super::admin::{TopicState, failed};
+use super::admin::{TopicState, code_of, denied, failed};
 use super::batch::{self, Queue};
 use super::config::Connection;
 use super::context::Context;
@@ -51,6 +51,7 @@ pub struct Tail {
     given: usize,
     queue: Queue,
     consumer: Arc<BaseConsumer<Context>>,
+    topic: String,
     /// Where each partition that is still being read ends; `None` when all are read for ever.
     ends: Option<BTreeMap<i32, i64>>,
     /// Why no more can be read behind the batch.
@@ -80,7 +81,8 @@ impl Tail {
         consumer.assign(&assignment).map_err(&wrong)?;
         let ends = read.iter().map(|((_, partition), span)| (*partition, span.next));
         let ends = (!follow).then(|| ends.collect());
-        Ok(Self { batch: Vec::new(), given: 0, queue, consumer, ends, lost: None })
+        let topic = topic.to_string();
+        Ok(Self { batch: Vec::new(), given: 0, queue, consumer, topic, ends, lost: None })
     }
 
     /// The next record; `None` when none came within `patience`.
@@ -145,10 +147,17 @@ impl Tail {
     }
 
     fn fetch(&mut self, patience: Duration) -> Result<()> {
-        let wrong = failed("reading");
-        // Errors, log lines and tokens to be renewed stay in the client's own queue.
+        let right = format!("READ on topic '{}'", self.topic);
+        let wrong = denied("reading", &right);
+        // Errors, log lines and tokens to be renewed stay in the client's own queue. The group that the client has to name is
+        // nobody's, so nobody needs a right to it.
+        let of_group = Some(RDKafkaErrorCode::GroupAuthorizationFailed);
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            polled.map(drop).map_err(&wrong)?;
+            if let Err(error) = polled
+                && code_of(&error) != of_group
+            {
+                return Err(wrong(error));
+            }
         }
         self.given = 0;
         self.batch.clear();

@@ -39,6 +39,7 @@ fn every_verb_works_with_rights_and_says_which_one_is_missing() {
     guest(&["acl", "grant", "admin", "guest"]).fails(1, &["ALTER on the cluster"]);
     admin(&["acl", "grant", "producer", "guest", "transactions"]);
     guest(&["test-produce", "transactions"]).ok();
+    guest(&["tail", "transactions"]).fails(1, &["the right READ on topic 'transactions'"]);
     guest(&["alter-config", "transactions", "segment.ms=1h"])
         .fails(1, &["ALTER_CONFIGS on topic 'transactions'"]);
     guest(&["delete-topic", "transactions", "--yes"]).fails(1, &["DELETE on topic 'transactions'"]);
@@ -49,11 +50,37 @@ fn every_verb_works_with_rights_and_says_which_one_is_missing() {
     assert!(rights["rights"].as_array().expect("a list").contains(&write), "{rights}");
     admin(&["acl", "revoke", "producer", "guest", "transactions"]);
     guest(&["test-produce", "transactions"]).fails(1, &["may not see it"]);
-    admin(&["acl", "grant", "consumer", "guest", "transactions"]);
+    admin(&["reset-offsets", "readers", "--topic", "transactions", "--to", "earliest", "--execute"]);
+    admin(&["acl", "grant", "consumer", "guest", "transactions", "--group", "own"]);
     guest(&["tail", "transactions"]).ok();
+    guest(&["test-produce", "transactions"]).fails(1, &["the right WRITE on topic 'transactions'"]);
+    groups(&guest);
     admin(&["acl", "grant", "admin", "guest", "fraud-alerts"]);
     guest(&["reset-topics", "fraud-alerts", "--yes"]).ok();
     refusals(&kafka);
+}
+
+/// Who may read a topic, and go on in one group, is told which rights on groups are missing.
+fn groups(guest: &dyn Fn(&[&str]) -> Ended) {
+    assert!(!guest(&["consumer-groups"]).ok().contains("readers"));
+    for verb in [
+        &["consumer-groups", "--group", "readers"] as &[&str],
+        &["reset-offsets", "readers", "--to", "latest"],
+        &["delete-group", "readers", "--yes"],
+        &["delete-offsets", "readers", "--topic", "transactions", "--yes"],
+    ] {
+        guest(verb).fails(1, &["group 'readers' is there or is not", "the right DESCRIBE", "acl grant"]);
+    }
+    let reset = |group| ["reset-offsets", group, "--topic", "transactions", "--to", "latest", "--execute"];
+    guest(&reset("readers")).fails(1, &["the right DESCRIBE on group 'readers'", "acl grant"]);
+    guest(&reset("own")).ok();
+    guest(&["consumer-groups", "--group", "own"]).ok();
+    for verb in [
+        &["delete-group", "own", "--yes"] as &[&str],
+        &["delete-offsets", "own", "--topic", "transactions", "--yes"],
+    ] {
+        guest(verb).fails(1, &["the right DELETE on group 'own'", "acl grant"]);
+    }
 }
 
 /// Who is refused is told the listener, the mechanism and the reason in a line.

@@ -1,7 +1,7 @@
 //! `plan` changes nothing, `apply` does what it showed and loses nothing that was not agreed to.
 
 use super::{catalog, exists, json, topics};
-use crate::support::Cluster;
+use crate::support::{Cluster, wait_for};
 use serde_json::{Value, json as value};
 
 /// What is to be done, by `plan` or `apply`.
@@ -167,6 +167,25 @@ fn single_settings_are_altered_and_taken_back() {
         format!("command=alter-config change=\"alter {name} compression.type from zstd to default\" done");
     assert!(log.contains(&told), "{log}");
     topics(&cluster, &["delete-topic", &name, "--yes"]).ok();
+}
+
+#[test]
+fn the_shell_completes_settings() {
+    let cluster = Cluster::start();
+    let here = catalog(&cluster, "orders", 1, "");
+    topics(&cluster, &["apply", "--catalog", &here]).ok();
+    for (words, completed) in
+        [(&["retention.m"] as &[&str], "retention.ms="), (&["--delete", "retention.m"], "retention.ms")]
+    {
+        let mut command = cluster.command("ecap-topics");
+        command.env("COMPLETE", "fish").env("ECAP_BOOTSTRAP_SERVERS", &cluster.address);
+        command.args(["--", "ecap-topics", "alter-config", "orders"]).args(words);
+        // A machine that is busy may need more than a person waits for.
+        wait_for("the setting's name", || {
+            (crate::support::Ended::of(&mut command).ok().trim() == completed).then_some(())
+        });
+    }
+    topics(&cluster, &["delete-topic", "orders", "--yes"]).ok();
 }
 
 #[test]

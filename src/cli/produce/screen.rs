@@ -1,7 +1,7 @@
 //! What a person sees of a run: a line a batch, the pause counted down, the first bad rows.
 
 use crate::Result;
-use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::progress;
 use crate::clock::{Micros, Stop, Timer};
 use crate::produce::{Plan, Reject, RejectFile, Watch};
@@ -40,7 +40,7 @@ impl<'a> Screen<'a> {
             true => ProgressBar::hidden(),
             false => progress::bar(output, plan.max_records, "{spinner} {human_pos} records, {rate}"),
         };
-        let has_lines = has_lines && matches!(output.format, Format::Table | Format::Wide);
+        let has_lines = has_lines && output.format.is_for_people();
         let topic = plan.topics();
         Self { output: output.clone(), topic, has_lines, bar, rejects, rejected: 0, timer, stop }
     }

@@ -2,7 +2,7 @@
 
 use super::apply::{agree, alter};
 use super::complete;
-use super::session::{Session, counted, readable};
+use super::session::{Session, counted, readable_or_default};
 use crate::catalog::changes::{Change, loss};
 use crate::catalog::plan::same;
 use crate::catalog::suggest;
@@ -26,10 +26,10 @@ pub struct Args {
     #[arg(add = complete::topics())]
     topic: String,
     /// New values, by Kafka's names
-    #[arg(value_name = "SETTING=VALUE", required_unless_present = "delete")]
+    #[arg(value_name = "SETTING=VALUE", required_unless_present = "delete", add = complete::values())]
     settings: Vec<String>,
     /// Take a setting back to the broker's default; repeatable
-    #[arg(long, value_name = "SETTING")]
+    #[arg(long, value_name = "SETTING", add = complete::settings())]
     delete: Vec<String>,
     /// Show what would be altered, have the broker check it, and alter nothing
     #[arg(long)]
@@ -67,14 +67,19 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         agree(&session, &args.confirm, &changes)?;
         alter(&session, "alter-config", &changes)?;
     }
-    let after = if args.dry_run { None } else { Some(settings(&session, &topic)?) };
+    let after = if args.dry_run || changes.is_empty() { None } else { Some(settings(&session, &topic)?) };
     let entries = wanted.into_iter().map(|(setting, new)| {
         let value = |settings: &[Setting]| find(settings, &setting).map(|setting| setting.value.clone());
         let changed = changes
             .iter()
             .any(|change| matches!(change, Change::Alter { setting: name, .. } if *name == setting));
-        let new = after.as_deref().map_or(new, value);
-        Entry { old: value(&known), new, changed, setting }
+        let old = value(&known);
+        let new = match &after {
+            _ if !changed => old.clone(),
+            Some(after) => value(after),
+            None => new,
+        };
+        Entry { old, new, changed, setting }
     });
     let altered = Altered { topic, dry_run: args.dry_run, settings: entries.collect() };
     output::show(&altered, &common.output)?;
@@ -119,7 +124,7 @@ fn in_kafkas_units(name: &str, value: &str) -> Result<String> {
 }
 
 fn settings(session: &Session, topic: &str) -> Result<Vec<Setting>> {
-    Ok(session.admin.settings(&[topic])?.remove(topic).unwrap_or_default())
+    Ok(session.admin.settings(&[topic], &[])?.remove(topic).unwrap_or_default())
 }
 
 fn find<'a>(settings: &'a [Setting], name: &str) -> Option<&'a Setting> {
@@ -159,8 +164,7 @@ impl Show for Altered {
         for Entry { setting, old, new, changed } in &self.settings {
             let [old, new] = [old, new].map(|value| match value {
                 Some(value) if wide => value.clone(),
-                Some(value) => readable(setting, value),
-                None => "the default".into(),
+                value => readable_or_default(setting, value.as_deref()),
             });
             let changed = if *changed { "yes" } else { "no" };
             table.row([self.topic.as_str(), setting, &old, &new, changed]);

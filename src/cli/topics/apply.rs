@@ -1,7 +1,8 @@
 //! `ecap-topics apply`
 
+use super::place::Place;
 use super::plan::{Document, Scope, in_line};
-use super::session::{Session, counted, readable, word};
+use super::session::{Session, counted, readable_or_default, word};
 use crate::catalog::Topic;
 use crate::catalog::changes::{Change, Plan};
 use crate::cli::common::CommonArgs;
@@ -10,9 +11,10 @@ use crate::cli::output;
 use crate::clock::{Clock, SystemClock};
 use crate::kafka::admin::TopicState;
 use crate::kafka::native::configs::Alterations;
-use crate::kafka::offsets::Offsets;
+use crate::kafka::offsets::{Offsets, Span};
 use crate::units::format_count;
 use crate::{Error, Result};
+use std::time::Duration;
 
 /// Make the cluster as the catalog says: create topics, add partitions, alter settings; asks before anything is lost
 #[derive(clap::Args, Debug)]
@@ -72,9 +74,7 @@ fn in_words(session: &Session, change: &Change) -> Result<String> {
     let now = |records: u64| format!(" ({} now)", counted_records(records));
     Ok(match change {
         Change::Alter { topic, setting, from, to, .. } => {
-            let [old, new] = [from, to].map(|value| {
-                value.as_ref().map_or_else(|| "the default".into(), |value| readable(setting, value))
-            });
+            let [old, new] = [from, to].map(|value| readable_or_default(setting, value.as_deref()));
             let millis = to.as_ref().and_then(|to| to.parse().ok());
             let records = match (setting.as_str(), state, millis) {
                 ("retention.ms", Some(state), Some(millis)) => now(older(session, state, millis)?),
@@ -100,14 +100,14 @@ fn kept(session: &Session, topic: &TopicState) -> Result<u64> {
 }
 
 /// How many records of a topic are older than so many milliseconds.
-fn older(session: &Session, topic: &TopicState, millis: i64) -> Result<u64> {
+fn older(session: &Session, topic: &TopicState, millis: u64) -> Result<u64> {
     let offsets = Offsets::new(&session.settings.connection)?;
-    let newer = offsets.at_time(topic, SystemClock.now().saturating_sub(millis.saturating_mul(1_000)))?;
-    let counts = offsets.spans([topic])?.into_iter().map(|(partition, mut span)| {
-        span.next = newer.get(&partition).copied().unwrap_or(span.next);
-        span.records()
-    });
-    Ok(counts.sum())
+    let spans = offsets.spans([topic])?;
+    let newer =
+        Place::Ago(Duration::from_millis(millis)).offsets(&offsets, topic, &spans, SystemClock.now())?;
+    let count =
+        |(partition, span): (_, &Span)| Some(Span { next: *newer.get(partition)?, ..*span }.records());
+    Ok(spans.iter().filter_map(count).sum())
 }
 
 /// Does what a plan says, each kind of change in one request; each is remembered.

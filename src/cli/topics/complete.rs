@@ -28,6 +28,19 @@ pub fn groups() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, in_time(groups_of_cluster)))
 }
 
+/// Settings that topics of the cluster have.
+pub fn settings() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| starting_with(typed, in_time(settings_of_cluster)))
+}
+
+/// The same, with what stands before a value.
+pub fn values() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let names = in_time(settings_of_cluster);
+        starting_with(typed, names.map(|names| names.into_iter().map(|name| name + "=").collect()))
+    })
+}
+
 /// What is known in time. The thread is not waited for: the process ends with its answer.
 fn in_time(ask: fn() -> Result<Vec<String>>) -> Result<Vec<String>> {
     let (answer, heard) = channel();
@@ -43,6 +56,14 @@ fn topics_of_cluster() -> Result<Vec<String>> {
 
 fn groups_of_cluster() -> Result<Vec<String>> {
     Ok(admin()?.groups(PATIENCE)?.into_iter().map(|group| group.name).collect())
+}
+
+/// All topics have the same ones, so any topic tells them.
+fn settings_of_cluster() -> Result<Vec<String>> {
+    let admin = admin()?;
+    let Some(topic) = admin.cluster(PATIENCE)?.topics.pop() else { return Ok(Vec::new()) };
+    let settings = admin.settings(&[&topic.name], &[])?.into_values().flatten();
+    Ok(settings.map(|setting| setting.name).collect())
 }
 
 fn declared() -> Result<Vec<String>> {

@@ -1,12 +1,12 @@
 //! `ecap-topics consumer-groups`
 
 use super::complete;
-use super::lag::{Trend, Trends, behind, find, next, oldest, total};
+use super::lag::{GroupRow, Trend, Trends, behind, find, next, oldest, rows, total};
 use super::session::{Session, counted};
 use crate::Result;
 use crate::cli::common::CommonArgs;
 use crate::cli::interrupt;
-use crate::cli::output::{self, Format, Show, Stream, Table};
+use crate::cli::output::{self, Show, Table};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Fault;
 use crate::kafka::admin::PATIENCE;
@@ -51,19 +51,7 @@ pub struct Args {
 
 #[derive(Debug, Serialize)]
 struct Listing {
-    groups: Vec<Entry>,
-}
-
-#[derive(Debug, Serialize)]
-struct Entry {
-    group: String,
-    state: String,
-    members: usize,
-    lag: i64,
-    behind_ms: Option<i64>,
-    query: Option<Owner>,
-    #[serde(flatten)]
-    trend: Option<Trend>,
+    groups: Vec<GroupRow>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,7 +83,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let Some(interval) = args.watch else { return Ok(()) };
     let stop = interrupt::listen()?;
     while !stop.wait(interval.max(interrupt::SHORTEST)) {
-        let looked = session.look_again();
+        let looked = session.look();
         match looked.and_then(|_| show(args, &session, common, &mut trends)) {
             Err(error) if error.fault() == Fault::Unreachable => {
                 output::note(&format!("{error}; it goes on when it passes"));
@@ -109,9 +97,8 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 /// One reading.
 fn show(args: &Args, session: &Session, common: &CommonArgs, trends: &mut Trends) -> Result<()> {
     let groups = session.admin.groups(PATIENCE)?;
-    let for_people = matches!(common.output.format, Format::Table | Format::Wide);
-    let clears = args.watch.is_some() && for_people && Stream::Out.is_terminal();
-    let begin = || if clears { output::print("\x1b[H\x1b[2J") } else { Ok(()) };
+    let for_people = common.output.format.is_for_people();
+    let begin = || if args.watch.is_some() && for_people { output::clear() } else { Ok(()) };
     match &args.group {
         None => {
             let listing = list(args, session, groups, trends)?;
@@ -136,28 +123,14 @@ fn show(args: &Args, session: &Session, common: &CommonArgs, trends: &mut Trends
 fn list(args: &Args, session: &Session, groups: Vec<Group>, trends: &mut Trends) -> Result<Listing> {
     let connection = &session.settings.connection;
     let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-    let mut positions = all_positions(connection, &session.cluster, &names)?;
+    let positions = all_positions(connection, &session.cluster, &names)?;
     let now = SystemClock.now();
     let looks = if args.lag_time {
         ages::looks(connection, positions.values().flatten().filter_map(next), LOOKING)?
     } else {
         BTreeMap::new()
     };
-    let lags = positions.iter().map(|(name, positions)| (name.clone(), total(positions))).collect();
-    let trends = trends.next(now, lags);
-    let entry = |group: Group| {
-        let positions = positions.remove(&group.name).unwrap_or_default();
-        Entry {
-            state: group.state,
-            members: group.members.len(),
-            lag: total(&positions),
-            behind_ms: oldest(&positions, &looks, now),
-            query: mirrored(&positions),
-            trend: trends.get(&group.name).copied(),
-            group: group.name,
-        }
-    };
-    Ok(Listing { groups: groups.into_iter().map(entry).collect() })
+    Ok(Listing { groups: rows(groups, positions, &looks, now, trends) })
 }
 
 fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail> {
@@ -204,7 +177,7 @@ fn columns<'a>(cells: impl IntoIterator<Item = (&'a str, bool, Vec<String>)>, ro
 impl Show for Listing {
     fn table(&self, wide: bool) -> Table {
         let groups = &self.groups;
-        let column = |cell: &dyn Fn(&Entry) -> String| groups.iter().map(cell).collect::<Vec<_>>();
+        let column = |cell: &dyn Fn(&GroupRow) -> String| groups.iter().map(cell).collect::<Vec<_>>();
         let aged = groups.iter().any(|entry| entry.behind_ms.is_some_and(|behind| behind > 0));
         let moving = groups.iter().any(|entry| entry.trend.is_some());
         let mirroring = groups.iter().any(|entry| entry.query.is_some());

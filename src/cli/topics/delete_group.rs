@@ -3,12 +3,12 @@
 use super::complete;
 use super::lag::{find, refuse_active};
 use super::session::{Session, counted, word};
+use crate::Result;
 use crate::cli::common::CommonArgs;
 use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::PATIENCE;
 use crate::kafka::groups::{self, Group, all_positions};
-use crate::{Error, Result};
 use serde::Serialize;
 
 /// Delete consumer groups with all offsets that they have committed, after asking
@@ -56,13 +56,8 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let deleted = Deleted { deleted: names.iter().map(entry).collect() };
     confirm(&args.confirm, &deleted.loss(), &word(&names, "group"))?;
     let done = groups::delete(connection, &names);
-    session.remember("delete-group", &format!("delete group {}", names.join(", ")), done.map_err(active))?;
+    session.remember("delete-group", &format!("delete group {}", names.join(", ")), done)?;
     output::show(&deleted, &common.output)
-}
-
-/// Somebody may have come since they were looked at.
-fn active(error: Error) -> Error {
-    error.hint("`ecap-topics consumer-groups --group GROUP` shows who is in it")
 }
 
 impl Deleted {

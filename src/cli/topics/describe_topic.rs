@@ -4,7 +4,7 @@ use super::complete;
 use super::session::{Session, readable};
 use crate::Result;
 use crate::cli::common::CommonArgs;
-use crate::cli::output::{self, Format, Show, Table};
+use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::{PartitionState, Setting};
 use crate::kafka::offsets::{Offsets, Span};
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
     let topic = session.topic(&args.topic)?;
     let spans = Offsets::new(&session.settings.connection)?.spans([topic])?;
-    let settings = session.admin.settings(&[&topic.name])?.remove(&topic.name).unwrap_or_default();
+    let settings = session.admin.settings(&[&topic.name], &[])?.remove(&topic.name).unwrap_or_default();
     let partitions = topic.partitions.iter().map(|state| Partition {
         span: spans.get(&(topic.name.clone(), state.id)).copied(),
         state: state.clone(),
@@ -68,7 +68,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 /// For people the settings follow the partitions as a second table.
 fn show(description: &Description, common: &CommonArgs) -> Result<()> {
     let format = common.output.format;
-    if !matches!(format, Format::Table | Format::Wide) {
+    if !format.is_for_people() {
         return output::show(description, &common.output);
     }
     let Description { topic, messages, used_for, settings, .. } = description;

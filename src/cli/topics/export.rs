@@ -40,7 +40,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 
 /// The topics as they are, without the prefix, and with what the catalog says of their records.
 fn described(session: &Session, names: &[&str]) -> Result<Vec<Topic>> {
-    let mut settings = session.admin.settings(names)?;
+    let mut settings = session.admin.settings(names, &[])?;
     let topics = names.iter().filter_map(|name| {
         let state = session.cluster.topic(name)?;
         let own = settings.remove(*name)?.into_iter().filter(|setting| setting.origin == "topic");

@@ -1,9 +1,10 @@
-//! Where a lag is going, from one reading to the next; and which group is meant.
+//! How far groups are behind, and where that is going from one reading to the next; and which group is meant.
 
-use super::session::{Session, counted};
+use super::session::{Session, counted, may_not_see};
 use crate::clock::Micros;
 use crate::kafka::ages::{Look, Spot};
-use crate::kafka::groups::{Group, Position};
+use crate::kafka::groups::{Group, Position, mirrored};
+use crate::kafka::mirror::Owner;
 use crate::units::format_age;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -67,6 +68,51 @@ impl Trends {
     }
 }
 
+/// A group among others, as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupRow {
+    pub group: String,
+    pub state: String,
+    pub members: usize,
+    pub lag: i64,
+    pub behind_ms: Option<i64>,
+    pub query: Option<Owner>,
+    #[serde(flatten)]
+    pub trend: Option<Trend>,
+    /// The lag in each topic.
+    pub topics: BTreeMap<String, i64>,
+}
+
+/// A row for each group, with how its lag changed since the last reading.
+pub fn rows(
+    groups: Vec<Group>,
+    mut positions: BTreeMap<String, Vec<Position>>,
+    looks: &BTreeMap<Spot, Look>,
+    now: Micros,
+    trends: &mut Trends,
+) -> Vec<GroupRow> {
+    let lags = positions.iter().map(|(name, positions)| (name.clone(), total(positions))).collect();
+    let trends = trends.next(now, lags);
+    let row = |group: Group| {
+        let positions = positions.remove(&group.name).unwrap_or_default();
+        let mut topics: BTreeMap<String, i64> = BTreeMap::new();
+        for position in &positions {
+            *topics.entry(position.topic.clone()).or_default() += position.lag;
+        }
+        GroupRow {
+            state: group.state,
+            members: group.members.len(),
+            lag: total(&positions),
+            behind_ms: oldest(&positions, looks, now),
+            query: mirrored(&positions),
+            trend: trends.get(&group.name).copied(),
+            topics,
+            group: group.name,
+        }
+    };
+    groups.into_iter().map(row).collect()
+}
+
 /// Where the next record to read is, if there is one.
 pub fn next(position: &Position) -> Option<Spot> {
     (position.lag > 0).then(|| (position.place(), position.committed))
@@ -98,12 +144,17 @@ pub fn total(positions: &[Position]) -> i64 {
 /// When there is none, with the nearest name.
 pub fn find<'a>(session: &Session, groups: &'a [Group], name: &str) -> Result<&'a Group> {
     let full = format!("{}{name}", session.settings.prefix);
-    let found = [full.as_str(), name].iter().find_map(|name| groups.iter().find(|group| group.name == *name));
-    found.ok_or_else(|| {
-        let error = Error::failed(format!("consumer group '{name}' does not exist"))
-            .hint("`ecap-topics consumer-groups` shows those that do");
-        session.suggest(error, name, groups.iter().map(|group| group.name.as_str()))
-    })
+    if let Some(found) =
+        [full.as_str(), name].iter().find_map(|name| groups.iter().find(|group| group.name == *name))
+    {
+        return Ok(found);
+    }
+    if session.admin.may_not_see_group(&full)? {
+        return Err(may_not_see("consumer group", &full));
+    }
+    let error = Error::failed(format!("consumer group '{name}' does not exist"))
+        .hint("`ecap-topics consumer-groups` shows those that do");
+    Err(session.suggest(error, name, groups.iter().map(|group| group.name.as_str())))
 }
 
 /// Refuses to change a group that somebody is in.

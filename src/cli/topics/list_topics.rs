@@ -7,7 +7,7 @@ use crate::cli::output::{self, Show, Table};
 use crate::kafka::offsets::Offsets;
 use crate::units::format_count;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// List the cluster's topics with partitions, messages and retention
 #[derive(clap::Args, Debug)]
@@ -41,11 +41,13 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let topics: Vec<_> = wanted.collect();
     let spans = Offsets::new(&session.settings.connection)?.spans(topics.iter().copied())?;
     let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
-    let settings = session.admin.settings(&names)?;
+    let settings = session.admin.settings(&names, &["cleanup.policy", "retention.ms"])?;
     let mut messages: BTreeMap<&str, u64> = BTreeMap::new();
     for ((topic, _), span) in &spans {
         *messages.entry(topic).or_default() += span.records();
     }
+    let catalog = session.settings.catalog.topics().iter();
+    let declared: BTreeSet<_> = catalog.map(|topic| topic.name.as_str()).collect();
     let setting = |topic: &str, name: &str| {
         let found = settings.get(topic).and_then(|settings| settings.iter().find(|s| s.name == name));
         found.map_or_else(String::new, |setting| setting.value.clone())
@@ -57,7 +59,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         messages: messages.get(topic.name.as_str()).copied().unwrap_or(0),
         cleanup: setting(&topic.name, "cleanup.policy"),
         retention_ms: setting(&topic.name, "retention.ms").parse().ok(),
-        declared: session.settings.catalog.topic(&topic.name).is_ok(),
+        declared: declared.contains(topic.name.as_str()),
     });
     let listing = Listing { topics: entries.collect() };
     output::show(&listing, &common.output)?;

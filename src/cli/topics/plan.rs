@@ -1,10 +1,10 @@
 //! `ecap-topics plan`
 
 use super::complete;
-use super::session::{Session, counted, readable};
+use super::session::{Session, counted, readable, readable_or_default};
 use crate::catalog::changes::{Change, Plan, Refusal};
 use crate::cli::common::CommonArgs;
-use crate::cli::output::{self, Format, OutputArgs, Show, Table};
+use crate::cli::output::{self, OutputArgs, Show, Table};
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -68,13 +68,13 @@ impl Scope {
     /// A usage error where a topic or the replication factor is wrong; when the cluster does not answer.
     pub fn plan(&self, session: &Session) -> Result<Plan> {
         let desired = session.declared(&self.topics, self.replication_factor)?;
-        let all = session.cluster.topics.iter().map(|topic| topic.name.as_str());
-        let declared = |name: &&str| desired.iter().any(|topic| topic.name == *name);
-        let actual = session.actual(all.filter(|name| self.prune || declared(name)))?;
+        let actual = session.actual(&desired)?;
         let missing = desired.iter().filter(|topic| !actual.contains_key(&topic.name));
         session.enough_brokers(&missing.cloned().collect::<Vec<_>>())?;
         let plan = Plan::new(&desired, &actual);
-        Ok(if self.prune { plan.prune(&desired, &actual, &session.settings.prefix) } else { plan })
+        let all =
+            session.cluster.topics.iter().map(|topic| (topic.name.as_str(), topic.partitions.len() as i32));
+        Ok(if self.prune { plan.prune(&desired, all, &session.settings.prefix) } else { plan })
     }
 }
 
@@ -89,8 +89,7 @@ impl Document {
     /// # Errors
     /// When standard output cannot be written.
     pub fn show(&self, args: &OutputArgs) -> Result<()> {
-        let is_table = matches!(args.format, Format::Table | Format::Wide);
-        if is_table && self.plan.is_empty() { Ok(()) } else { output::show(self, args) }
+        if args.format.is_for_people() && self.plan.is_empty() { Ok(()) } else { output::show(self, args) }
     }
 }
 
@@ -132,9 +131,7 @@ impl Show for Document {
                     row("partitions", topic, &from.to_string(), &to.to_string());
                 }
                 Change::Alter { topic, setting, from, to, .. } => {
-                    let [from, to] = [from, to].map(|value| {
-                        value.as_ref().map_or_else(|| "the default".into(), |value| readable(setting, value))
-                    });
+                    let [from, to] = [from, to].map(|value| readable_or_default(setting, value.as_deref()));
                     row(setting, topic, &from, &to);
                 }
                 Change::Delete { topic, partitions } => {

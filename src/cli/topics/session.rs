@@ -5,10 +5,10 @@ use crate::catalog::{self, Topic};
 use crate::cli::common::{self, CommonArgs, Settings};
 use crate::cli::output;
 use crate::clock::{Clock, SystemClock};
-use crate::kafka::admin::{Admin, Cluster, PATIENCE, TopicState};
+use crate::kafka::admin::{Admin, Cluster, PATIENCE, TopicState, takes};
 use crate::units::{format_duration, format_rfc3339, format_size};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ pub struct Session {
     pub settings: Settings,
     pub admin: Admin,
     pub cluster: Cluster,
+    /// How long it took to tell of itself and all its topics.
+    pub took: Duration,
 }
 
 impl Session {
@@ -28,10 +30,17 @@ impl Session {
     pub fn open(common: &CommonArgs) -> Result<Self> {
         let settings = common.connect()?;
         let admin = Admin::new(&settings.connection)?;
-        let cluster = admin.cluster(PATIENCE)?;
-        let session = Self { settings, admin, cluster };
-        session.check_id()?;
+        let mut session = Self { settings, admin, cluster: Cluster::default(), took: Duration::ZERO };
+        session.look()?;
         Ok(session)
+    }
+
+    /// Looks at the cluster, as it is now.
+    pub fn look(&mut self) -> Result<()> {
+        let start = Instant::now();
+        self.cluster = self.admin.cluster(PATIENCE)?;
+        self.took = start.elapsed();
+        self.check_id()
     }
 
     /// Refuses a cluster that is not the one that the profile names.
@@ -55,12 +64,7 @@ impl Session {
             return Ok(topic);
         }
         if self.settings.connection.may_not_see(&full)? {
-            return Err(Error::failed(format!(
-                "topic '{full}' is there or is not: this user may not see it"
-            ))
-            .hint(
-                "this takes the right DESCRIBE on it; who may do so gives it with `ecap-topics acl grant`",
-            ));
+            return Err(may_not_see("topic", &full));
         }
         let error = Error::failed(format!("topic '{name}' does not exist"));
         if self.settings.topic(name).is_ok() {
@@ -76,15 +80,6 @@ impl Session {
         let bare = |name: &'a str| name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
         let name = name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
         catalog::suggest(error, name, candidates.map(bare))
-    }
-
-    /// Looks at the cluster again; how long it took to answer.
-    pub fn look_again(&mut self) -> Result<Duration> {
-        let start = Instant::now();
-        self.cluster = self.admin.cluster(PATIENCE)?;
-        let took = start.elapsed();
-        self.check_id()?;
-        Ok(took)
     }
 
     /// The catalog's topics that are meant by `names` (all without a name), with another replication
@@ -124,7 +119,7 @@ impl Session {
 
     /// What has to happen for each of these topics to be as declared.
     pub fn plan(&self, topics: Vec<Topic>) -> Result<Vec<(Topic, Action)>> {
-        let actual = self.actual(topics.iter().map(|topic| topic.name.as_str()))?;
+        let actual = self.actual(&topics)?;
         let plan = topics.into_iter().map(|topic| {
             let action = plan::diff(&topic, actual.get(&topic.name));
             (topic, action)
@@ -132,11 +127,14 @@ impl Session {
         Ok(plan.collect())
     }
 
-    /// Those of the named topics that exist, as they are.
-    pub fn actual<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, Actual>> {
-        let present: Vec<_> = names.filter_map(|name| self.cluster.topic(name)).collect();
+    /// Those of the declared topics that exist, as they are, with the settings that any of them declares.
+    pub fn actual(&self, declared: &[Topic]) -> Result<BTreeMap<String, Actual>> {
+        let present: Vec<_> = declared.iter().filter_map(|topic| self.cluster.topic(&topic.name)).collect();
         let names: Vec<_> = present.iter().map(|topic| topic.name.as_str()).collect();
-        let mut settings = self.admin.settings(&names)?;
+        let declared = declared.iter().flat_map(|topic| topic.config.keys().map(String::as_str));
+        // One at least, as none would mean all of them.
+        let settings: BTreeSet<_> = declared.chain(["cleanup.policy"]).collect();
+        let mut settings = self.admin.settings(&names, &Vec::from_iter(settings))?;
         let actual = present.into_iter().filter_map(|state| {
             let settings = settings.remove(&state.name)?.into_iter();
             let actual = Actual {
@@ -194,6 +192,17 @@ pub fn readable(setting: &str, value: &str) -> String {
         None if value == "-1" && setting.starts_with("retention.") => "unlimited".into(),
         _ => value.into(),
     }
+}
+
+/// The same of a setting that may have none of its own.
+pub fn readable_or_default(setting: &str, value: Option<&str>) -> String {
+    value.map_or_else(|| "the default".into(), |value| readable(setting, value))
+}
+
+/// What cannot be told from what is not there, because a right is missing.
+pub fn may_not_see(thing: &str, name: &str) -> Error {
+    Error::failed(format!("{thing} '{name}' is there or is not: this user may not see it"))
+        .hint(takes("DESCRIBE on it"))
 }
 
 /// `1 topic`, `2 topics`.

@@ -77,7 +77,6 @@ impl Admin {
             admin: self,
             what: "the access rights",
             right: "DESCRIBE on the cluster",
-            kind: sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
             only_check: false,
         };
         let event = request.answer(|(client, options, queue)| {
@@ -109,13 +108,8 @@ impl Admin {
     pub fn grant(&self, rights: &[Right]) -> Result<()> {
         let bindings = rights.iter().map(|right| exactly(right, false)).collect::<Result<Vec<Binding>>>()?;
         let mut pointers: Vec<_> = bindings.iter().map(Owned::as_ptr).collect();
-        let request = Request {
-            admin: self,
-            what: "granting access rights",
-            right: ALTER,
-            kind: sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATEACLS,
-            only_check: false,
-        };
+        let request =
+            Request { admin: self, what: "granting access rights", right: ALTER, only_check: false };
         let event = request.answer(|(client, options, queue)| {
             // SAFETY: all pointers are alive during the call, which copies the rights, and the count is the list's.
             #[expect(unsafe_code, reason = "rdkafka does not offer access rights")]
@@ -145,13 +139,8 @@ impl Admin {
     pub fn revoke(&self, rights: &[Right]) -> Result<Vec<Right>> {
         let filters = rights.iter().map(|right| exactly(right, true)).collect::<Result<Vec<Binding>>>()?;
         let mut pointers: Vec<_> = filters.iter().map(Owned::as_ptr).collect();
-        let request = Request {
-            admin: self,
-            what: "revoking access rights",
-            right: ALTER,
-            kind: sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETEACLS,
-            only_check: false,
-        };
+        let request =
+            Request { admin: self, what: "revoking access rights", right: ALTER, only_check: false };
         let event = request.answer(|(client, options, queue)| {
             // SAFETY: all pointers are alive during the call, which copies the filters, and the count is the list's.
             #[expect(unsafe_code, reason = "rdkafka does not offer access rights")]

@@ -28,7 +28,7 @@ pub fn partitions(connection: &Connection, topic: &str) -> Result<u32> {
 /// # Errors
 /// A usage error where a client setting is wrong.
 pub fn settings(connection: &Connection, topic: &str) -> Result<BTreeMap<String, String>> {
-    let settings = Admin::new(connection)?.settings(&[topic]);
+    let settings = Admin::new(connection)?.settings(&[topic], &[]);
     let settings = settings.inspect_err(|error| tracing::debug!("{error}")).unwrap_or_default();
     Ok(settings.into_values().flatten().map(|setting| (setting.name, setting.value)).collect())
 }

@@ -38,9 +38,9 @@ impl Check {
 }
 
 /// Everything, in the order in which it is shown.
-pub fn all(session: &Session, limits: &Limits, latency: Duration) -> Result<Vec<Check>> {
+pub fn all(session: &Session, limits: &Limits) -> Result<Vec<Check>> {
     let cluster = &session.cluster;
-    let mut checks = vec![brokers(cluster, limits), controller(cluster), answers(limits, latency)];
+    let mut checks = vec![brokers(cluster, limits), controller(cluster), answers(limits, session.took)];
     checks.push(partitions(cluster, "offline partitions", limits.max_offline, |p| p.leader.is_none()));
     let is_behind = |partition: &PartitionState| partition.in_sync.len() < partition.replicas.len();
     checks.push(partitions(cluster, "under-replicated partitions", limits.max_under_replicated, is_behind));

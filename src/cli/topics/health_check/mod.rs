@@ -5,7 +5,7 @@ mod checks;
 use super::session::{Session, counted};
 use crate::cli::common::CommonArgs;
 use crate::cli::interrupt;
-use crate::cli::output::{self, Format, Show, Stream, Table};
+use crate::cli::output::{self, Show, Table};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Fault;
 use crate::units::{format_rfc3339, parse_duration};
@@ -95,10 +95,8 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 
 /// A cluster that does not answer is a finding, too; anything else that goes wrong ends the command.
 fn look(limits: &Limits, common: &CommonArgs, session: &mut Option<Session>) -> Result<Health> {
-    let found = open(common, session).and_then(|session| {
-        let latency = session.look_again()?;
-        Ok((session.cluster.id.clone(), checks::all(session, limits, latency)?))
-    });
+    let found = open(common, session)
+        .and_then(|session| Ok((session.cluster.id.clone(), checks::all(session, limits)?)));
     match found {
         Ok((cluster, checks)) => Ok(Health::of(cluster, checks)),
         Err(error) if error.fault() == Fault::Unreachable => {
@@ -109,20 +107,24 @@ fn look(limits: &Limits, common: &CommonArgs, session: &mut Option<Session>) -> 
     }
 }
 
-fn open<'a>(common: &CommonArgs, session: &'a mut Option<Session>) -> Result<&'a mut Session> {
+/// A session that has just looked at the cluster.
+fn open<'a>(common: &CommonArgs, session: &'a mut Option<Session>) -> Result<&'a Session> {
     Ok(match session {
-        Some(session) => session,
+        Some(session) => {
+            session.look()?;
+            session
+        }
         none => none.insert(Session::open(common)?),
     })
 }
 
 /// For people there is nothing to show but the error where nobody answers; who watches is told the time.
 fn show(health: &Health, common: &CommonArgs, watch: bool) -> Result<()> {
-    let is_table = matches!(common.output.format, Format::Table | Format::Wide);
-    if watch && is_table {
-        let clear = if Stream::Out.is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" };
-        output::print(&format!("{clear}{} {}\n", health.time, health.status))?;
-    } else if is_table && health.status == UNREACHABLE {
+    let for_people = common.output.format.is_for_people();
+    if watch && for_people {
+        output::clear()?;
+        output::print(&format!("{} {}\n", health.time, health.status))?;
+    } else if for_people && health.status == UNREACHABLE {
         return Ok(());
     }
     output::show(health, &common.output)

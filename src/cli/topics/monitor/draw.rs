@@ -1,9 +1,9 @@
 //! The picture of a snapshot: it depends on nothing but the snapshot, what is chosen, and the size of the screen.
 
-use super::sample::{GroupRow, PartitionRow, Snapshot, TopicRow};
+use super::sample::{PartitionRow, Snapshot, TopicRow};
 use super::view::{Chosen, GROUP_ORDERS, Pane, TOPIC_ORDERS};
 use crate::cli::screen::{Column, Picture, Row, paint, rate, sparkline, time_of_day};
-use crate::cli::topics::lag::Trend;
+use crate::cli::topics::lag::{GroupRow, Trend};
 use crate::units::{format_age, format_count, format_size};
 use ratatui::Frame;
 

@@ -1,13 +1,12 @@
 //! Reads a cluster again and again, and says what happened between.
 
 use crate::Result;
-use crate::cli::topics::lag::{Trend, Trends, next, oldest, total};
+use crate::cli::topics::lag::{GroupRow, Trends, next, rows};
 use crate::clock::Micros;
 use crate::kafka::admin::{Admin, Cluster, PATIENCE};
 use crate::kafka::ages::{self, Look, Spot};
 use crate::kafka::config::Connection;
-use crate::kafka::groups::{Group, Position, all_positions, mirrored};
-use crate::kafka::mirror::Owner;
+use crate::kafka::groups::{Group, Position, all_positions};
 use crate::kafka::offsets::{Offsets, Partition, Span};
 use crate::units::format_rfc3339;
 use serde::Serialize;
@@ -62,26 +61,13 @@ pub struct PartitionRow {
     pub messages_per_second: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct GroupRow {
-    pub group: String,
-    pub state: String,
-    pub members: usize,
-    pub lag: i64,
-    pub behind_ms: Option<i64>,
-    pub query: Option<Owner>,
-    #[serde(flatten)]
-    pub trend: Option<Trend>,
-    /// The lag in each topic.
-    pub topics: BTreeMap<String, i64>,
-}
-
 /// All that was asked at a moment.
 #[derive(Debug, Default)]
 pub struct Reading {
     pub cluster: Cluster,
     pub spans: BTreeMap<Partition, Span>,
-    pub groups: Vec<(Group, Vec<Position>)>,
+    pub groups: Vec<Group>,
+    pub positions: BTreeMap<String, Vec<Position>>,
     pub looks: BTreeMap<Spot, Look>,
 }
 
@@ -103,18 +89,11 @@ impl Sampler {
         let spans = Offsets::new(&self.connection)?.spans(own)?;
         let groups = self.admin.groups(PATIENCE)?;
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-        let mut positions = all_positions(&self.connection, &cluster, &names)?;
-        let groups: Vec<_> = groups
-            .into_iter()
-            .map(|group| {
-                let positions = positions.remove(&group.name).unwrap_or_default();
-                (group, positions)
-            })
-            .collect();
-        let lagging = groups.iter().flat_map(|(_, positions)| positions).filter_map(next);
+        let positions = all_positions(&self.connection, &cluster, &names)?;
+        let lagging = positions.values().flatten().filter_map(next);
         let spots: Vec<_> = lagging.chain(self.memory.new_records(&spans)).collect();
         let looks = ages::looks(&self.connection, spots, LOOKING)?;
-        Ok(self.memory.compare(now, Reading { cluster, spans, groups, looks }))
+        Ok(self.memory.compare(now, Reading { cluster, spans, groups, positions, looks }))
     }
 }
 
@@ -142,7 +121,7 @@ impl Memory {
     /// What happened since the last reading.
     pub fn compare(&mut self, now: Micros, reading: Reading) -> Snapshot {
         self.learn_sizes(&reading);
-        let Reading { cluster, spans, groups, looks } = reading;
+        let Reading { cluster, spans, groups, positions, looks } = reading;
         let elapsed = self.before.as_ref().map(|(at, _)| now.abs_diff(*at) as f64 / 1e6);
         let rate = |place: &Partition, next: i64| {
             let (_, ends) = self.before.as_ref()?;
@@ -177,7 +156,7 @@ impl Memory {
             messages_per_second: sum(topics.iter().map(|row| row.messages_per_second)),
             bytes_per_second: sum(topics.iter().map(|row| row.bytes_per_second)),
             topics,
-            groups: self.groups(now, groups, &looks),
+            groups: rows(groups, positions, &looks, now, &mut self.trends),
         }
     }
 
@@ -193,33 +172,6 @@ impl Memory {
             let known = self.sizes.entry(topic.to_string()).or_insert(mean);
             *known += SHARE * (mean - *known);
         }
-    }
-
-    fn groups(
-        &mut self,
-        now: Micros,
-        groups: Vec<(Group, Vec<Position>)>,
-        looks: &BTreeMap<Spot, Look>,
-    ) -> Vec<GroupRow> {
-        let lags = groups.iter().map(|(group, positions)| (group.name.clone(), total(positions))).collect();
-        let trends = self.trends.next(now, lags);
-        let row = |(group, positions): (Group, Vec<Position>)| {
-            let mut topics: BTreeMap<String, i64> = BTreeMap::new();
-            for position in &positions {
-                *topics.entry(position.topic.clone()).or_default() += position.lag;
-            }
-            GroupRow {
-                trend: trends.get(&group.name).copied(),
-                state: group.state,
-                members: group.members.len(),
-                lag: total(&positions),
-                behind_ms: oldest(&positions, looks, now),
-                query: mirrored(&positions),
-                topics,
-                group: group.name,
-            }
-        };
-        groups.into_iter().map(row).collect()
     }
 }
 
@@ -276,7 +228,8 @@ pub mod tests {
             lag: ends[0][0] - 40,
             metadata: String::new(),
         };
-        reading.groups.push((group, vec![position]));
+        reading.positions.insert(group.name.clone(), vec![position]);
+        reading.groups.push(group);
         reading
     }
 

@@ -1,8 +1,9 @@
 //! What a person has chosen to see: which list, in which order, with which filter, and which row.
 
 use super::draw;
-use super::sample::{GroupRow, Snapshot, TopicRow};
+use super::sample::{Snapshot, TopicRow};
 use crate::cli::screen::{Common, Key, Position, View};
+use crate::cli::topics::lag::GroupRow;
 use ratatui::Frame;
 
 /// A list.

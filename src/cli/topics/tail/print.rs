@@ -3,6 +3,7 @@
 use super::template::Template;
 use super::text::{self, Layout, Seen};
 use crate::cli::output::{self, Format};
+use crate::clock::Micros;
 use crate::kafka::tail::{Header, Message, Record};
 use crate::units::{format_rfc3339, format_time};
 use crate::{Error, Result};
@@ -86,6 +87,23 @@ pub struct Printer {
     out: Vec<u8>,
     headed: bool,
     wants_headers: bool,
+    time: LastTime,
+}
+
+/// The time of the last record as text: records that come fast share milliseconds.
+#[derive(Default)]
+struct LastTime {
+    millis: i64,
+    text: String,
+}
+
+impl LastTime {
+    fn of(&mut self, millis: i64, form: fn(Micros) -> String) -> &str {
+        if self.text.is_empty() || self.millis != millis {
+            *self = Self { millis, text: form(millis.saturating_mul(1_000)) };
+        }
+        &self.text
+    }
 }
 
 impl Printer {
@@ -94,7 +112,8 @@ impl Printer {
             Style::Format(_) => true,
             Style::Template(template) => template.wants_headers(),
         };
-        Self { style, topic: topic.into(), out: Vec::new(), headed: false, wants_headers }
+        let time = LastTime::default();
+        Self { style, topic: topic.into(), out: Vec::new(), headed: false, wants_headers, time }
     }
 
     /// Adds a record that was just read.
@@ -105,17 +124,21 @@ impl Printer {
 
     /// Adds a record; it is seen at the latest after [`Self::flush`].
     pub fn show(&mut self, record: &View<'_>) -> Result<()> {
-        let Self { style, topic, out, headed, .. } = self;
+        let Self { style, topic, out, headed, time, .. } = self;
+        let mut time = |form| record.millis.map(|millis| time.of(millis, form));
         match style {
             Style::Template(template) => template.write(topic, record, out),
-            Style::Format(Format::Table) => for_people(record, out),
-            Style::Format(Format::Wide) => in_one_line(record, out),
+            Style::Format(Format::Table) => for_people(record, time(format_time), out),
+            Style::Format(Format::Wide) => in_one_line(record, time(format_time), out),
             Style::Format(Format::Json) => {
-                json(topic, record, out)?;
+                json(topic, record, time(format_rfc3339), out)?;
                 out.push(b'\n');
             }
-            Style::Format(Format::Yaml) => yaml(topic, record, out)?,
-            Style::Format(Format::Csv) => csv(topic, record, !std::mem::replace(headed, true), out)?,
+            Style::Format(Format::Yaml) => yaml(topic, record, time(format_rfc3339), out)?,
+            Style::Format(Format::Csv) => {
+                let with_heading = !std::mem::replace(headed, true);
+                csv(topic, record, time(format_rfc3339), with_heading, out)?;
+            }
         }
         if out.len() >= CHUNK { self.flush() } else { Ok(()) }
     }
@@ -148,13 +171,12 @@ fn value(record: &View<'_>, layout: Layout, out: &mut Vec<u8>) {
     }
 }
 
-fn time(record: &View<'_>) -> String {
-    record.millis.map_or_else(|| "no timestamp".into(), |millis| format_time(millis.saturating_mul(1_000)))
-}
+const NO_TIME: &str = "no timestamp";
 
-fn for_people(record: &View<'_>, out: &mut Vec<u8>) {
+fn for_people(record: &View<'_>, time: Option<&str>, out: &mut Vec<u8>) {
+    let time = time.unwrap_or(NO_TIME);
     // Writing to memory does not fail.
-    let _ = write!(out, "partition {} · offset {} · {}", record.partition, record.offset, time(record));
+    let _ = write!(out, "partition {} · offset {} · {time}", record.partition, record.offset);
     if let Some(key) = record.key {
         out.extend_from_slice(" · key ".as_bytes());
         plain(key, out);
@@ -168,8 +190,8 @@ fn for_people(record: &View<'_>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn in_one_line(record: &View<'_>, out: &mut Vec<u8>) {
-    let _ = write!(out, "{}\t{}\t{}\t", record.partition, record.offset, time(record));
+fn in_one_line(record: &View<'_>, time: Option<&str>, out: &mut Vec<u8>) {
+    let _ = write!(out, "{}\t{}\t{}\t", record.partition, record.offset, time.unwrap_or(NO_TIME));
     plain(record.key.unwrap_or(b"-"), out);
     out.push(b'\t');
     value(record, Layout::Line, out);
@@ -181,14 +203,13 @@ fn in_one_line(record: &View<'_>, out: &mut Vec<u8>) {
 }
 
 /// The envelope; `binary` names what is shown in digits, and only a tombstone says that it is one.
-fn json(topic: &str, record: &View<'_>, out: &mut Vec<u8>) -> Result<()> {
+fn json(topic: &str, record: &View<'_>, time: Option<&str>, out: &mut Vec<u8>) -> Result<()> {
     let mut binary = Vec::new();
     out.extend_from_slice(b"{\"topic\":");
     quoted(topic, out)?;
     let _ = write!(out, ",\"partition\":{},\"offset\":{}", record.partition, record.offset);
-    match record.millis {
-        Some(millis) => {
-            let time = format_rfc3339(millis.saturating_mul(1_000));
+    match record.millis.zip(time) {
+        Some((millis, time)) => {
             let _ = write!(out, ",\"timestamp\":\"{time}\",\"timestamp_ms\":{millis}");
         }
         None => out.extend_from_slice(b",\"timestamp\":null,\"timestamp_ms\":null"),
@@ -243,20 +264,25 @@ fn quoted(text: &str, out: &mut Vec<u8>) -> Result<()> {
     serde_json::to_writer(out, text).map_err(unwritten)
 }
 
-fn yaml(topic: &str, record: &View<'_>, out: &mut Vec<u8>) -> Result<()> {
+fn yaml(topic: &str, record: &View<'_>, time: Option<&str>, out: &mut Vec<u8>) -> Result<()> {
     let mut line = Vec::new();
-    json(topic, record, &mut line)?;
+    json(topic, record, time, &mut line)?;
     let line: Value = serde_json::from_slice(&line).map_err(unwritten)?;
     let text = serde_saphyr::to_string(&line).map_err(unwritten)?;
     let _ = write!(out, "---\n{text}");
     Ok(())
 }
 
-fn csv(topic: &str, record: &View<'_>, with_heading: bool, out: &mut Vec<u8>) -> Result<()> {
+fn csv(
+    topic: &str,
+    record: &View<'_>,
+    time: Option<&str>,
+    with_heading: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let mut cells: [Vec<u8>; 7] = Default::default();
-    let timestamp = record.millis.map(|millis| format_rfc3339(millis.saturating_mul(1_000)));
     let texts = [topic.into(), record.partition.to_string(), record.offset.to_string()];
-    for (cell, text) in cells.iter_mut().zip(texts.into_iter().chain(timestamp)) {
+    for (cell, text) in cells.iter_mut().zip(texts.into_iter().chain(time.map(Into::into))) {
         *cell = text.into_bytes();
     }
     plain(record.key.unwrap_or_default(), &mut cells[4]);
@@ -292,7 +318,7 @@ mod tests {
 
     fn line(record: &View<'_>) -> String {
         let mut out = Vec::new();
-        json("t", record, &mut out).expect("written");
+        json("t", record, Some("2025-07-27T10:08:09.123Z"), &mut out).expect("written");
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -334,14 +360,15 @@ mod tests {
     #[test]
     fn people_see_json_over_several_lines_and_csv_has_one_heading() {
         let mut out = Vec::new();
-        for_people(&record(Some("{\"a\":1}")), &mut out);
+        for_people(&record(Some("{\"a\":1}")), Some("2025-07-27 10:08:09.123"), &mut out);
         assert_eq!(
             String::from_utf8_lossy(&out),
             "partition 1 · offset 7 · 2025-07-27 10:08:09.123 · key k · source=test\n{\n  \"a\": 1\n}\n"
         );
         out.clear();
         for first in [true, false] {
-            csv("t", &record(Some("a,\"b\"")), first, &mut out).expect("written");
+            let time = Some("2025-07-27T10:08:09.123Z");
+            csv("t", &record(Some("a,\"b\"")), time, first, &mut out).expect("written");
         }
         let row = "t,1,7,2025-07-27T10:08:09.123Z,k,\"a,\"\"b\"\"\",source=test\n";
         let heading = "topic,partition,offset,timestamp,key,value,headers\n";

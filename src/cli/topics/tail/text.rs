@@ -46,7 +46,9 @@ impl<'a> Seen<'a> {
 fn has_control(text: &str) -> bool {
     let obeyed = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7f;
     let beyond_ascii = |letter: char| !letter.is_ascii() && letter.is_control();
-    text.bytes().any(obeyed) || (!text.is_ascii() && text.chars().any(beyond_ascii))
+    // Without an end within a piece it is looked at many bytes at a time.
+    let among = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | obeyed(*byte));
+    text.as_bytes().chunks(64).any(among) || (!text.is_ascii() && text.chars().any(beyond_ascii))
 }
 
 fn is_json(text: &str) -> bool {

@@ -1,0 +1,53 @@
+"""What confluent-kafka asks of many partitions and groups.
+
+admin.py groups BOOTSTRAP COUNT     makes so many groups, each with four partitions committed
+admin.py watermarks BOOTSTRAP       prints how long one metadata request takes with the first and the next offset of every
+                                    partition, in seconds, asked for by many partitions at a time on a connection that is there
+"""
+
+import sys
+import time
+
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+# librdkafka compares each partition of a request with all others: with more at a time it is slower.
+MANY = 200
+
+
+def partitions_of(admin):
+    topics = admin.list_topics(timeout=60).topics.values()
+    return [TopicPartition(topic.topic, number) for topic in topics for number in sorted(topic.partitions)]
+
+
+def make_groups(admin, count):
+    partitions = partitions_of(admin)
+    for first in range(0, count, 50):
+        answers = []
+        for number in range(first, min(first + 50, count)):
+            own = [partitions[(4 * number + offset) % len(partitions)] for offset in range(4)]
+            own = [TopicPartition(place.topic, place.partition, 0) for place in own]
+            group = ConsumerGroupTopicPartitions(f"bench-{number:04}", own)
+            answers += admin.alter_consumer_group_offsets([group]).values()
+        for answer in answers:
+            answer.result(timeout=60)
+
+
+def watermarks(admin):
+    admin.describe_cluster().result(timeout=60)
+    began = time.perf_counter()
+    partitions, answers = partitions_of(admin), []
+    for place in (OffsetSpec.earliest(), OffsetSpec.latest()):
+        for first in range(0, len(partitions), MANY):
+            asked = {partition: place for partition in partitions[first:first + MANY]}
+            answers += admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED).values()
+    for answer in answers:
+        answer.result(timeout=60)
+    return time.perf_counter() - began
+
+
+client = AdminClient({"bootstrap.servers": sys.argv[2]})
+if sys.argv[1] == "groups":
+    make_groups(client, int(sys.argv[3]))
+else:
+    print(f"{watermarks(client):.3f}")
