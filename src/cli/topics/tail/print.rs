@@ -125,7 +125,7 @@ impl Printer {
     /// Adds a record; it is seen at the latest after [`Self::flush`].
     pub fn show(&mut self, record: &View<'_>) -> Result<()> {
         let Self { style, topic, out, headed, time, .. } = self;
-        let mut time = |form| record.millis.map(|millis| time.of(millis, form));
+        let time = move |form| record.millis.map(move |millis| time.of(millis, form));
         match style {
             Style::Template(template) => template.write(topic, record, out),
             Style::Format(Format::Table) => for_people(record, time(format_time), out),
