@@ -1,5 +1,6 @@
 # For the other scripts here to source: a folder for the run in $work, and a broker in ECAP_BOOTSTRAP_SERVERS: the one that is
-# given, with BENCH_KAFKA=1 an Apache Kafka, else the embedded one. What is started here ends with the script.
+# given, with BENCH_KAFKA=1 an Apache Kafka, else the embedded one, in memory where in_memory is set. What is started here ends
+# with the script.
 # shellcheck shell=bash
 
 for tool in ecap-broker kcat perl /usr/bin/time; do
@@ -23,7 +24,9 @@ if [ "${BENCH_KAFKA:-0}" = 1 ]; then
     scripts/apache-kafka.sh start --port "$port" --data-dir "$work/kafka" >/dev/null
     export ECAP_BOOTSTRAP_SERVERS=127.0.0.1:$port
 elif [ -z "${ECAP_BOOTSTRAP_SERVERS:-}" ]; then
-    ecap-broker --listen 127.0.0.1:0 --data-dir "$work/broker" >"$work/broker.log" 2>&1 &
+    storage=(--data-dir "$work/broker")
+    [ -z "${in_memory:-}" ] || storage=(--memory)
+    ecap-broker --listen 127.0.0.1:0 "${storage[@]}" >"$work/broker.log" 2>&1 &
     broker=$!
     until address=$(grep -osm1 '127\.0\.0\.1:[0-9]*' "$work/broker.log"); do sleep 0.05; done
     export ECAP_BOOTSTRAP_SERVERS=$address

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// Partitions of all topics together; each takes a file and some memory.
-const MOST_PARTITIONS: usize = 10_000;
+const MOST_PARTITIONS: usize = 20_000;
 const DAY_MS: i64 = 86_400_000;
 
 /// An error that a client is told, with the sentence that explains it.
