@@ -69,9 +69,10 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 	@scripts/test-kafka.sh
 
 .PHONY: test-long
-test-long: needs ## the property tests with many more cases (CASES=10000), 100 kills, 10 million generated rows, windows of 10 million keys; a failure prints its seed
+test-long: needs ## the property tests with many more cases (CASES=10000), 100 kills, an hour of consumers, 10 million generated rows, windows of 10 million keys; a failure prints its seed
 	@scripts/install-test-tools.sh generator
 	ECAP_TEST_ROWS=$(or $(ROWS),10000000) cargo test $(TESTS) -- --nocapture generate::tests gen::large services::generator
+	ECAP_TEST_MINUTES=$(or $(MINUTES),60) cargo test $(TESTS) -- --nocapture consumers::steady
 	ECAP_TEST_KEYS=$(or $(KEYS),10000000) cargo test $(TESTS) -- --nocapture consume::large_state
 	ECAP_TEST_KILLS=$(or $(KILLS),100) ECAP_TEST_CSV_MB=$(or $(CSV_MB),2048) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
@@ -128,6 +129,11 @@ bench-raw: build ## a topic into Delta and Parquet, beside Spark
 bench-checkpoint: build ## what a checkpoint costs, and how long a restart takes
 	@scripts/install-test-tools.sh services
 	@bench/checkpoint.sh
+
+.PHONY: bench-observe
+bench-observe: build ## what health, metrics and many clients cost a consumer
+	@scripts/install-test-tools.sh services
+	@bench/observe.sh
 
 .PHONY: start
 start: build ## a broker on localhost:9092 (compose where Docker runs, else embedded) with the topics

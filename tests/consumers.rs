@@ -4,6 +4,8 @@ mod api;
 mod guide;
 mod life;
 mod monitor;
+pub mod soak;
+mod steady;
 
 use crate::support::{Cluster, Ended, PATIENCE, Told, wait_for};
 use ecap::clock::{Clock, SystemClock};

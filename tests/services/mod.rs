@@ -28,6 +28,7 @@ mod postgres_tables;
 mod prometheus;
 mod python;
 mod security;
+mod soak;
 mod spark;
 mod spark_tables;
 mod tables;
