@@ -129,7 +129,9 @@ fn one(picture: &mut Picture, snapshot: &Snapshot, name: &str, view: &Chosen, ro
     };
     let (width, none) = (picture.width, Inside::default());
     let inside = snapshot.inside(name).unwrap_or(&none);
-    let numbers = numbers(&consumer, Some(&inside.document), width);
+    let mut numbers = numbers(&consumer, Some(&inside.document), width);
+    // On a screen that is very small a list is worth more than all numbers.
+    numbers.truncate(room.saturating_sub(LEAST).max(1));
     let room = room.saturating_sub(numbers.len());
     show(picture, numbers);
     let sections = sections(&consumer, inside, width);
