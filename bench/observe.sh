@@ -26,11 +26,11 @@ SELECT window.start AS window_start, window.end AS window_end, category_name, co
 FROM transactions
 GROUP BY window(timestamp, '1 minute'), category_name
 SQL
-options=(from=earliest trigger=available-now max-offsets-per-trigger=100000 output-mode=append flush-at-end=true
+options=(from=earliest trigger=available-now max-offsets-per-trigger=100000 output-mode=append
     sink=parquet "path=$work/out" "checkpoint=$work/kept")
 {
     printf '[[consumer]]\nname = "work"\ntype = "query"\nquery = "work.sql"\n[consumer.options]\n'
-    printf '%s\n' "${options[@]}" | sed -E 's/=(.*)/ = "\1"/; s/"true"/true/'
+    printf '%s\n' "${options[@]}" flush-at-end | sed -E 's/=(.*)/ = "\1"/; s/^flush-at-end$/& = true/'
 } >"$work/consumers.toml"
 
 begin() {
@@ -47,7 +47,7 @@ check() {
 }
 plain() {
     begin
-    /usr/bin/time -a -o "$work/plain" -f '%U %S' ecap-consume query "$work/work.sql" --progress off \
+    /usr/bin/time -a -o "$work/plain" -f '%U %S' ecap-consume query "$work/work.sql" --progress off --flush-at-end \
         "${options[@]/#/--}" 2>"$work/plain.err" || { tail -5 "$work/plain.err" >&2; exit 1; }
     check plain
 }
