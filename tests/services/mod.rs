@@ -11,6 +11,7 @@ mod disk_faults;
 mod duckdb;
 mod flink;
 mod generator;
+mod kafka_rights;
 mod kafka_sink;
 mod kcat;
 mod kills;

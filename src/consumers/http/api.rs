@@ -125,14 +125,14 @@ impl Api {
 }
 
 /// How all consumers are
-#[utoipa::path(get, path = "/api/v1/streaming/status", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/api/v1/streaming/status", responses((status = 200, description = "Their status", body = Status)))]
 async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
     Json(api.status())
 }
 
 /// One consumer: what it is, how it is, and why
 #[utoipa::path(get, path = "/api/v1/streaming/consumers/{name}", params(("name" = String, Path)), responses(
-    (status = 200, body = Document),
+    (status = 200, description = "What is known of it", body = Document),
     (status = 404, description = "There is no such consumer", body = Problem),
 ))]
 async fn consumer(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<Document> {
@@ -141,7 +141,7 @@ async fn consumer(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Aske
 
 /// The last 100 batches of a consumer, and how it goes on
 #[utoipa::path(get, path = "/api/v1/streaming/consumers/{name}/progress", params(("name" = String, Path)), responses(
-    (status = 200, body = ProgressDocument),
+    (status = 200, description = "Its batches, the newest last", body = ProgressDocument),
     (status = 404, description = "There is no such consumer", body = Problem),
 ))]
 async fn progress(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<ProgressDocument> {
@@ -150,7 +150,7 @@ async fn progress(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Aske
 
 /// The last rows that a consumer gave out, the newest last
 #[utoipa::path(get, path = "/api/v1/streaming/consumers/{name}/windows", params(("name" = String, Path)), responses(
-    (status = 200, body = Rows),
+    (status = 200, description = "Its rows", body = Rows),
     (status = 404, description = "There is no such consumer", body = Problem),
 ))]
 async fn windows(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<Rows> {
@@ -190,21 +190,21 @@ asked_for! {
 }
 
 /// All numbers in Prometheus' form
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Text", body = String, content_type = "text/plain")))]
 async fn measured(State(api): State<Arc<Api>>) -> Response {
     let text = metrics::text(&api.supervisor.snapshot(), &api.thresholds);
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
 /// Whether the process answers
-#[utoipa::path(get, path = "/healthz", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/healthz", responses((status = 200, description = "Text", body = String, content_type = "text/plain")))]
 async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// Whether no consumer is on its way to its first batch
 #[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, body = String, content_type = "text/plain"),
+    (status = 200, description = "Text", body = String, content_type = "text/plain"),
     (status = 503, description = "Some are starting", body = String, content_type = "text/plain"),
 ))]
 async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, String) {

@@ -21,9 +21,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How often it is looked for alerts, in ticks.
-const LOOK_FOR_ALERTS: u32 = 5;
-
 /// Which consumers run, and how they are looked after.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -170,14 +167,12 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 }
 
 fn supervise(supervisor: &Supervisor, alerts: &Alerts, thresholds: &Thresholds, stop: &Stop) {
-    let (mut changes, mut ticks) = (Changes::default(), 0u32);
+    let mut changes = Changes::default();
     while !SystemClock.wait(TICK, stop) {
         supervisor.tick();
-        ticks = ticks.wrapping_add(1);
-        if ticks.is_multiple_of(LOOK_FOR_ALERTS) {
-            let found = changes.of(&supervisor.snapshot(), thresholds);
-            found.into_iter().for_each(|alert| alerts.add(alert));
-        }
+        // Each time: a pause between two starts is longer than a tick, and so is seen.
+        let found = changes.of(&supervisor.snapshot(), thresholds);
+        found.into_iter().for_each(|alert| alerts.add(alert));
     }
 }
 

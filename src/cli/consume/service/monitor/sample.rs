@@ -198,11 +198,7 @@ impl Sampler {
         Ok(Snapshot { status, time: now, process: self.before.clone(), batches, inside })
     }
 
-    fn ask(
-        &self,
-        address: &str,
-        wanted: Option<&str>,
-    ) -> Result<(Status, BTreeMap<String, Vec<Batch>>, Option<Inside>)> {
+    fn ask(&self, address: &str, wanted: Option<&str>) -> Result<Told> {
         let (status, mut batches) = (get::<Status>(address, "status")?, BTreeMap::new());
         let did = |details: &Details| details.metrics.batch_duration_ms.is_some();
         let busy = status.consumer_details.iter().filter(|(_, details)| self.is_deep && did(details));
@@ -221,6 +217,9 @@ impl Sampler {
         Ok((status, batches, inside))
     }
 }
+
+/// The status, the last batches of each consumer, and the one that is looked into.
+type Told = (Status, BTreeMap<String, Vec<Batch>>, Option<Inside>);
 
 fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T> {
     parsed(&get_at(address, path)?)
