@@ -27,7 +27,10 @@ export class Chart {
   #series;
   #plot;
 
-  /** In `parent`: `series` are {label, show, steps}, the steps those between an axis' marks; `points` marks each point, for those that are few. */
+  /**
+   * In `parent`: `series` are {label, show, steps}, the steps those between an axis' marks; `points` marks each point, for those
+   * that are few.
+   */
   constructor(parent, title, series, { points = false, about = "" } = {}) {
     this.#title = title;
     const legend = series.map((one, at) => {

@@ -12,7 +12,9 @@ import * as windows from "./windows.js";
 /** Milliseconds between two looks. */
 const PAUSE = 3000;
 const CHARTS = [["input"], ["processed"], ["batch"], ["delay"], ["lag"], ["late", "dead"], ["state"], ["cpu"]];
-const FIGURES = ["input", "processed", "ratio", "batch", "delay", "p50", "p99", "lag", "late", "dead", "state", "memory", "cpu", "failures"];
+const FIGURES = [
+  "input", "processed", "ratio", "batch", "delay", "p50", "p99", "lag", "late", "dead", "state", "memory", "cpu", "failures",
+];
 const LABELS = { ratio: "Processing ratio", p50: "Latency p50", p99: "Latency p99", failures: "Failures" };
 
 const charts = [];
@@ -29,7 +31,10 @@ export function prepare() {
     by("numbers").append(h("div", { title: MEASURES[name]?.about ?? "" }, h("dt", {}, label), value));
   }
   for (const names of CHARTS) {
-    const series = names.map((name) => ({ label: MEASURES[name].label, show: (value) => shown(name, value), steps: MEASURES[name].steps }));
+    const series = names.map((name) => {
+      const { label, steps } = MEASURES[name];
+      return { label, steps, show: (value) => shown(name, value) };
+    });
     const title = names.map((name) => MEASURES[name].label).join(" and ").replace(" and Dead", " and dead");
     charts.push(new Chart(by("charts"), title, series, { about: MEASURES[names[0]].about }));
   }

@@ -14,7 +14,10 @@ const SIZE = { width: 64, height: 18 };
 
 const rows = new Map();
 const charts = [["input", "Input rate, all consumers"], ["lag", "Lag, all consumers"]];
-const totals = [["healthy", "Healthy"], ["input", "Input rate"], ["lag", "Lag"], ["late", "Late records"], ["dead", "Dead letters"], ["memory", "Memory"]];
+const totals = [
+  ["healthy", "Healthy"], ["input", "Input rate"], ["lag", "Lag"], ["late", "Late records"], ["dead", "Dead letters"],
+  ["memory", "Memory"],
+];
 
 /** Makes what does not depend on the consumers. */
 export function prepare() {
@@ -82,8 +85,10 @@ function make(name) {
   });
   const acts = buttons(name);
   // The roles are said, as a table that is shown as cards may lose them.
-  const element = h("tr", { role: "row" }, h("th", { scope: "row", role: "rowheader" }, link, why), h("td", { role: "cell" }, state),
-    ...cells.map(({ cell }) => cell), h("td", { role: "cell", className: "acts" }, ...acts));
+  const first = h("th", { scope: "row", role: "rowheader" }, link, why);
+  const last = h("td", { role: "cell", className: "acts" }, ...acts);
+  const all = [first, h("td", { role: "cell" }, state), ...cells.map(({ cell }) => cell), last];
+  const element = h("tr", { role: "row" }, ...all);
   return { element, link, why, state, line, button: acts[0], values: cells.map(({ value }) => value) };
 }
 

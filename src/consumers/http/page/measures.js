@@ -4,7 +4,10 @@
 import { bytes, count, millis, percent, rate } from "./format.js";
 
 /** Between marks of an axis of milliseconds: whole seconds, minutes, hours and days. */
-const TIMES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5, 1728e5, 864e6, 864e7];
+const TIMES = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5,
+  1728e5, 864e6, 864e7,
+];
 
 export const MEASURES = {
   input: { label: "Input rate", unit: "/s", of: (metrics) => metrics.input_rows_per_second, show: rate },
