@@ -258,8 +258,9 @@ impl Run {
         let of = |(topic, next): (String, BTreeMap<i32, i64>)| {
             let ends = self.ends.get(&topic);
             next.into_iter().map(move |(partition, next)| {
-                let end = ends.and_then(|ends| ends.get(&partition).copied());
-                let lag = end.map(|end| end.saturating_sub(next).max(0).unsigned_abs());
+                // What was read since the broker was asked is there.
+                let end = ends.and_then(|ends| ends.get(&partition)).map(|end| *end.max(&next));
+                let lag = end.map(|end| end.abs_diff(next));
                 Partition { topic: topic.clone(), partition, next, end, lag }
             })
         };

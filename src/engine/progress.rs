@@ -152,16 +152,20 @@ pub struct SourceProgress {
     /// The topic.
     pub description: String,
     /// Where each partition stood before the batch.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub start_offset: BTreeMap<i32, i64>,
     /// Where each partition stands after it.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub end_offset: BTreeMap<i32, i64>,
     /// Where each partition ended when it was last asked.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub latest_offset: BTreeMap<i32, i64>,
     /// Records read, the refused ones with them.
     pub num_input_rows: u64,
     /// Records that were deleted before they were read, since the start.
     pub lost_records: u64,
     /// Late records in this batch by partition.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub late_by_partition: BTreeMap<i32, u64>,
     /// What records had since the query began that their schema does not say: the most frequent of it.
     #[serde(skip_serializing_if = "Observed::is_empty")]

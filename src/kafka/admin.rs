@@ -293,6 +293,12 @@ pub fn takes(right: &str) -> String {
     format!("this takes the right {right}; who may do so gives it with `ecap-topics acl grant`")
 }
 
+/// What cannot be told from what is not there, because a right is missing.
+pub fn may_not_see(thing: &str, name: &str) -> Error {
+    Error::failed(format!("{thing} '{name}' is there or is not: this user may not see it"))
+        .hint(takes("DESCRIBE on it"))
+}
+
 /// Turns librdkafka's error into ours: what was asked, and what came back.
 pub(super) fn failed(what: &str) -> impl Fn(KafkaError) -> Error {
     move |error| {

@@ -3,6 +3,7 @@
 use super::context::Context;
 use crate::clock::Micros;
 use crate::engine::source::Position;
+use crate::kafka::admin::may_not_see;
 use crate::{Error, Result, units};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -111,6 +112,10 @@ pub fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> Result<Vec<i
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let partitions: Vec<i32> =
         found.map_or(vec![], |found| found.partitions().iter().map(|partition| partition.id()).collect());
+    let denied = rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    if found.is_some_and(|found| found.error() == Some(denied)) {
+        return Err(may_not_see("topic", topic));
+    }
     if partitions.is_empty() {
         return Err(Error::failed(format!("topic '{topic}' is not there"))
             .hint(format!("create it with `ecap-topics create-topics {topic}`")));

@@ -27,7 +27,7 @@ fn kills() -> u32 {
 
 /// A life that ends by a kill, somewhere while things are wrong.
 fn killed(stage: &Stage, sink: &Sink<'_>, kill: u32, dice: &mut ChaCha8Rng) {
-    (sink.is_there)(kill % 2 == 0);
+    (sink.is_there)(kill.is_multiple_of(2));
     let life = Life::start(stage, kill);
     // Mostly in the middle of its work, sometimes before it began.
     let step = dice.random_bool(0.8).then(|| {

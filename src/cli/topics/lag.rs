@@ -1,7 +1,8 @@
 //! How far groups are behind, and where that is going from one reading to the next; and which group is meant.
 
-use super::session::{Session, counted, may_not_see};
+use super::session::{Session, counted};
 use crate::clock::Micros;
+use crate::kafka::admin::may_not_see;
 use crate::kafka::ages::{Look, Spot};
 use crate::kafka::groups::{Group, Position, mirrored};
 use crate::kafka::mirror::Owner;

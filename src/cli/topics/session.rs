@@ -5,7 +5,7 @@ use crate::catalog::{self, Topic};
 use crate::cli::common::{self, CommonArgs, Settings};
 use crate::cli::output;
 use crate::clock::{Clock, SystemClock};
-use crate::kafka::admin::{Admin, Cluster, PATIENCE, TopicState, takes};
+use crate::kafka::admin::{Admin, Cluster, PATIENCE, TopicState, may_not_see};
 use crate::units::{format_duration, format_rfc3339, format_size};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,12 +197,6 @@ pub fn readable(setting: &str, value: &str) -> String {
 /// The same of a setting that may have none of its own.
 pub fn readable_or_default(setting: &str, value: Option<&str>) -> String {
     value.map_or_else(|| "the default".into(), |value| readable(setting, value))
-}
-
-/// What cannot be told from what is not there, because a right is missing.
-pub fn may_not_see(thing: &str, name: &str) -> Error {
-    Error::failed(format!("{thing} '{name}' is there or is not: this user may not see it"))
-        .hint(takes("DESCRIBE on it"))
 }
 
 /// `1 topic`, `2 topics`.

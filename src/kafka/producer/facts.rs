@@ -1,6 +1,6 @@
 //! What a producer has to know of its topic.
 
-use crate::kafka::admin::Admin;
+use crate::kafka::admin::{Admin, may_not_see};
 use crate::kafka::config::Connection;
 use crate::{Error, Result};
 use rdkafka::consumer::Consumer as _;
@@ -17,10 +17,14 @@ pub fn partitions(connection: &Connection, topic: &str) -> Result<u32> {
         metadata.map_err(|error| Error::unreachable(format!("cannot list the topics: {error}")))?;
     let found = metadata.topics().iter().find(|there| there.name() == topic);
     let found = found.map(|topic| topic.partitions().len()).filter(|partitions| *partitions > 0);
-    found.map(|partitions| partitions as u32).ok_or_else(|| {
-        Error::failed(format!("topic '{topic}' is not there"))
-            .hint("make it with `ecap-topics create-topics`")
-    })
+    match found {
+        Some(partitions) => Ok(partitions as u32),
+        None if connection.may_not_see(topic)? => Err(may_not_see("topic", topic)),
+        None => {
+            let error = Error::failed(format!("topic '{topic}' is not there"));
+            Err(error.hint("make it with `ecap-topics create-topics`"))
+        }
+    }
 }
 
 /// A topic's settings by their names; none where they may not be asked for.

@@ -118,7 +118,6 @@ pub fn same(consumer: &str, mut found: Vec<String>, mut expected: Vec<String>) {
     found.sort_unstable();
     expected.sort_unstable();
     assert!(!expected.is_empty());
-    println!("{consumer}: {} rows", found.len());
     if found != expected {
         let without = |all: &[String], others: &[String]| {
             let mut left: HashMap<String, i64> = HashMap::new();

@@ -112,10 +112,10 @@ fn send(producer: &BaseProducer, topics: &[(String, usize, Vec<Vec<u8>>)], share
         for ((topic, partitions, lines), sent) in topics.iter().zip(&mut sent) {
             let left = lines.len() - *sent;
             let until = *sent + if all { left } else { left.div_ceil(share) };
-            for row in *sent..until {
+            for (row, line) in lines.iter().enumerate().take(until).skip(*sent) {
                 let record = BaseRecord::<(), [u8]>::to(topic).partition((row % partitions) as i32);
-                producer.send(record.payload(&lines[row])).map_err(|(error, _)| error).unwrap();
-                if row % 10_000 == 0 {
+                producer.send(record.payload(line)).map_err(|(error, _)| error).unwrap();
+                if row.is_multiple_of(10_000) {
                     producer.flush(PATIENCE).unwrap();
                 }
             }
