@@ -128,7 +128,7 @@ fn no_more_partitions_than_it_keeps() {
     let served = Served::new();
     let address = served.address();
     create(&address, "a", 50, &[]).unwrap();
-    assert_eq!(create(&address, "b", 9_951, &[]), Err(RDKafkaErrorCode::InvalidPartitions));
+    assert_eq!(create(&address, "b", 19_951, &[]), Err(RDKafkaErrorCode::InvalidPartitions));
     create(&address, "c", 1, &[]).unwrap();
 }
 
