@@ -41,6 +41,6 @@ for ((round = 0; round < rounds; round++)); do
 done
 printf '%-28s %6.3f s\n' "metadata and all watermarks" "$(median watermarks)"
 for command in "${commands[@]}"; do
-    perl -e 'printf "%-28s %6.3f s: %.2f times as long (wanted: 3 at most)\n", @ARGV, $ARGV[1] / $ARGV[2]' \
+    perl -e 'printf "%-28s %6.3f s: %.2f times as long (wanted: 3 at most)\n", @ARGV[0, 1], $ARGV[1] / $ARGV[2]' \
         "$command" "$(median "$command")" "$(median watermarks)"
 done
