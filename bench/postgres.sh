@@ -31,7 +31,9 @@ timed() {
     "$@"
     perl -e 'printf "%.3f\n", $ARGV[1] - $ARGV[0]' "$began" "$EPOCHREALTIME" >>"$work/$name"
 }
+# Each time anew: a query that goes on from its checkpoint has these rows already.
 ours() {
+    rm -rf "$ECAP_HOME/checkpoints"
     ecap-consume query "$work/query.sql" --source "$work/in" --trigger once --max-future off \
         --sink postgres --sink-option url="postgres://ecap@127.0.0.1:$port/postgres" --sink-option table=ours \
         --merge-on transaction_id 2>"$work/said" || { cat "$work/said" >&2; exit 1; }
