@@ -161,7 +161,7 @@ pub fn show(result: &impl Show, args: &OutputArgs) -> Result<()> {
 /// Takes away what a terminal shows, for who looks again and again; nothing where there is no terminal.
 ///
 /// # Errors
-/// As those of [`print`].
+/// As those of [`print()`].
 pub fn clear() -> Result<()> {
     if Stream::Out.is_terminal() { print("\x1b[H\x1b[2J") } else { Ok(()) }
 }
