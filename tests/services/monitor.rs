@@ -156,9 +156,8 @@ fn consumers_are_watched_as_the_guide_says_and_looked_into() {
     stage.put("transactions", "{");
     process.reads("transaction_consumer", 21.0);
     terminal.press("Enter");
-    let topic = format!("reads {}", stage.cluster.name("transactions"));
     terminal.shows(&[
-        &topic,
+        "reads transactions",
         "running",
         "dead letters 1",
         "Batches · the last",
