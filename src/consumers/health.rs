@@ -299,7 +299,8 @@ pub struct Document {
     /// From a record's event time to the end of the last batch, in milliseconds.
     latency_ms: Option<Latency>,
     /// The last 100 changes of its state, the newest last.
-    changes: Vec<Change>,
+    #[schema(value_type = Vec<Change>)]
+    changes: Arc<Vec<Change>>,
 }
 
 impl Document {

@@ -4,7 +4,7 @@ use crate::sink::Batch;
 use crate::sink::lines::{ndjson, split};
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
@@ -55,12 +55,13 @@ fn ending(rows: &RecordBatch, count: usize) -> Option<RecordBatch> {
 }
 
 /// The last rows as a document: their columns, and their values in that order.
-#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rows {
-    columns: Vec<String>,
+    /// Their names.
+    pub columns: Vec<String>,
     /// The newest last; times are RFC 3339.
     #[schema(value_type = Vec<Vec<Value>>)]
-    rows: VecDeque<Vec<Value>>,
+    pub rows: VecDeque<Vec<Value>>,
 }
 
 impl Rows {

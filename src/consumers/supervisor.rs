@@ -11,7 +11,7 @@ use crate::clock::{Clock, Micros, Stop, Timer};
 use crate::engine::history::Trends;
 use crate::units::format_rfc3339;
 use crate::{Error, Result};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -59,7 +59,7 @@ struct Consumer {
     /// The last state that was told of.
     told: Option<State>,
     /// The last changes of its state, the newest last.
-    changes: VecDeque<Change>,
+    changes: Arc<Vec<Change>>,
     /// Whether the file still has it.
     is_registered: bool,
 }
@@ -182,11 +182,12 @@ impl Supervisor {
         if was != is {
             let change = Change {
                 timestamp: format_rfc3339(self.clock.now()),
-                status: is.name(),
+                status: is.name().into(),
                 error: why.map(Into::into),
             };
-            consumer.changes.push_back(change);
-            consumer.changes.drain(..consumer.changes.len().saturating_sub(CHANGES));
+            let changes = Arc::make_mut(&mut consumer.changes);
+            changes.push(change);
+            changes.drain(..changes.len().saturating_sub(CHANGES));
         }
         match why.filter(|_| consumer.told != Some(is)) {
             Some(why) => tracing::warn!("{name} is {}: {why}", is.name()),
@@ -281,7 +282,7 @@ impl Supervisor {
                 trends: Trends::of(&reports),
                 reports,
                 look: consumer.vitals.look(),
-                changes: consumer.changes.iter().cloned().collect(),
+                changes: consumer.changes.clone(),
                 rows: consumer.vitals.rows(),
             }
         };
@@ -336,7 +337,7 @@ impl Consumer {
             turn: 0,
             batches: 0,
             told: None,
-            changes: VecDeque::new(),
+            changes: Arc::default(),
             is_registered: true,
         }
     }

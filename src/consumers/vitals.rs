@@ -28,7 +28,7 @@ struct Inner {
     run: Run,
     counts: Counts,
     cpu: Cpu,
-    rows: LastRows,
+    rows: Arc<LastRows>,
 }
 
 /// What is seen of one run of it.
@@ -217,7 +217,7 @@ impl Vitals {
     }
 
     /// The last rows that it gave out.
-    pub fn rows(&self) -> LastRows {
+    pub fn rows(&self) -> Arc<LastRows> {
         self.lock().rows.clone()
     }
 
@@ -336,7 +336,7 @@ struct Shown {
 impl Sink for Shown {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         self.sink.write(batch)?;
-        self.vitals.lock().rows.add(batch);
+        Arc::make_mut(&mut self.vitals.lock().rows).add(batch);
         Ok(())
     }
 }

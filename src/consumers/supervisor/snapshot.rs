@@ -8,7 +8,7 @@ use crate::consumers::registry::{Definition, Entry, Registry, unknown};
 use crate::consumers::vitals::Look;
 use crate::engine::history::Trends;
 use crate::engine::progress::Progress;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,19 +38,18 @@ pub struct Seen {
     /// What is seen of its thread.
     pub look: Look,
     /// The last changes of its state, the newest last.
-    pub changes: Vec<Change>,
+    pub changes: Arc<Vec<Change>>,
     /// The last rows that it gave out.
-    pub rows: LastRows,
+    pub rows: Arc<LastRows>,
 }
 
 /// A change of a consumer's state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
     /// When, RFC 3339.
     pub timestamp: String,
     /// What it does since then.
-    #[schema(value_type = String)]
-    pub status: &'static str,
+    pub status: String,
     /// Why, where something went wrong.
     pub error: Option<String>,
 }
@@ -79,8 +78,8 @@ impl Seen {
             reports: vec![],
             trends: Trends::default(),
             look: Look::default(),
-            changes: vec![],
-            rows: LastRows::default(),
+            changes: Arc::default(),
+            rows: Arc::default(),
         }
     }
 }

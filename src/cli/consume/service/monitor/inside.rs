@@ -1,8 +1,10 @@
 //! The lists of one consumer, the newest first.
 
 use super::draw::{Field, cells, clock, columns, count};
-use super::sample::{Batch, Change, Consumer, Inside, Snapshot, Windows};
+use super::sample::{Batch, Consumer, Inside, Snapshot};
 use crate::cli::screen::{Column, Row, rate, wide};
+use crate::consumers::last_rows::Rows;
+use crate::consumers::supervisor::Change;
 use crate::consumers::vitals::Partition;
 use crate::units::{format_count, format_time, parse_time};
 use serde_json::Value;
@@ -86,7 +88,7 @@ fn partitions(partitions: &[Partition], width: usize) -> Section<'static> {
 }
 
 /// As many columns as there is room for.
-fn windows(windows: &Windows, width: usize) -> Section<'_> {
+fn windows(windows: &Rows, width: usize) -> Section<'_> {
     let rows: Vec<Vec<String>> =
         windows.rows.iter().rev().map(|row| row.iter().map(readable_value).collect()).collect();
     let (mut columns, mut used) = (Vec::new(), 0);

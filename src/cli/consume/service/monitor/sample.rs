@@ -5,8 +5,9 @@ use crate::cli::consume::service::ask::{get_at, parsed, process};
 use crate::cli::consume::service::{load, registry};
 use crate::clock::Micros;
 use crate::consumers::health::{Details, Status, Thresholds};
+use crate::consumers::last_rows::Rows;
 use crate::consumers::registry::check_name;
-use crate::consumers::supervisor::Snapshot as Consumers;
+use crate::consumers::supervisor::{Change, Snapshot as Consumers};
 use crate::consumers::vitals::Partition;
 use crate::engine::latency::Latency;
 use crate::engine::progress::{Durations, EventTime, SinkProgress};
@@ -14,7 +15,6 @@ use crate::error::Fault;
 use crate::units::parse_time;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The consumers at a moment. Programs get the status document.
@@ -73,7 +73,7 @@ struct Progress {
 pub struct Inside {
     pub name: String,
     pub document: Document,
-    pub windows: Windows,
+    pub windows: Rows,
 }
 
 /// What the API tells of one consumer, besides its status.
@@ -88,22 +88,6 @@ pub struct Document {
     pub partitions: Vec<Partition>,
     pub changes: Vec<Change>,
     pub latency_ms: Option<Latency>,
-}
-
-/// A change of status.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Change {
-    pub timestamp: String,
-    pub status: String,
-    pub error: Option<String>,
-}
-
-/// The last rows that a consumer gave out, the newest last.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Windows {
-    pub columns: Vec<String>,
-    pub rows: Vec<Vec<Value>>,
 }
 
 /// A consumer, and what follows from what is told of it.

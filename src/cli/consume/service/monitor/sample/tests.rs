@@ -1,7 +1,7 @@
 use super::*;
 use crate::consumers::health::{Metrics, Overall};
 use crate::engine::progress;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The time of a test's snapshot.
 pub const NOW: &str = "2026-01-01T00:10:00.000Z";
@@ -105,7 +105,7 @@ fn document() -> Document {
     .expect("what the API tells")
 }
 
-fn windows() -> Windows {
+fn windows() -> Rows {
     let row = |minute: u32| {
         let (start, end) = (
             format!("2026-01-01T00:{minute:02}:00.000Z"),
