@@ -1,16 +1,18 @@
 //! Consumer groups: who is in them, how far they have come, and setting that.
 
-use super::admin::{Admin, Cluster, denied, failed, refused};
+use super::admin::{Admin, Cluster, code_of, denied, failed, refused};
 use super::assignment;
 use super::committed::{Committed, present};
 use super::config::Connection;
 use super::mirror::Owner;
 use super::native::groups::{Answer, Request, ask};
 use super::offsets::{Offsets, Partition};
+use super::settle::{has_no_coordinator, settled};
 use crate::Result;
+use crate::clock::SystemClock;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::groups::GroupInfo;
 use rdkafka::topic_partition_list::Offset;
 use serde::Serialize;
@@ -97,7 +99,10 @@ impl Admin {
     /// # Errors
     /// When the cluster does not tell them within `patience`.
     pub fn groups(&self, patience: Duration) -> Result<Vec<Group>> {
-        let list = self.client().fetch_group_list(None, patience).map_err(failed("the consumer groups"))?;
+        let ask = || self.client().fetch_group_list(None, patience);
+        let is_open =
+            |answer: &KafkaResult<_>| answer.as_ref().err().and_then(code_of).is_some_and(has_no_coordinator);
+        let list = settled(&SystemClock, patience, ask, is_open).map_err(failed("the consumer groups"))?;
         // Some old clients commit under no name; librdkafka cannot ask for that. Who may list all groups and look at a few
         // gets the others without a state.
         let seen = |group: &&GroupInfo| !group.name().is_empty() && !group.state().is_empty();

@@ -17,6 +17,7 @@ pub mod offsets;
 pub mod producer;
 pub mod properties;
 pub mod reader;
+mod settle;
 pub mod single;
 pub mod start;
 pub mod tail;

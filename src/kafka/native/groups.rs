@@ -1,14 +1,17 @@
 //! What librdkafka can ask and change about groups and rdkafka cannot.
 
 use super::{Event, Requests, Sending, c_text, list};
+use crate::clock::SystemClock;
+use crate::kafka::admin::{PATIENCE, code_of};
 use crate::kafka::committed::{Committed, elements};
 use crate::kafka::context::Context;
+use crate::kafka::settle::{has_no_coordinator, settled};
 use crate::{Error, Result};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka_sys as sys;
-use std::ptr;
+use std::{iter, ptr};
 
 /// What is asked of a group.
 #[derive(Debug, Clone, Copy)]
@@ -37,17 +40,36 @@ impl Request<'_> {
 /// What came back: each partition's offset, with the broker's word on it.
 pub type Answer = Result<Vec<(Committed, RDKafkaErrorCode)>, KafkaError>;
 
-/// Asks the same of several groups at once; the answers are in the order of the groups.
+/// Asks the same of several groups at once; the answers are in the order of the groups. Those of which no broker knows
+/// anything yet are asked for again.
 ///
 /// # Errors
 /// When librdkafka says nothing at all; what it says of a group is in its answer.
 pub fn ask(client: &Client<Context>, groups: &[&str], request: Request<'_>) -> Result<Vec<Answer>> {
-    let requests = Requests::new(client)?;
-    for (number, group) in groups.iter().enumerate() {
-        send(&requests, number, group, request)?;
+    let unasked = || Err(KafkaError::AdminOp(RDKafkaErrorCode::CoordinatorNotAvailable));
+    let mut answers: Vec<Answer> = iter::repeat_with(unasked).take(groups.len()).collect();
+    let round = || {
+        let requests = Requests::new(client)?;
+        let open = groups.iter().zip(&mut answers).filter(|(_, answer)| is_open(answer));
+        let open: Vec<_> = open.collect();
+        for (number, (group, _)) in open.iter().enumerate() {
+            send(&requests, number, group, request)?;
+        }
+        let told = requests.answers(open.len())?;
+        for ((_, answer), told) in open.into_iter().zip(told) {
+            *answer = told.and_then(|event| offsets(&event));
+        }
+        Ok(answers.iter().any(is_open))
+    };
+    settled(&SystemClock, PATIENCE, round, |left| matches!(left, Ok(true)))?;
+    Ok(answers)
+}
+
+fn is_open(answer: &Answer) -> bool {
+    match answer {
+        Ok(places) => places.iter().any(|(_, code)| has_no_coordinator(*code)),
+        Err(error) => code_of(error).is_some_and(has_no_coordinator),
     }
-    let answers = requests.answers(groups.len())?;
-    Ok(answers.into_iter().map(|answer| answer.and_then(|event| offsets(&event))).collect())
 }
 
 fn send(requests: &Requests<'_>, number: usize, group: &str, request: Request<'_>) -> Result<()> {
