@@ -7,11 +7,11 @@ mod connections;
 mod events;
 mod metrics;
 mod page;
+mod recent;
 mod refused;
 
 pub use access::{Access, token_of};
 pub use api::{Api, PREFIX};
-pub use events::Events;
 
 use crate::{Error, Result};
 use std::net::SocketAddr;

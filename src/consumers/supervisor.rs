@@ -260,6 +260,11 @@ impl Supervisor {
         self.give_places(&mut inner);
     }
 
+    /// The time that it goes by.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
     /// All consumers as they are now.
     pub fn snapshot(&self) -> Snapshot {
         let (inner, at) = (self.lock(), self.clock.now());

@@ -4,6 +4,7 @@ use super::access::{self, Access};
 use super::events::{self, Events};
 use super::metrics;
 use super::page;
+use super::recent::Recent;
 use super::refused::{Problem, Refused};
 use crate::consumers::health::{Document, ProgressDocument, Status, Thresholds};
 use crate::consumers::last_rows::Rows;
@@ -33,7 +34,8 @@ pub struct Api {
     /// Who may ask for what.
     pub access: Access,
     /// Who is told what happens.
-    pub events: Events,
+    pub(super) events: Events,
+    metrics: Recent,
 }
 
 /// What was done.
@@ -100,6 +102,11 @@ async fn another_method() -> Refused {
 }
 
 impl Api {
+    /// What a supervisor's consumers are asked for, by whom `access` lets.
+    pub fn new(supervisor: Arc<Supervisor>, thresholds: Thresholds, access: Access) -> Self {
+        Self { supervisor, thresholds, access, events: Events::default(), metrics: Recent::default() }
+    }
+
     /// How all consumers are now.
     pub fn status(&self) -> Status {
         Status::of(&self.supervisor.snapshot(), &self.thresholds)
@@ -192,7 +199,8 @@ asked_for! {
 /// All numbers in Prometheus' form
 #[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Text", body = String, content_type = "text/plain")))]
 async fn measured(State(api): State<Arc<Api>>) -> Response {
-    let text = metrics::text(&api.supervisor.snapshot(), &api.thresholds);
+    let make = || metrics::text(&api.supervisor.snapshot(), &api.thresholds);
+    let text = api.metrics.text(api.supervisor.now(), make);
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 

@@ -1,6 +1,7 @@
 //! The status of all consumers once a second, as server-sent events. Whoever listens is sent the same bytes.
 
 use super::api::Api;
+use super::recent::Recent;
 use super::refused::Refused;
 use axum::body::Body;
 use axum::extract::State;
@@ -26,21 +27,26 @@ const FIRST: &[u8] = b"retry: 1000\n\n";
 pub struct Events {
     places: Arc<Semaphore>,
     sent: watch::Sender<Bytes>,
+    recent: Recent,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MOST)), sent: watch::Sender::default() }
+        Self {
+            places: Arc::new(Semaphore::new(MOST)),
+            sent: watch::Sender::default(),
+            recent: Recent::default(),
+        }
     }
 }
 
 /// An event with the status of now.
 fn event(api: &Api) -> Bytes {
-    match serde_json::to_string(&api.status()) {
-        Ok(status) => Bytes::from(format!("event: status\ndata: {status}\n\n")),
+    api.events.recent.text(api.supervisor.now(), || match serde_json::to_string(&api.status()) {
+        Ok(status) => format!("event: status\ndata: {status}\n\n"),
         // A comment, which keeps the connection.
-        Err(error) => Bytes::from(format!(": {error}\n\n")),
-    }
+        Err(error) => format!(": {error}\n\n"),
+    })
 }
 
 /// Sends to all who listen, for ever.

@@ -8,7 +8,7 @@ use crate::clock::{Stop, SystemClock, Timer};
 use crate::consumers::alerts::{Alerts, Changes, To};
 use crate::consumers::brokers;
 use crate::consumers::health::Thresholds;
-use crate::consumers::http::{Access, Api, Events, PREFIX, Server, token_of};
+use crate::consumers::http::{Access, Api, PREFIX, Server, token_of};
 use crate::consumers::lifecycle::Event;
 use crate::consumers::process::Held;
 use crate::consumers::registry as consumers;
@@ -148,7 +148,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let stop = interrupt::listen()?;
     let thresholds = args.health.thresholds();
     let can_change = access.can_change();
-    let api = Arc::new(Api { supervisor: supervisor.clone(), thresholds, access, events: Events::default() });
+    let api = Arc::new(Api::new(supervisor.clone(), thresholds, access));
     let server = Server::start(args.api.listen, api)?;
     let address = reachable(server.address());
     supervisor.ask(&Event::Start, &args.names)?;
