@@ -21,6 +21,11 @@ use records::{Letters, Records, ToRecords};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use commits::TOPIC as COMMITS;
+
+/// How transactional ids begin, behind the prefix of the environment.
+pub const IDS: &str = "ecap-";
+
 /// How long a row may wait for others to share its request.
 const LINGER: Duration = Duration::from_millis(5);
 
@@ -82,8 +87,8 @@ impl KafkaSink {
 
     fn closed(destination: Destination, form: Box<dyn ToRecords>, writer: &Writer) -> Result<Self> {
         let Destination { connection, prefix, patience, .. } = &destination;
-        let commits = Commits::new(connection, format!("{prefix}{}", commits::TOPIC), writer, *patience)?;
-        let id = format!("{prefix}ecap-{}.{}", writer.query, writer.sink);
+        let commits = Commits::new(connection, format!("{prefix}{COMMITS}"), writer, *patience)?;
+        let id = format!("{prefix}{IDS}{}.{}", writer.query, writer.sink);
         Ok(Self { destination, id, form, commits, open: None })
     }
 

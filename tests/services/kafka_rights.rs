@@ -1,6 +1,6 @@
 //! A Kafka sink whose right is taken away while a query runs, on an Apache Kafka with access rights.
 
-use super::{Kafka, kafka_tool, run};
+use super::{Kafka, kafka_tool};
 use crate::support::{Told, binary_command};
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,25 +25,6 @@ impl Secured {
 
     fn topics(&self, args: &[&str]) {
         self.kafka.run(&[args, &["--kafka-config", &self.config("admin")]].concat()).ok();
-    }
-
-    /// Gives guest all rights on the topic of commits, by Kafka's own tool.
-    fn commits(&self) {
-        let mut tool = kafka_tool("kafka-run-class");
-        tool.args([
-            "org.apache.kafka.tools.AclCommand",
-            "--bootstrap-server",
-            &self.kafka.address,
-            "--command-config",
-        ]);
-        tool.arg(self.config("admin")).args([
-            "--add",
-            "--allow-principal",
-            "User:guest",
-            "--operation",
-            "All",
-        ]);
-        run(tool.args(["--topic", "ecap-commits", "--force"]));
     }
 
     /// The query that writes what it reads, as guest.
@@ -83,8 +64,7 @@ fn a_query_whose_right_is_taken_away_ends_and_goes_on_with_nothing_lost_or_doubl
     let secured = Secured::start();
     secured.topics(&["create-topics"]);
     secured.topics(&["acl", "grant", "consumer", "guest", "transactions"]);
-    secured.topics(&["acl", "grant", "producer", "guest", OUT, "--transactional-id", "*"]);
-    secured.commits();
+    secured.topics(&["acl", "grant", "producer", "guest", OUT, "--exactly-once"]);
     secured.buy("a");
     let mut told = Told::start(&mut secured.query());
     told.says(&[r#""numOutputRows":1"#]);

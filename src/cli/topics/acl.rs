@@ -7,6 +7,7 @@ use crate::catalog::{Catalog, Topic};
 use crate::cli::common::CommonArgs;
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::native::acls::{Resource, Right};
+use crate::sink::kafka::{COMMITS, IDS};
 use serde::Serialize;
 
 /// Show, grant and revoke the access rights of those who produce, consume and look after the catalog's topics
@@ -14,6 +15,7 @@ use serde::Serialize;
 #[command(
     after_help = "Examples:\n  ecap-topics acl list\n  ecap-topics acl grant producer shop transactions\n  \
     ecap-topics acl grant consumer dashboard transactions --group dashboard\n  \
+    ecap-topics acl grant producer alerts fraud-alerts --exactly-once\n  \
     ecap-topics acl revoke producer shop transactions"
 )]
 pub struct Args {
@@ -57,6 +59,10 @@ struct Role {
     /// A transactional id that a producer uses
     #[arg(long, value_name = "ID")]
     transactional_id: Vec<String>,
+    /// With what a query needs to write to topics exactly once: the topic of commits, and all transactional ids of queries
+    /// where none is named
+    #[arg(long)]
+    exactly_once: bool,
     /// From this address only
     #[arg(long, value_name = "ADDRESS", default_value = "*")]
     host: String,
@@ -153,9 +159,18 @@ fn rights(role: &Role, session: &Session) -> Result<Vec<Right>> {
     for (group, prefixed) in &groups {
         rights.extend(on_groups.iter().map(|operation| made(Resource::Group, group, *prefixed, operation)));
     }
-    for id in &role.transactional_id {
+    let mut ids: Vec<_> = role.transactional_id.iter().map(|id| (id.clone(), false)).collect();
+    if role.exactly_once {
+        let commits = format!("{prefix}{COMMITS}");
+        let operations = ["READ", "WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS"].iter();
+        rights.extend(operations.map(|operation| made(Resource::Topic, &commits, false, operation)));
+        if ids.is_empty() {
+            ids.push((format!("{prefix}{IDS}"), true));
+        }
+    }
+    for (id, prefixed) in ids {
         let operations = ["WRITE", "DESCRIBE"].iter();
-        rights.extend(operations.map(|operation| made(Resource::TransactionalId, id, false, operation)));
+        rights.extend(operations.map(|operation| made(Resource::TransactionalId, &id, prefixed, operation)));
     }
     if role.role == Kind::Admin {
         rights.push(made(Resource::Cluster, "kafka-cluster", false, &"DESCRIBE"));
