@@ -48,7 +48,7 @@ pub type Answer = Result<Vec<(Committed, RDKafkaErrorCode)>, KafkaError>;
 pub fn ask(client: &Client<Context>, groups: &[&str], request: Request<'_>) -> Result<Vec<Answer>> {
     let unasked = || Err(KafkaError::AdminOp(RDKafkaErrorCode::CoordinatorNotAvailable));
     let mut answers: Vec<Answer> = iter::repeat_with(unasked).take(groups.len()).collect();
-    let round = || {
+    let round = || -> Result<bool> {
         let requests = Requests::new(client)?;
         let open = groups.iter().zip(&mut answers).filter(|(_, answer)| is_open(answer));
         let open: Vec<_> = open.collect();
