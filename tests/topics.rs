@@ -4,6 +4,7 @@ mod groups;
 mod health;
 mod monitor;
 mod plan;
+mod prefix;
 mod properties;
 mod reset;
 mod tail;

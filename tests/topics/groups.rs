@@ -20,7 +20,7 @@ fn consumer(cluster: &Cluster, group: &str) -> BaseConsumer {
 }
 
 /// A group that goes on at an offset of partition 0.
-fn commit(cluster: &Cluster, group: &str, topic: &str, offset: i64, metadata: &str) {
+pub fn commit(cluster: &Cluster, group: &str, topic: &str, offset: i64, metadata: &str) {
     let consumer = consumer(cluster, group);
     let mut offsets = TopicPartitionList::new();
     let mut position = offsets.add_partition(topic, 0);

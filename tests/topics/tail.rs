@@ -53,7 +53,7 @@ fn tail_shows_the_last_records_or_those_from_a_place() {
     topics(&cluster, &["tail", &topic, "--from", "yesterday"]).fails(2, &["earliest", "offset"]);
     topics(&cluster, &["tail", &topic, "--partition", "4"]).fails(1, &["no partition 4"]);
     topics(&cluster, &["tail", &topic, "-n", "many"]).fails(2, &["many"]);
-    topics(&cluster, &["tail", "number"]).fails(1, &["'number' does not exist", "did you mean 'numbers'?"]);
+    topics(&cluster, &["tail", "number"]).fails(1, &["number' does not exist", "did you mean 'numbers'?"]);
     let text = topics(&cluster, &["tail", &topic, "-n", "1"]).ok();
     assert!(text.contains("partition 0 · offset 4") && text.contains("\n  \"n\": 4\n"), "{text}");
     topics(&cluster, &["delete-topic", &topic, "--yes"]).ok();

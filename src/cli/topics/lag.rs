@@ -139,21 +139,19 @@ pub fn total(positions: &[Position]) -> i64 {
     positions.iter().map(|position| position.lag).sum()
 }
 
-/// The group that a person means, with or without the prefix.
+/// The group that a person means, with or without the prefix. What lies outside the prefix is never meant.
 ///
 /// # Errors
 /// When there is none, with the nearest name.
 pub fn find<'a>(session: &Session, groups: &'a [Group], name: &str) -> Result<&'a Group> {
-    let full = format!("{}{name}", session.settings.prefix);
-    if let Some(found) =
-        [full.as_str(), name].iter().find_map(|name| groups.iter().find(|group| group.name == *name))
-    {
+    let full = session.settings.full(name);
+    if let Some(found) = groups.iter().find(|group| group.name == full) {
         return Ok(found);
     }
     if session.admin.may_not_see_group(&full)? {
         return Err(may_not_see("consumer group", &full));
     }
-    let error = Error::failed(format!("consumer group '{name}' does not exist"))
+    let error = Error::failed(format!("consumer group '{full}' does not exist"))
         .hint("`ecap-topics consumer-groups` shows those that do");
     Err(session.suggest(error, name, groups.iter().map(|group| group.name.as_str())))
 }

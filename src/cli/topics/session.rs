@@ -57,16 +57,17 @@ impl Session {
         }
     }
 
-    /// The topic that a person means, with or without the prefix; it has to exist.
+    /// The topic that a person means, with or without the prefix; it has to exist. What lies outside the prefix is never
+    /// meant.
     pub fn topic(&self, name: &str) -> Result<&TopicState> {
-        let full = format!("{}{name}", self.settings.prefix);
-        if let Some(topic) = self.cluster.topic(&full).or_else(|| self.cluster.topic(name)) {
+        let full = self.settings.full(name);
+        if let Some(topic) = self.cluster.topic(&full) {
             return Ok(topic);
         }
         if self.settings.connection.may_not_see(&full)? {
             return Err(may_not_see("topic", &full));
         }
-        let error = Error::failed(format!("topic '{name}' does not exist"));
+        let error = Error::failed(format!("topic '{full}' does not exist"));
         if self.settings.topic(name).is_ok() {
             return Err(error.hint(format!("create it with `ecap-topics create-topics {name}`")));
         }
@@ -75,11 +76,23 @@ impl Session {
         Err(self.suggest(error, name, topics.map(|topic| topic.name.as_str())))
     }
 
-    /// Hints at what was most likely meant, if anything is near; the prefix counts neither for nor against a candidate.
-    pub fn suggest<'a>(&self, error: Error, name: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
-        let bare = |name: &'a str| name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
-        let name = name.strip_prefix(self.settings.prefix.as_str()).unwrap_or(name);
-        catalog::suggest(error, name, candidates.map(bare))
+    /// Hints at what was most likely meant: one of this name outside the prefix, or else the nearest within it.
+    pub fn suggest<'a>(
+        &self,
+        error: Error,
+        name: &str,
+        candidates: impl Iterator<Item = &'a str> + Clone,
+    ) -> Error {
+        let prefix = self.settings.prefix.as_str();
+        if candidates.clone().any(|candidate| candidate == name) {
+            return error
+                .hint(format!("'{name}' is outside the prefix '{prefix}', and --topic-prefix '' means it"));
+        }
+        catalog::suggest(
+            error,
+            self.settings.bare(name),
+            candidates.filter_map(|candidate| candidate.strip_prefix(prefix)),
+        )
     }
 
     /// The catalog's topics that are meant by `names` (all without a name), with another replication
