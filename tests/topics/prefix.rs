@@ -2,7 +2,11 @@
 
 use super::groups::commit;
 use super::{catalog, exists, topics};
-use crate::support::{Cluster, Ended};
+use crate::support::relay::{Protocol, Relay, is_request};
+use crate::support::{Cluster, Ended, Told, wait_for};
+
+/// Kafka's number for requests that delete topics.
+const DELETE: i16 = 20;
 
 /// A command of another environment on the same cluster.
 fn staging(cluster: &Cluster, args: &[&str]) -> Ended {
@@ -63,5 +67,34 @@ fn a_group_of_another_environment_is_never_meant() {
     }
     topics(&cluster, &["delete-group", "readers", "--yes"]).ok();
     staging(&cluster, &["delete-group", "own", "--yes"]).ok();
+    staging(&cluster, &["delete-topic", "--all", "--yes"]).ok();
+}
+
+#[test]
+fn a_reset_that_is_killed_is_finished_in_its_own_environment() {
+    let cluster = Cluster::start();
+    let prefix = cluster.name("staging.");
+    cluster.create_topics(&["fraud-alerts"]);
+    staging(&cluster, &["create-topics", "transactions"]).ok();
+    let relay = Relay::start(Protocol::Kafka, &cluster.address);
+    relay.cut_at(false, |message| is_request(message, DELETE));
+    let mut command = cluster.command("ecap-topics");
+    command.args(["reset-topics", "transactions", "--yes", "--topic-prefix", &prefix]);
+    command.env("ECAP_BOOTSTRAP_SERVERS", format!("127.0.0.1:{}", relay.port()));
+    let running = Told::start(&mut command);
+    wait_for("the request", || (relay.cuts() > 0).then_some(()));
+    drop(running);
+
+    staging(&cluster, &["test-produce", "transactions"]).ok();
+    let other = topics(&cluster, &["reset-topics", "fraud-alerts", "--yes"]);
+    assert!(!other.err.contains("interrupted"), "{other:?}");
+    assert!(!other.ok().contains("staging"));
+    let tail = ["tail", "transactions", "--format", "json"];
+    assert_eq!(staging(&cluster, &tail).ok().lines().count(), 1);
+
+    let next = staging(&cluster, &["reset-topics", "transactions", "--yes"]);
+    assert!(next.err.contains(&format!("left to do: delete {prefix}transactions")), "{next:?}");
+    next.ok();
+    assert_eq!(staging(&cluster, &tail).ok(), "");
     staging(&cluster, &["delete-topic", "--all", "--yes"]).ok();
 }

@@ -47,7 +47,7 @@ impl Unfinished {
         Self { began: format_rfc3339(SystemClock.now()), topics: topics.collect() }
     }
 
-    /// What the last reset of the session's cluster left, if it was not finished.
+    /// What the last reset of the session's cluster and prefix left, if it was not finished.
     ///
     /// # Errors
     /// When the file cannot be read, or is not one of ours.
@@ -93,10 +93,11 @@ impl Unfinished {
     }
 }
 
-/// A file for each cluster; its id has letters, digits, `-` and `_`.
+/// A file for each cluster and prefix. An id has letters, digits, `-` and `_`, and a prefix that topics can have also dots.
 fn path(session: &Session) -> PathBuf {
     let id = session.cluster.id.as_deref().unwrap_or("unknown");
-    let id: String =
-        id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-    common::home().join(format!("reset-topics-{id}.json"))
+    let prefix = &session.settings.prefix;
+    let name = if prefix.is_empty() { id.into() } else { format!("{id}.{prefix}") };
+    let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
+    common::home().join(format!("reset-topics-{}.json", name.chars().map(legal).collect::<String>()))
 }
