@@ -2,10 +2,9 @@
 
 use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
-use crate::catalog::Topic;
 use crate::error::Fault;
 use crate::{Error, Result};
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, TopicResult};
 use rdkafka::client::Client;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -129,40 +128,26 @@ impl Admin {
         (id >= 0).then_some(id)
     }
 
-    /// Creates topics and waits until each partition has a leader.
-    ///
-    /// # Errors
-    /// The first topic that the cluster refuses, with its reason; those before it are created.
-    pub fn create(&self, topics: &[Topic]) -> Result<()> {
-        if topics.is_empty() {
-            return Ok(());
-        }
-        let wanted: Vec<_> = topics.iter().map(new_topic).collect();
-        let answer =
-            changed(&self.connection, async |client| client.create_topics(&wanted, &options()).await)?;
-        accepted(answer, "creating", "CREATE", &[RDKafkaErrorCode::TopicAlreadyExists])?;
-        let counts: Vec<_> = topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
-        self.wait_for_leaders(&counts)
-    }
-
-    /// Gives topics more partitions, each the number of all that it is to have, and waits until each has a leader.
+    /// Gives topics more partitions, each the number of all that it is to have, and waits until each has a leader. With
+    /// `only_check` nothing is changed, and the cluster says whether it would.
     ///
     /// # Errors
     /// The first topic that the cluster refuses, with its reason; those before it have them.
-    pub fn add_partitions(&self, topics: &[(&str, i32)]) -> Result<()> {
+    pub fn add_partitions(&self, topics: &[(&str, i32)], only_check: bool) -> Result<()> {
         if topics.is_empty() {
             return Ok(());
         }
         let wanted = topics.iter().map(|(topic, count)| NewPartitions::new(topic, (*count).max(0) as usize));
         let wanted: Vec<_> = wanted.collect();
+        let options = options().validate_only(only_check);
         let answer =
-            changed(&self.connection, async |client| client.create_partitions(&wanted, &options()).await)?;
+            changed(&self.connection, async |client| client.create_partitions(&wanted, &options).await)?;
         accepted(answer, "adding partitions to", "ALTER", &[])?;
-        self.wait_for_leaders(topics)
+        if only_check { Ok(()) } else { self.wait_for_leaders(topics) }
     }
 
     /// Waits until these topics have as many partitions, each with a leader.
-    fn wait_for_leaders(&self, topics: &[(&str, i32)]) -> Result<()> {
+    pub(super) fn wait_for_leaders(&self, topics: &[(&str, i32)]) -> Result<()> {
         wait_until("the new partitions to have leaders", || {
             let cluster = self.cluster(PATIENCE)?;
             Ok(topics.iter().all(|(topic, count)| {
@@ -206,12 +191,6 @@ fn changed<T>(connection: &Connection, change: impl AsyncFnOnce(&AdminClient<Con
 
 fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE))
-}
-
-fn new_topic(topic: &Topic) -> NewTopic<'_> {
-    let replication = TopicReplication::Fixed(topic.replication);
-    let new = NewTopic::new(&topic.name, topic.partitions, replication);
-    topic.config.iter().fold(new, |new, (name, value)| new.set(name, value))
 }
 
 /// Whether every topic's answer is a success, or one of `already`: somebody else did the same at the same time.

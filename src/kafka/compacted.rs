@@ -25,7 +25,7 @@ pub fn make(connection: &Connection, name: &str) -> Result<()> {
             config: config.into_iter().collect(),
             ..Topic::undeclared(name, Schema::default())
         };
-        return admin.create(&[topic]);
+        return admin.create(&[topic], false);
     }
     // Who may not ask for settings has to know them.
     let settings = admin.settings(&[name], &["cleanup.policy"]).unwrap_or_default();

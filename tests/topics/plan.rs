@@ -73,6 +73,39 @@ fn a_loss_is_named_and_done_only_when_it_is_meant() {
 }
 
 #[test]
+fn nothing_is_done_where_something_would_be_refused() {
+    let cluster = Cluster::start();
+    topics(&cluster, &["apply", "--catalog", &catalog(&cluster, "orders", 1, "")]).ok();
+    let path = cluster.folder.path().join("wanted.toml");
+    let wanted = |of_orders: &str, of_new: &str| {
+        let plain = |name: &str, config: &str| {
+            format!("[[topic]]\nname = \"{name}\"\npartitions = 2\n[topic.config]\n{config}\n")
+        };
+        let text = ["first", "new"].map(|name| plain(name, if name == "new" { of_new } else { "" })).concat();
+        std::fs::write(&path, text + &plain("orders", of_orders)).expect("written");
+        path.display().to_string()
+    };
+    let (wrong, unknown) = ("\"min.insync.replicas\" = 0", "\"retention\" = 1");
+    let new = cluster.name("new");
+    for (of_orders, of_new, refused) in [
+        (wrong, "", ["min.insync.replicas", "orders"]),
+        (unknown, "", ["retention", "orders"]),
+        ("\"retention.ms\" = 7", wrong, ["min.insync.replicas", &new]),
+        ("\"retention.ms\" = 7", unknown, ["retention", &new]),
+    ] {
+        let file = wanted(of_orders, of_new);
+        let planned = changes(&plan(&cluster, &file));
+        topics(&cluster, &["apply", "--catalog", &file, "--yes"]).fails(2, &refused);
+        assert_eq!(changes(&plan(&cluster, &file)), planned);
+    }
+    topics(&cluster, &["create-topics", "--catalog", &wanted("", wrong)])
+        .fails(2, &["min.insync.replicas", &new]);
+    assert!(!exists(&cluster, &cluster.name("first")));
+    topics(&cluster, &["apply", "--catalog", &wanted("", "")]).ok();
+    topics(&cluster, &["delete-topic", "first", "new", "orders", "--yes"]).ok();
+}
+
+#[test]
 fn partitions_are_never_taken_away_and_the_rest_is_done() {
     let cluster = Cluster::start();
     let name = cluster.name("orders");

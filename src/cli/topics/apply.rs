@@ -34,8 +34,10 @@ pub struct Args {
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
     let mut document = Document::of(&session, args.scope.plan(&session)?);
+    let requests = Requests::of(&document.plan.changes);
+    requests.check(&session)?;
     agree(&session, &args.confirm, &document.plan.changes)?;
-    carry_out(&session, &document.plan)?;
+    requests.carry_out(&session)?;
     document.applied = true;
     document.show(&common.output)?;
     let Plan { changes, refused } = &document.plan;
@@ -110,34 +112,57 @@ fn older(session: &Session, topic: &TopicState, millis: u64) -> Result<u64> {
     Ok(spans.iter().filter_map(count).sum())
 }
 
-/// Does what a plan says, each kind of change in one request; each is remembered.
-fn carry_out(session: &Session, plan: &Plan) -> Result<()> {
-    let (mut created, mut grown, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
-    for change in &plan.changes {
-        match change {
-            Change::Create { topic, partitions, replication, config } => {
-                created.push(Topic::plain(topic, *partitions, *replication, config.clone()));
-            }
-            Change::AddPartitions { topic, from, to } => grown.push((topic.as_str(), *from, *to)),
-            Change::Alter { .. } => {}
-            Change::Delete { topic, .. } => deleted.push(topic.as_str()),
-        }
-    }
-    session.create("apply", &created)?;
-    grow(session, &grown)?;
-    alter(session, "apply", &plan.changes)?;
-    session.delete("apply", &deleted)
+/// What changes ask of the cluster: each kind of them is one request.
+struct Requests<'a> {
+    created: Vec<Topic>,
+    grown: Vec<(&'a str, i32, i32)>,
+    altered: &'a [Change],
+    deleted: Vec<&'a str>,
 }
 
-fn grow(session: &Session, topics: &[(&str, i32, i32)]) -> Result<()> {
-    if topics.is_empty() {
-        return Ok(());
+impl<'a> Requests<'a> {
+    fn of(changes: &'a [Change]) -> Self {
+        let (mut created, mut grown, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+        for change in changes {
+            match change {
+                Change::Create { topic, partitions, replication, config } => {
+                    created.push(Topic::plain(topic, *partitions, *replication, config.clone()));
+                }
+                Change::AddPartitions { topic, from, to } => grown.push((topic.as_str(), *from, *to)),
+                Change::Alter { .. } => {}
+                Change::Delete { topic, .. } => deleted.push(topic.as_str()),
+            }
+        }
+        Self { created, grown, altered: changes, deleted }
     }
-    let told: Vec<_> =
-        topics.iter().map(|(topic, from, to)| format!("{topic} from {from} to {to}")).collect();
-    let counts: Vec<_> = topics.iter().map(|(topic, _, to)| (*topic, *to)).collect();
-    let change = format!("partitions of {}", told.join(", "));
-    session.remember("apply", &change, session.admin.add_partitions(&counts))
+
+    /// Has the cluster say what it would refuse, before anything is done.
+    fn check(&self, session: &Session) -> Result<()> {
+        session.admin.create(&self.created, true)?;
+        session.admin.add_partitions(&self.counts(), true)?;
+        session.admin.alter(&alterations(self.altered), true)
+    }
+
+    /// Does it; each kind of change is remembered.
+    fn carry_out(&self, session: &Session) -> Result<()> {
+        session.create("apply", &self.created)?;
+        self.grow(session)?;
+        alter(session, "apply", self.altered)?;
+        session.delete("apply", &self.deleted)
+    }
+
+    fn grow(&self, session: &Session) -> Result<()> {
+        if self.grown.is_empty() {
+            return Ok(());
+        }
+        let told = self.grown.iter().map(|(topic, from, to)| format!("{topic} from {from} to {to}"));
+        let change = format!("partitions of {}", told.collect::<Vec<_>>().join(", "));
+        session.remember("apply", &change, session.admin.add_partitions(&self.counts(), false))
+    }
+
+    fn counts(&self) -> Vec<(&'a str, i32)> {
+        self.grown.iter().map(|(topic, _, to)| (*topic, *to)).collect()
+    }
 }
 
 /// Alters the settings that are among the changes.

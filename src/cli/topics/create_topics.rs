@@ -51,6 +51,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let missing: Vec<_> = missing.map(|(topic, _)| topic.clone()).collect();
     session.enough_brokers(&missing)?;
     if !args.dry_run {
+        session.admin.create(&missing, true)?;
         session.create("create-topics", &missing)?;
     }
     let summary = Summary::of(plan, args.dry_run);

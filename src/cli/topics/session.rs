@@ -166,7 +166,7 @@ impl Session {
             return Ok(());
         }
         let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
-        self.remember(command, &format!("create {}", names.join(", ")), self.admin.create(topics))
+        self.remember(command, &format!("create {}", names.join(", ")), self.admin.create(topics, false))
     }
 
     /// Deletes topics.

@@ -1,11 +1,12 @@
-//! The admin requests that librdkafka has and the rdkafka crate lacks: settings by name, access rights, offsets of groups,
-//! offsets of many partitions. The only place that calls them; what it offers is safe. Each request is answered by an event
+//! The admin requests that librdkafka has and the rdkafka crate lacks or cuts short: settings by name, access rights, offsets of
+//! groups, offsets of many partitions, topics created. The only place that calls them; what it offers is safe. Each request is answered by an event
 //! in a queue that is ours.
 
 pub mod acls;
 pub mod configs;
 pub(super) mod groups;
 pub(super) mod offsets;
+mod topics;
 
 use super::admin::{Admin, PATIENCE, denied};
 use super::context::Context;
