@@ -1,7 +1,7 @@
 //! What has to be done so that a cluster is as the catalog says, and what would be lost by it. Pure functions.
 
 use super::Topic;
-use super::plan::{Action, Actual, Drift, diff};
+use super::plan::{Action, Actual, Drift, diff, same};
 use crate::units::{format_duration, format_size};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +195,7 @@ fn creation(topic: &Topic) -> Change {
 /// limit, and one that is taken back (`to` is `None`) as one that may be any. `policy` is the topic's cleanup.policy afterwards.
 pub fn loss(setting: &str, from: Option<&str>, to: Option<&str>, policy: &str) -> Option<String> {
     let keeps = ["retention.ms", "retention.bytes", "max.message.bytes", "cleanup.policy"];
-    let Some(to) = to else {
+    let Some(to) = to.or(worst(setting)) else {
         return keeps.contains(&setting).then(|| "records that the broker's default does not keep".into());
     };
     let limit = |value: &str| value.trim().parse::<u64>().unwrap_or(u64::MAX);
@@ -212,6 +212,14 @@ pub fn loss(setting: &str, from: Option<&str>, to: Option<&str>, policy: &str) -
         "max.message.bytes" if lower => {
             Some(format!("records of more than {}, which are refused from then on", format_size(most)))
         }
+        "min.insync.replicas" if lower => {
+            Some("acknowledged records, if the fewer copies that have them fail".into())
+        }
+        "unclean.leader.election.enable"
+            if same(to, "true") && !from.is_some_and(|from| same(from, "true")) =>
+        {
+            Some("acknowledged records, if a copy without them becomes the leader".into())
+        }
         "cleanup.policy" => {
             let begins =
                 |policy: &str| to.contains(policy) && !from.is_some_and(|from| from.contains(policy));
@@ -220,6 +228,15 @@ pub fn loss(setting: &str, from: Option<&str>, to: Option<&str>, policy: &str) -
             lost.extend(begins("delete").then_some("records that are older or more than its retention says"));
             (!lost.is_empty()).then(|| lost.join(", and "))
         }
+        _ => None,
+    }
+}
+
+/// What a broker's default may be of a setting that says how many failures records outlive.
+fn worst(setting: &str) -> Option<&'static str> {
+    match setting {
+        "min.insync.replicas" => Some("1"),
+        "unclean.leader.election.enable" => Some("true"),
         _ => None,
     }
 }
@@ -242,5 +259,13 @@ mod tests {
         assert!(lost("cleanup.policy", "compact", "delete").is_some_and(|loss| loss.contains("retention")));
         assert_eq!(lost("cleanup.policy", "compact,delete", "delete"), None);
         assert_eq!(lost("segment.ms", "2", "1"), None);
+        assert!(lost("min.insync.replicas", "2", "1").is_some_and(|loss| loss.contains("fewer copies")));
+        assert!(loss("min.insync.replicas", Some("2"), None, "delete").is_some());
+        assert_eq!(lost("min.insync.replicas", "1", "2"), None);
+        assert_eq!(loss("min.insync.replicas", Some("1"), None, "delete"), None);
+        let unclean = "unclean.leader.election.enable";
+        assert!(lost(unclean, "false", "true").is_some_and(|loss| loss.contains("the leader")));
+        assert!(loss(unclean, Some("false"), None, "delete").is_some());
+        assert_eq!([lost(unclean, "true", "false"), lost(unclean, "true", "true")], [None, None]);
     }
 }

@@ -93,12 +93,29 @@ pub fn select(catalog: &Catalog, names: &[String]) -> Result<Vec<Topic>> {
     Ok(catalog.topics().iter().filter(meant).cloned().collect())
 }
 
+/// The topic, which keeps what it has where that is more copies than declared: a catalog's factor is meant for development
+/// where nobody says how many copies there are to be.
+#[must_use]
+pub fn keeping_copies(mut topic: Topic, actual: &Actual) -> Topic {
+    if actual.replication > topic.replication {
+        topic.replication = actual.replication;
+        let in_sync = |config: &BTreeMap<String, String>| config.get(IN_SYNC)?.parse::<i32>().ok();
+        if let Some(found) = in_sync(&actual.config).filter(|found| Some(*found) > in_sync(&topic.config)) {
+            topic.config.insert(IN_SYNC.into(), found.to_string());
+        }
+    }
+    topic
+}
+
+/// How many copies must have a record before it is acknowledged.
+const IN_SYNC: &str = "min.insync.replicas";
+
 /// The topic with another replication factor, and with as many copies in sync as let it lose half of them:
 /// 1 of 1, 2 of 3, 3 of 5.
 #[must_use]
 pub fn replicated(mut topic: Topic, factor: i32) -> Topic {
     topic.replication = factor;
-    topic.config.insert("min.insync.replicas".into(), ((factor + 1) / 2).to_string());
+    topic.config.insert(IN_SYNC.into(), ((factor + 1) / 2).to_string());
     topic
 }
 
@@ -161,6 +178,21 @@ mod tests {
         );
         assert_eq!(names(&["user-events.dlq"]), ["user-events.dlq"]);
         assert!(select(&catalog(), &["user-event".into()]).is_err());
+    }
+
+    #[test]
+    fn more_copies_than_declared_are_kept_where_no_factor_is_given() {
+        let topic = declared("transactions");
+        let three = as_declared(&replicated(topic.clone(), 3));
+        assert_eq!(diff(&keeping_copies(topic.clone(), &three), Some(&three)), Action::Keep);
+        let Action::Differs(drift) = diff(&topic, Some(&three)) else { panic!("two settings differ") };
+        assert_eq!(drift.len(), 2);
+        // Fewer than declared are told, and so is a number in sync that one copy can never have.
+        let more = replicated(topic.clone(), 3);
+        assert_eq!(keeping_copies(more.clone(), &as_declared(&topic)), more);
+        let mut never = as_declared(&topic);
+        never.config.insert(IN_SYNC.into(), "2".into());
+        assert_eq!(keeping_copies(topic.clone(), &never), topic);
     }
 
     #[test]

@@ -73,6 +73,25 @@ fn a_loss_is_named_and_done_only_when_it_is_meant() {
 }
 
 #[test]
+fn less_safety_for_acknowledged_records_is_a_loss() {
+    let cluster = Cluster::start();
+    let unclean = "unclean.leader.election.enable";
+    let safe = catalog(&cluster, "orders", 1, &format!("\"min.insync.replicas\" = 2\n\"{unclean}\" = false"));
+    topics(&cluster, &["apply", "--catalog", &safe]).ok();
+    for (setting, value) in [("min.insync.replicas", "1"), (unclean, "true")] {
+        let wanted = catalog(&cluster, "orders", 1, &format!("\"{setting}\" = {value}"));
+        let planned = changes(&plan(&cluster, &wanted));
+        assert!(planned[0]["loss"].as_str().is_some_and(|loss| loss.contains("acknowledged")), "{planned:?}");
+        let alter = format!("{setting}={value}");
+        for args in [&["apply", "--catalog", &wanted] as &[&str], &["alter-config", "orders", &alter]] {
+            topics(&cluster, args).fails(2, &[setting, "loses acknowledged records", "--yes"]);
+        }
+        topics(&cluster, &["alter-config", "orders", &alter, "--yes"]).ok();
+    }
+    topics(&cluster, &["delete-topic", "orders", "--yes"]).ok();
+}
+
+#[test]
 fn nothing_is_done_where_something_would_be_refused() {
     let cluster = Cluster::start();
     topics(&cluster, &["apply", "--catalog", &catalog(&cluster, "orders", 1, "")]).ok();

@@ -46,7 +46,8 @@ struct Entry {
 
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
-    let plan = session.plan(session.declared(&args.topics, args.replication_factor)?)?;
+    let factor = args.replication_factor;
+    let plan = session.plan(session.declared(&args.topics, factor)?, factor)?;
     let missing = plan.iter().filter(|(_, action)| *action == Action::Create);
     let missing: Vec<_> = missing.map(|(topic, _)| topic.clone()).collect();
     session.enough_brokers(&missing)?;

@@ -67,10 +67,11 @@ impl Scope {
     /// # Errors
     /// A usage error where a topic or the replication factor is wrong; when the cluster does not answer.
     pub fn plan(&self, session: &Session) -> Result<Plan> {
-        let desired = session.declared(&self.topics, self.replication_factor)?;
-        let actual = session.actual(&desired)?;
-        let missing = desired.iter().filter(|topic| !actual.contains_key(&topic.name));
-        session.enough_brokers(&missing.cloned().collect::<Vec<_>>())?;
+        let factor = self.replication_factor;
+        let (desired, actual) = session.compared(session.declared(&self.topics, factor)?, factor)?;
+        let missing = desired.iter().filter(|topic| !actual.contains_key(&topic.name)).cloned();
+        let missing: Vec<_> = missing.collect();
+        session.enough_brokers(&missing)?;
         let plan = Plan::new(&desired, &actual);
         let all =
             session.cluster.topics.iter().map(|topic| (topic.name.as_str(), topic.partitions.len() as i32));

@@ -131,8 +131,8 @@ impl Session {
     }
 
     /// What has to happen for each of these topics to be as declared.
-    pub fn plan(&self, topics: Vec<Topic>) -> Result<Vec<(Topic, Action)>> {
-        let actual = self.actual(&topics)?;
+    pub fn plan(&self, topics: Vec<Topic>, factor: Option<i32>) -> Result<Vec<(Topic, Action)>> {
+        let (topics, actual) = self.compared(topics, factor)?;
         let plan = topics.into_iter().map(|topic| {
             let action = plan::diff(&topic, actual.get(&topic.name));
             (topic, action)
@@ -140,8 +140,24 @@ impl Session {
         Ok(plan.collect())
     }
 
+    /// Declared topics, and those of them that exist as they are. Where no replication factor is given, here or for the
+    /// cluster, a topic may have more copies than the catalog says.
+    pub fn compared(
+        &self,
+        topics: Vec<Topic>,
+        factor: Option<i32>,
+    ) -> Result<(Vec<Topic>, BTreeMap<String, Actual>)> {
+        let actual = self.actual(&topics)?;
+        let any = factor.or(self.settings.replication_factor).is_none();
+        let topics = topics.into_iter().map(|topic| match actual.get(&topic.name) {
+            Some(actual) if any => plan::keeping_copies(topic, actual),
+            _ => topic,
+        });
+        Ok((topics.collect(), actual))
+    }
+
     /// Those of the declared topics that exist, as they are, with the settings that any of them declares.
-    pub fn actual(&self, declared: &[Topic]) -> Result<BTreeMap<String, Actual>> {
+    fn actual(&self, declared: &[Topic]) -> Result<BTreeMap<String, Actual>> {
         let present: Vec<_> = declared.iter().filter_map(|topic| self.cluster.topic(&topic.name)).collect();
         let names: Vec<_> = present.iter().map(|topic| topic.name.as_str()).collect();
         let declared = declared.iter().flat_map(|topic| topic.config.keys().map(String::as_str));

@@ -102,20 +102,16 @@ fn partitions(
     Check::new(check, bad.len() <= limit, detail).counted(bad.len(), limit.try_into().ok())
 }
 
-/// Each topic of the catalog against the cluster. How many brokers keep it is the cluster's affair, where nobody says how
-/// many they are to be.
+/// Each topic of the catalog against the cluster.
 fn topics(session: &Session) -> Result<Vec<Check>> {
-    let any_replication = session.settings.replication_factor.is_none();
-    let plan = session.plan(session.declared(&[], None)?)?;
+    let plan = session.plan(session.declared(&[], None)?, None)?;
     let checks = plan.into_iter().map(|(topic, action)| {
         let name = format!("topic {}", topic.name);
-        let mut drift = match action {
+        let drift = match action {
             Action::Create => return Check::new(name, false, MISSING),
             Action::Keep => Vec::new(),
             Action::Differs(drift) => drift,
         };
-        let is_of_replication = |setting: &str| matches!(setting, "replication" | "min.insync.replicas");
-        drift.retain(|drift| !(any_replication && is_of_replication(&drift.setting)));
         let detail = if drift.is_empty() { "as the catalog says".into() } else { describe_all(&drift) };
         Check::new(name, drift.is_empty(), detail).counted(drift.len(), Some(0))
     });
