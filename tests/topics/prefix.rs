@@ -1,12 +1,9 @@
 //! Environments that share a cluster keep to themselves: what lies outside the prefix is never meant.
 
 use super::groups::commit;
+use super::reset::{DELETE, killed};
 use super::{catalog, exists, topics};
-use crate::support::relay::{Protocol, Relay, is_request};
-use crate::support::{Cluster, Ended, Told, wait_for};
-
-/// Kafka's number for requests that delete topics.
-const DELETE: i16 = 20;
+use crate::support::{Cluster, Ended};
 
 /// A command of another environment on the same cluster.
 fn staging(cluster: &Cluster, args: &[&str]) -> Ended {
@@ -76,14 +73,7 @@ fn a_reset_that_is_killed_is_finished_in_its_own_environment() {
     let prefix = cluster.name("staging.");
     cluster.create_topics(&["fraud-alerts"]);
     staging(&cluster, &["create-topics", "transactions"]).ok();
-    let relay = Relay::start(Protocol::Kafka, &cluster.address);
-    relay.cut_at(false, |message| is_request(message, DELETE));
-    let mut command = cluster.command("ecap-topics");
-    command.args(["reset-topics", "transactions", "--yes", "--topic-prefix", &prefix]);
-    command.env("ECAP_BOOTSTRAP_SERVERS", format!("127.0.0.1:{}", relay.port()));
-    let running = Told::start(&mut command);
-    wait_for("the request", || (relay.cuts() > 0).then_some(()));
-    drop(running);
+    killed(&cluster, &["reset-topics", "transactions", "--yes", "--topic-prefix", &prefix], DELETE, false);
 
     staging(&cluster, &["test-produce", "transactions"]).ok();
     let other = topics(&cluster, &["reset-topics", "fraud-alerts", "--yes"]);

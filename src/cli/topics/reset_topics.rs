@@ -5,15 +5,18 @@ use super::create_topics::Summary;
 use super::session::{Session, counted};
 use super::unfinished::{Left, Unfinished};
 use crate::Result;
+use crate::catalog::Topic;
 use crate::catalog::plan::Action;
 use crate::cli::common::CommonArgs;
 use crate::cli::confirm::{ConfirmArgs, confirm};
 use crate::cli::output;
+use crate::kafka::native::configs::Alterations;
 
 /// Delete the catalog's topics with all their records and create them anew, after asking
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Topics outside the catalog are not touched. A reset that was interrupted is finished by the next.\n\n\
+    after_help = "Topics outside the catalog are not touched. The cluster is asked first whether it takes the settings. A reset \
+    that was interrupted is finished by the next, as the catalog says then.\n\n\
     Examples:\n  ecap-topics reset-topics\n  ecap-topics reset-topics transactions --yes"
 )]
 pub struct Args {
@@ -32,34 +35,44 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let mut reset = Unfinished::of(&session.declared(&args.topics, args.replication_factor)?);
     if let Some(earlier) = Unfinished::load(&session)? {
         output::note(&left_to_do(&session, &earlier));
-        reset.topics.retain(|new| !earlier.topics.iter().any(|left| left.topic == new.topic));
-        reset.topics.splice(0..0, earlier.topics);
+        reset = reset.after(earlier, &session.declared(&[], args.replication_factor)?);
     }
-    session.enough_brokers(&reset.declared())?;
-    let is_old = |left: &&Left| !left.deleted && session.cluster.topic(&left.topic).is_some();
-    let old: Vec<_> = reset.topics.iter().filter(is_old).map(|left| left.topic.clone()).collect();
-    let old: Vec<_> = old.iter().map(String::as_str).collect();
+    let is_there = |left: &Left| session.cluster.topic(&left.topic).is_some();
+    let declared = |meant: &dyn Fn(&&Left) -> bool| -> Vec<_> {
+        reset.topics.iter().filter(meant).map(Left::declared).collect()
+    };
+    let old = declared(&|left| is_there(left) && !left.deleted);
+    let missing = declared(&|left| !is_there(left));
+    let kept = declared(&|left| is_there(left) && left.deleted);
+    let new = [&old[..], &missing[..]].concat();
+    session.enough_brokers(&new)?;
+    session.admin.create(&missing, true)?;
+    session.admin.alter(&wanted(&old), true)?;
+    let names: Vec<_> = old.iter().map(|topic| topic.name.as_str()).collect();
     if !old.is_empty() {
-        let loss = format!("deleting {} with all their records, to create them anew", old.join(", "));
+        let loss = format!("deleting {} with all their records, to create them anew", names.join(", "));
         confirm(&args.confirm, &loss, &format!("reset {}", counted(old.len(), "topic")))?;
     }
     reset.save(&session)?;
-    session.delete("reset-topics", &old)?;
+    session.delete("reset-topics", &names)?;
     reset.topics.iter_mut().for_each(|left| left.deleted = true);
     reset.save(&session)?;
-    let is_missing = |name: &str| old.contains(&name) || session.cluster.topic(name).is_none();
-    let topics = reset.declared();
-    let missing: Vec<_> = topics.iter().filter(|topic| is_missing(&topic.name)).cloned().collect();
-    session.create("reset-topics", &missing)?;
+    session.create("reset-topics", &new)?;
     Unfinished::forget(&session)?;
-    let done = topics.into_iter().map(|topic| match is_missing(&topic.name) {
-        true => (topic, Action::Create),
-        false => (topic, Action::Keep),
-    });
-    let summary = Summary::of(done.collect(), false);
+    let mut done: Vec<_> = new.into_iter().map(|topic| (topic, Action::Create)).collect();
+    done.extend(session.plan(kept, args.replication_factor)?);
+    let summary = Summary::of(done, false);
     output::show(&summary, &common.output)?;
     output::note(&summary.in_words());
     Ok(())
+}
+
+/// The settings that topics are to have. Of a topic that exists the cluster says only this way whether it would take them.
+fn wanted(topics: &[Topic]) -> Alterations {
+    let settings = |topic: &Topic| {
+        topic.config.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
+    };
+    topics.iter().map(|topic| (topic.name.clone(), settings(topic))).collect()
 }
 
 /// What an earlier reset has not done, in words.

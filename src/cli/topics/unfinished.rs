@@ -37,14 +37,21 @@ pub struct Left {
 impl Unfinished {
     /// A reset of these topics that begins now.
     pub fn of(topics: &[Topic]) -> Self {
-        let topics = topics.iter().map(|topic| Left {
-            topic: topic.name.clone(),
-            deleted: false,
-            partitions: topic.partitions,
-            replication: topic.replication,
-            config: topic.config.clone(),
+        let topics = topics.iter().map(|topic| Left::of(topic, false)).collect();
+        Self { began: format_rfc3339(SystemClock.now()), topics }
+    }
+
+    /// The same with what an earlier reset has left before it. What is declared now holds, where it still is.
+    pub fn after(mut self, earlier: Self, declared: &[Topic]) -> Self {
+        self.topics.retain(|new| !earlier.topics.iter().any(|left| left.topic == new.topic));
+        let redeclared = earlier.topics.into_iter().map(|left| {
+            match declared.iter().find(|topic| topic.name == left.topic) {
+                Some(topic) => Left::of(topic, left.deleted),
+                None => left,
+            }
         });
-        Self { began: format_rfc3339(SystemClock.now()), topics: topics.collect() }
+        self.topics.splice(0..0, redeclared);
+        self
     }
 
     /// What the last reset of the session's cluster and prefix left, if it was not finished.
@@ -84,12 +91,17 @@ impl Unfinished {
         let path = path(session);
         std::fs::remove_file(&path).map_err(|error| Error::from(error).at(path.display()))
     }
+}
 
-    /// The topics to create, as they were declared when the reset began.
-    pub fn declared(&self) -> Vec<Topic> {
-        let plain =
-            |left: &Left| Topic::plain(&left.topic, left.partitions, left.replication, left.config.clone());
-        self.topics.iter().map(plain).collect()
+impl Left {
+    fn of(topic: &Topic, deleted: bool) -> Self {
+        let Topic { name, partitions, replication, config, .. } = topic.clone();
+        Self { topic: name, deleted, partitions, replication, config }
+    }
+
+    /// The topic as it is to be.
+    pub fn declared(&self) -> Topic {
+        Topic::plain(&self.topic, self.partitions, self.replication, self.config.clone())
     }
 }
 
