@@ -128,6 +128,16 @@ impl Admin {
         (id >= 0).then_some(id)
     }
 
+    /// Whether the user has no right to know of a topic, so that it is in no list.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn may_not_see(&self, topic: &str) -> Result<bool> {
+        let answer = self.client().fetch_metadata(Some(topic), PATIENCE).map_err(failed("the topic"))?;
+        let denied = rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        Ok(answer.topics().iter().any(|topic| topic.error() == Some(denied)))
+    }
+
     /// Gives topics more partitions, each the number of all that it is to have, and waits until each has a leader. With
     /// `only_check` nothing is changed, and the cluster says whether it would.
     ///

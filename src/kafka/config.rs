@@ -1,6 +1,5 @@
 //! How to reach a cluster, and what every client of it is told.
 
-use super::admin::failed;
 use super::context::{Context, TokenSource};
 use crate::{Error, Result};
 use rdkafka::ClientConfig;
@@ -147,16 +146,6 @@ impl Connection {
             Some(reason) => self.refused(&reason),
             None => self.nobody_there(&reason, start.elapsed()),
         })
-    }
-
-    /// Whether the user has no right to know of a topic, so that it is in no list.
-    ///
-    /// # Errors
-    /// When the cluster does not answer.
-    pub fn may_not_see(&self, topic: &str) -> Result<bool> {
-        let answer = self.questioner()?.fetch_metadata(Some(topic), PATIENCE).map_err(failed("the topic"))?;
-        let denied = rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-        Ok(answer.topics().iter().any(|topic| topic.error() == Some(denied)))
     }
 
     /// One line: the listener, the mechanism, and what the broker said.

@@ -35,6 +35,12 @@ fn every_verb_works_with_rights_and_says_which_one_is_missing() {
     for verb in [&["describe-topic", "transactions"] as &[&str], &["delete-topic", "transactions", "--yes"]] {
         guest(verb).fails(1, &["may not see it", "DESCRIBE"]);
     }
+    for verb in [&["plan"] as &[&str], &["apply", "--yes"]] {
+        guest(verb).fails(1, &["topic 'transactions' is there or is not", "the right DESCRIBE"]);
+    }
+    let health = guest(&["health-check", "--format", "json"]);
+    assert!(health.out.contains("may not see it") && !health.out.contains("missing"), "{health:?}");
+    health.fails(3, &["the right DESCRIBE"]);
     assert!(guest(&["acl", "list"]).err.contains("may not see them"));
     guest(&["acl", "grant", "admin", "guest"]).fails(1, &["ALTER on the cluster"]);
     admin(&["acl", "grant", "producer", "guest", "transactions"]);

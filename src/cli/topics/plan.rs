@@ -5,6 +5,7 @@ use super::session::{Session, counted, readable, readable_or_default};
 use crate::catalog::changes::{Change, Plan, Refusal};
 use crate::cli::common::CommonArgs;
 use crate::cli::output::{self, OutputArgs, Show, Table};
+use crate::kafka::admin::may_not_see;
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -71,6 +72,11 @@ impl Scope {
         let (desired, actual) = session.compared(session.declared(&self.topics, factor)?, factor)?;
         let missing = desired.iter().filter(|topic| !actual.contains_key(&topic.name)).cloned();
         let missing: Vec<_> = missing.collect();
+        for topic in &missing {
+            if session.admin.may_not_see(&topic.name)? {
+                return Err(may_not_see("topic", &topic.name));
+            }
+        }
         session.enough_brokers(&missing)?;
         let plan = Plan::new(&desired, &actual);
         let all =

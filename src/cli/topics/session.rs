@@ -64,7 +64,7 @@ impl Session {
         if let Some(topic) = self.cluster.topic(&full) {
             return Ok(topic);
         }
-        if self.settings.connection.may_not_see(&full)? {
+        if self.admin.may_not_see(&full)? {
             return Err(may_not_see("topic", &full));
         }
         let error = Error::failed(format!("topic '{full}' does not exist"));

@@ -19,7 +19,7 @@ pub fn partitions(connection: &Connection, topic: &str) -> Result<u32> {
     let found = found.map(|topic| topic.partitions().len()).filter(|partitions| *partitions > 0);
     match found {
         Some(partitions) => Ok(partitions as u32),
-        None if connection.may_not_see(topic)? => Err(may_not_see("topic", topic)),
+        None if Admin::new(connection)?.may_not_see(topic)? => Err(may_not_see("topic", topic)),
         None => {
             let error = Error::failed(format!("topic '{topic}' is not there"));
             Err(error.hint("make it with `ecap-topics create-topics`"))

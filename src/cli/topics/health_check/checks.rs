@@ -5,7 +5,7 @@ use crate::Result;
 use crate::catalog::plan::Action;
 use crate::cli::topics::create_topics::describe_all;
 use crate::cli::topics::session::Session;
-use crate::kafka::admin::{Cluster, PATIENCE, PartitionState};
+use crate::kafka::admin::{Cluster, PATIENCE, PartitionState, takes};
 use crate::kafka::groups::all_positions;
 use crate::units::format_duration;
 use serde::Serialize;
@@ -52,15 +52,20 @@ pub fn all(session: &Session, limits: &Limits) -> Result<Vec<Check>> {
 }
 
 /// What to do about what did not pass, where a command does it.
-pub fn hint(checks: &[Check]) -> Option<&'static str> {
+pub fn hint(checks: &[Check]) -> Option<String> {
     let topics = || checks.iter().filter(|check| !check.healthy && check.check.starts_with("topic "));
     if topics().any(|check| check.detail == MISSING) {
-        return Some("`ecap-topics create-topics` creates what is missing");
+        return Some("`ecap-topics create-topics` creates what is missing".into());
     }
-    topics().next().map(|_| "`ecap-topics plan` shows what `ecap-topics apply` would change")
+    if topics().any(|check| check.detail == UNSEEN) {
+        return Some(takes("DESCRIBE on the topics"));
+    }
+    topics().next().map(|_| "`ecap-topics plan` shows what `ecap-topics apply` would change".into())
 }
 
 const MISSING: &str = "missing";
+
+const UNSEEN: &str = "is there or is not: this user may not see it";
 
 fn brokers(cluster: &Cluster, limits: &Limits) -> Check {
     let alive = cluster.brokers.len();
@@ -108,14 +113,17 @@ fn topics(session: &Session) -> Result<Vec<Check>> {
     let checks = plan.into_iter().map(|(topic, action)| {
         let name = format!("topic {}", topic.name);
         let drift = match action {
-            Action::Create => return Check::new(name, false, MISSING),
+            Action::Create => {
+                let unseen = session.admin.may_not_see(&topic.name)?;
+                return Ok(Check::new(name, false, if unseen { UNSEEN } else { MISSING }));
+            }
             Action::Keep => Vec::new(),
             Action::Differs(drift) => drift,
         };
         let detail = if drift.is_empty() { "as the catalog says".into() } else { describe_all(&drift) };
-        Check::new(name, drift.is_empty(), detail).counted(drift.len(), Some(0))
+        Ok(Check::new(name, drift.is_empty(), detail).counted(drift.len(), Some(0)))
     });
-    Ok(checks.collect())
+    checks.collect()
 }
 
 fn groups(session: &Session, limit: i64) -> Result<Vec<Check>> {
