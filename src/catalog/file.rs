@@ -1,6 +1,6 @@
 //! The catalog's file: what is written in TOML, and how it becomes topics.
 
-use super::{Bound, Record, Roles, Rule, Topic};
+use super::{Bound, Record, Roles, Rule, Topic, in_kafkas_units};
 use crate::record::schema::Schema;
 use crate::units::{format_duration, parse_duration};
 use crate::{Error, Result};
@@ -115,8 +115,9 @@ impl Value {
     }
 }
 
-fn config(layers: [&Config; 2]) -> BTreeMap<String, String> {
-    layers.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_text())).collect()
+fn config(layers: [&Config; 2]) -> Result<BTreeMap<String, String>> {
+    let settings = layers.into_iter().flatten();
+    settings.map(|(name, value)| Ok((name.clone(), in_kafkas_units(name, &value.to_text())?))).collect()
 }
 
 impl File {
@@ -135,7 +136,7 @@ impl File {
         if let Some(dead_letters) = &self.dead_letters {
             let sources = topics.iter().filter(|topic| topic.record.is_some()).cloned();
             let receivers: Vec<_> =
-                sources.map(|topic| dead_letters.receive(topic, &self.defaults)).collect();
+                sources.map(|topic| dead_letters.receive(topic, &self.defaults)).collect::<Result<_>>()?;
             topics.extend(receivers);
         }
         Ok(topics)
@@ -144,21 +145,21 @@ impl File {
 
 impl DeadLetters {
     /// Turns a copy of a topic into the topic of its dead letters.
-    fn receive(&self, mut topic: Topic, defaults: &Defaults) -> Topic {
+    fn receive(&self, mut topic: Topic, defaults: &Defaults) -> Result<Topic> {
         let largest = topic.max_message_bytes() + self.extra_bytes;
         topic.used_for = format!("records of {} that could not be used", topic.name);
         topic.name += &self.suffix;
         topic.record = None;
         topic.events_per_hour = [0, 0];
-        topic.config = config([&defaults.config, &self.config]);
+        topic.config = config([&defaults.config, &self.config])?;
         topic.config.insert("max.message.bytes".into(), largest.to_string());
-        topic
+        Ok(topic)
     }
 }
 
 impl Entry {
     fn topic(self, defaults: &Defaults) -> Result<Topic> {
-        let config = config([&defaults.config, &self.config]);
+        let config = config([&defaults.config, &self.config])?;
         Ok(Topic {
             name: self.name.clone(),
             partitions: self.partitions,

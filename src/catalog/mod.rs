@@ -8,6 +8,7 @@ pub mod validate;
 pub use file::to_toml;
 
 use crate::record::schema::{Schema, Type};
+use crate::units::{parse_duration, parse_size};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -299,6 +300,24 @@ impl Record {
         }
         Ok(())
     }
+}
+
+/// A setting's value as Kafka has it: milliseconds and bytes, where people write 7d and 10MiB.
+///
+/// # Errors
+/// A usage error that names the setting and shows the accepted forms.
+pub fn in_kafkas_units(setting: &str, value: &str) -> Result<String> {
+    let value = value.trim();
+    let is_number = value.parse::<f64>().is_ok();
+    let converted = if setting.ends_with(".ms") && !is_number {
+        let time = parse_duration(value).map(|time| time.as_millis().to_string());
+        time.map_err(|error| error.hint("write 7d, 12h, '10 minutes', or a number of milliseconds"))
+    } else if setting.ends_with(".bytes") && !is_number {
+        parse_size(value).map(|size| size.to_string())
+    } else {
+        Ok(value.into())
+    };
+    converted.map_err(|error| error.at(setting))
 }
 
 /// Whether Kafka takes this as a topic's name.

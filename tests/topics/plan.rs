@@ -222,6 +222,29 @@ fn single_settings_are_altered_and_taken_back() {
 }
 
 #[test]
+fn a_catalog_takes_times_and_sizes_as_people_write_them() {
+    let cluster = Cluster::start();
+    let settings = "\"retention.ms\" = \"7d\"\n\"retention.bytes\" = \"10MiB\"\n\"segment.ms\" = \" 60000 \"";
+    let here = catalog(&cluster, "orders", 1, settings);
+    topics(&cluster, &["validate", &here]).ok();
+    topics(&cluster, &["apply", "--catalog", &here]).ok();
+    for (name, value) in
+        [("retention.ms", "604800000"), ("retention.bytes", "10485760"), ("segment.ms", "60000")]
+    {
+        assert_eq!(setting(&cluster, "orders", name), value);
+    }
+    topics(&cluster, &["plan", "--catalog", &here, "--exit-code"]).ok();
+    topics(&cluster, &["delete-topic", "orders", "--yes"]).ok();
+    for (setting, part) in
+        [("\"retention.ms\" = \"7 dayz\"", "write 7d"), ("\"segment.bytes\" = \"x\"", "10MiB")]
+    {
+        let wrong = catalog(&cluster, "orders", 1, setting);
+        topics(&cluster, &["plan", "--catalog", &wrong]).fails(2, &["topic 'orders'", part]);
+        assert!(topics(&cluster, &["validate", &wrong]).out.contains(part));
+    }
+}
+
+#[test]
 fn the_shell_completes_settings() {
     let cluster = Cluster::start();
     let here = catalog(&cluster, "orders", 1, "");
@@ -288,7 +311,7 @@ fn every_mistake_of_a_catalog_is_told_with_its_place() {
     for part in [
         &format!("{file}:2:1: there is no key of [defaults] 'replicas': did you mean 'replication'?"),
         "did you mean 'retention.ms'?",
-        "Invalid value long for configuration retention.ms",
+        "retention.ms: 'long' is not a duration: write 7d",
         "found 'NUMBER '",
         "'name' is missing",
         "did you mean 'id'?",

@@ -237,9 +237,11 @@ impl Walk<'_> {
                 );
             }
         };
-        if let Some(wrong) = (self.check_setting)(key.get_ref(), &text) {
-            self.note(key.span().start, wrong);
-        }
+        let wrong = match in_kafkas_units(key.get_ref(), &text) {
+            Ok(text) => (self.check_setting)(key.get_ref(), &text),
+            Err(error) => Some(error.to_string()),
+        };
+        self.found.extend(wrong.map(|wrong| (key.span().start, wrong)));
     }
 
     fn topic(&mut self, topic: &Value<'_>) {

@@ -5,12 +5,11 @@ use super::complete;
 use super::session::{Session, counted, readable_or_default};
 use crate::catalog::changes::{Change, loss};
 use crate::catalog::plan::same;
-use crate::catalog::suggest;
+use crate::catalog::{in_kafkas_units, suggest};
 use crate::cli::common::CommonArgs;
 use crate::cli::confirm::ConfirmArgs;
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::Setting;
-use crate::units::{parse_duration, parse_size};
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -97,7 +96,7 @@ fn wanted(args: &Args) -> Result<Vec<(String, Option<String>)>> {
             Error::usage(format!("'{setting}': there is no '='"))
                 .hint("write retention.ms=604800000, or --delete retention.ms")
         })?;
-        wanted.push((name.trim().into(), Some(in_kafkas_units(name.trim(), value.trim())?)));
+        wanted.push((name.trim().into(), Some(in_kafkas_units(name.trim(), value)?)));
     }
     wanted.extend(args.delete.iter().map(|name| (name.trim().to_string(), None)));
     for (index, (name, _)) in wanted.iter().enumerate() {
@@ -106,21 +105,6 @@ fn wanted(args: &Args) -> Result<Vec<(String, Option<String>)>> {
         }
     }
     Ok(wanted)
-}
-
-/// Kafka has milliseconds and bytes; people write 7d and 10MiB.
-fn in_kafkas_units(name: &str, value: &str) -> Result<String> {
-    if value.parse::<i64>().is_ok() {
-        return Ok(value.into());
-    }
-    let at = |error: Error| error.at(name);
-    if name.ends_with(".ms") {
-        return parse_duration(value).map(|time| time.as_millis().to_string()).map_err(at);
-    }
-    if name.ends_with(".bytes") {
-        return parse_size(value).map(|size| size.to_string()).map_err(at);
-    }
-    Ok(value.into())
 }
 
 fn settings(session: &Session, topic: &str) -> Result<Vec<Setting>> {
