@@ -225,12 +225,15 @@ impl Catalog {
     }
 
     /// The same topics with `prefix` before every name, for environments that share a cluster.
-    #[must_use]
-    pub fn prefixed(mut self, prefix: &str) -> Self {
+    ///
+    /// # Errors
+    /// A usage error with the first name that no topic can have.
+    pub fn prefixed(mut self, prefix: &str) -> Result<Self> {
         for topic in &mut self.topics {
             topic.name.insert_str(0, prefix);
+            check_name(&topic.name).map_err(|error| error.at(format!("topic-prefix '{prefix}'")))?;
         }
-        self
+        Ok(self)
     }
 
     /// The same with one more topic, or with another in the place of one.
@@ -270,9 +273,7 @@ impl Topic {
         if self.partitions < 1 || self.replication < 1 {
             return Err(Error::usage("partitions and replication are at least 1"));
         }
-        if !is_topic_name(&self.name) {
-            return Err(Error::usage("a name has letters, digits, '.', '_' and '-', 249 at most"));
-        }
+        check_name(&self.name)?;
         self.record.as_ref().map_or(Ok(()), Record::check)
     }
 }
@@ -324,6 +325,12 @@ pub fn in_kafkas_units(setting: &str, value: &str) -> Result<String> {
 pub fn is_topic_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty() && name.len() <= 249 && name != "." && name != ".." && name.chars().all(legal)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let wrong =
+        || Error::usage(format!("'{name}': a name has letters, digits, '.', '_' and '-', 249 at most"));
+    if is_topic_name(name) { Ok(()) } else { Err(wrong()) }
 }
 
 /// The error, with what a person most likely meant by `name` as its hint, if a candidate is near enough.
@@ -396,8 +403,11 @@ mod tests {
 
     #[test]
     fn a_prefix_stands_before_every_name() {
-        let catalog = built_in().prefixed("staging.");
+        let catalog = built_in().prefixed("staging.").expect("names of topics");
         assert!(catalog.topics().iter().all(|topic| topic.name.starts_with("staging.")));
+        let error = built_in().prefixed(&"long".repeat(60)).expect_err("too long").to_string();
+        assert!(error.contains("249 at most") && error.starts_with("topic-prefix 'long"), "{error}");
+        assert!(built_in().prefixed("staging/").is_err());
     }
 
     #[test]

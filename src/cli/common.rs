@@ -1,7 +1,8 @@
 //! What every binary's command line shares, and how a setting is found: flag, environment, profile, default.
 
 use super::output::OutputArgs;
-use super::{profile, secrets};
+use super::profile::{self, Profile};
+use super::secrets;
 use crate::catalog::{self, Catalog, Topic};
 use crate::kafka::config::Connection;
 use crate::kafka::context::TokenSource;
@@ -156,16 +157,13 @@ impl CommonArgs {
     /// A usage error that names the setting.
     pub fn settings(&self) -> Result<Settings> {
         let args = &self.connection;
-        let folder = std::env::current_dir()?;
-        let named = args.profile.clone().or_else(|| variable("ECAP_PROFILE"));
-        let profile = profile::load(&folder, named.as_deref())?;
+        let profile = self.profile()?;
         let given = &profile.settings;
         let mut finder = Finder { profile: &profile.origin, origins: Vec::new() };
         let servers = finder.find("bootstrap-servers", &args.bootstrap_servers, &given.bootstrap_servers);
         let config = finder.find("kafka-config", &args.kafka_config, &given.kafka_config);
         let protocol = finder.find("security-protocol", &args.security_protocol, &given.security_protocol);
-        let prefix = finder.find("topic-prefix", &args.topic_prefix, &given.topic_prefix);
-        let prefix = prefix.unwrap_or_else(|| finder.default("topic-prefix", ""));
+        let prefix = finder.prefix(args, given);
         let catalog = match finder.find("catalog", &args.catalog, &given.catalog) {
             Some(path) => Catalog::load(Path::new(&path))?,
             None => Catalog::built_in()?,
@@ -176,12 +174,27 @@ impl CommonArgs {
         let servers = finder.servers(servers, found.values.remove("bootstrap.servers"))?;
         Ok(Settings {
             connection: Connection::new(servers).with_properties(found.values).with_token(found.token),
-            catalog: catalog.prefixed(&prefix),
+            catalog: catalog.prefixed(&prefix)?,
             prefix,
             cluster_id,
             replication_factor,
             origins: finder.origins,
         })
+    }
+
+    /// What stands before every catalog topic and group, and nothing else: a catalog in use may be the one that is wrong.
+    ///
+    /// # Errors
+    /// A usage error where the profile is wrong.
+    pub fn prefix(&self) -> Result<String> {
+        let profile = self.profile()?;
+        let mut finder = Finder { profile: &profile.origin, origins: Vec::new() };
+        Ok(finder.prefix(&self.connection, &profile.settings))
+    }
+
+    fn profile(&self) -> Result<Profile> {
+        let named = self.connection.profile.clone().or_else(|| variable("ECAP_PROFILE"));
+        profile::load(&std::env::current_dir()?, named.as_deref())
     }
 
     /// Finds every shared setting and sees to it that a broker answers.
@@ -235,6 +248,11 @@ impl Finder<'_> {
     fn default(&mut self, name: &str, value: &str) -> String {
         self.note(name, value, "default");
         value.into()
+    }
+
+    fn prefix(&mut self, args: &ConnectionArgs, profile: &profile::Settings) -> String {
+        let prefix = self.find("topic-prefix", &args.topic_prefix, &profile.topic_prefix);
+        prefix.unwrap_or_else(|| self.default("topic-prefix", ""))
     }
 
     /// A number of brokers, by environment or profile; a command that has a flag for it looks there first.

@@ -153,7 +153,7 @@ fn shared(topics: &[(&str, &Topic)]) -> Result<Vec<String>> {
 }
 
 /// A name as SQL takes it, in Spark's quotes where it needs them.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if plain { name.into() } else { format!("`{}`", name.replace('`', "``")) }
 }

@@ -318,6 +318,36 @@ fn every_mistake_of_a_catalog_is_told_with_its_place() {
     ] {
         assert!(told.contains(part), "{part} is missing in {told}");
     }
+    // Names with the prefix and with what dead letters get, and SQL once everything else is right.
+    let plain = |name: &str| format!("[[topic]]\nname = \"{name}\"\npartitions = 1\n");
+    let of_records = |name: &str, more: &str| {
+        format!(
+            "{}key = \"id\"\ntime = \"_timestamp\"\nwatermark = \"1s\"\nschema = \"id STRING, n INT\"\n{more}\n",
+            plain(name)
+        )
+    };
+    let long = "x".repeat(240);
+    let more = "windowed = [\n\"sum(twice) AS s\",\n\"sum(m)\"\n]\n[topic.derived]\ntwice = \"2 * n\"";
+    let wrong = "[topic.derived]\nsame = \"id\"\nbad = \"nn + 1\"\nnone = \"upper(\"";
+    let suffix = "[dead_letters]\nsuffix = \".dlq\"\nextra_bytes = 1\n";
+    for (text, lines) in [
+        ([suffix, &plain("a"), &plain("a.dlq")].concat(), &[] as &[u64]),
+        ([suffix, &of_records("a", ""), &plain("a.dlq")].concat(), &[13]),
+        ([plain("a.b"), plain("c"), plain("a_b"), plain("c")].concat(), &[8, 11]),
+        ([suffix, &of_records("a", ""), &plain("a_dlq")].concat(), &[5]),
+        (plain(&long), &[2]),
+        (of_records("a", more), &[10]),
+        (of_records("a", wrong), &[10, 11]),
+    ] {
+        std::fs::write(&file, &text).expect("written");
+        let ended = run(&["--format", "json", "--topic-prefix", "environment."]);
+        let verdict: Value = serde_json::from_str(&ended.out).expect("JSON");
+        let found = verdict["mistakes"].as_array().expect("a list").iter();
+        let found: Vec<_> = found.map(|mistake| mistake["line"].as_u64().expect("a line")).collect();
+        assert_eq!(found, lines, "{text}\n{verdict:#}");
+    }
+    std::fs::write(&file, plain(&long)).expect("written");
+    run(&[]).ok();
     std::fs::write(&file, "[[topic]]\nname = \"a\nb = = 2\n").expect("written");
     let broken = run(&[]);
     assert!(broken.out.lines().count() >= 2 && broken.out.contains(":2:"), "{broken:?}");

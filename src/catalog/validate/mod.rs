@@ -2,7 +2,7 @@
 
 mod keys;
 
-use super::{Catalog, RECORD_TIME, is_topic_name, nearest};
+use super::{Catalog, RECORD_TIME, Topic, in_kafkas_units, nearest};
 use crate::record::schema::{Schema, Type};
 use crate::units::parse_duration;
 use keys::{DEAD_LETTERS, DEFAULTS, Key, Kind, OF_RECORDS, TOPIC};
@@ -23,13 +23,23 @@ pub struct Mistake {
     pub message: String,
 }
 
-/// Says what is wrong with a setting of topics, by name and value; `None` where nothing is.
-pub type CheckSetting<'a> = &'a dyn Fn(&str, &str) -> Option<String>;
+/// What others know of a catalog; each says what is wrong, and `None` where nothing is.
+pub struct Checks<'a> {
+    /// Of a setting of topics, by name and value.
+    pub setting: &'a dyn Fn(&str, &str) -> Option<String>,
+    /// Of a derived column of a topic, by its name.
+    pub derived: &'a dyn Fn(&Topic, &str) -> Option<String>,
+    /// Of an aggregate over a topic, by its SQL.
+    pub windowed: &'a dyn Fn(&Topic, &str) -> Option<String>,
+    /// What stands before every name in the cluster.
+    pub prefix: &'a str,
+}
 
-/// Every mistake in the text of a catalog, in the text's order; none where [`Catalog::parse`] takes it.
-pub fn mistakes(text: &str, check_setting: CheckSetting<'_>) -> Vec<Mistake> {
+/// Every mistake in the text of a catalog, in the text's order; none where [`Catalog::parse`] takes it and the checks have
+/// nothing to say.
+pub fn mistakes(text: &str, checks: &Checks<'_>) -> Vec<Mistake> {
     let (root, wrong) = DeTable::parse_recoverable(text);
-    let mut walk = Walk { text, check_setting, found: Vec::new(), names: BTreeMap::new() };
+    let mut walk = Walk { text, checks, found: Vec::new(), names: Vec::new() };
     for error in wrong {
         walk.note(error.span().unwrap_or(0..0).start, error.message().trim().replace('\n', ", "));
     }
@@ -37,13 +47,15 @@ pub fn mistakes(text: &str, check_setting: CheckSetting<'_>) -> Vec<Mistake> {
     if walk.found.is_empty() {
         walk.root(&root);
     }
-    walk.found.sort();
-    let mut mistakes: Vec<_> =
-        walk.found.into_iter().map(|(at, message)| placed(text, at, message)).collect();
-    if let (true, Err(error)) = (mistakes.is_empty(), Catalog::parse(text)) {
-        mistakes.push(placed(text, 0, error.to_string()));
+    // SQL is over columns: it is looked at when these are right.
+    if walk.found.is_empty() {
+        match Catalog::parse(text) {
+            Ok(catalog) => walk.sql(&root, &catalog),
+            Err(error) => walk.note(0, error.to_string()),
+        }
     }
-    mistakes
+    walk.found.sort();
+    walk.found.into_iter().map(|(at, message)| placed(text, at, message)).collect()
 }
 
 fn placed(text: &str, at: usize, message: String) -> Mistake {
@@ -56,11 +68,20 @@ fn placed(text: &str, at: usize, message: String) -> Mistake {
 
 struct Walk<'a> {
     text: &'a str,
-    check_setting: CheckSetting<'a>,
+    checks: &'a Checks<'a>,
     /// Where in the text, in bytes, and what.
     found: Vec<(usize, String)>,
     /// The topics so far.
-    names: BTreeMap<String, usize>,
+    names: Vec<Name>,
+}
+
+/// The name of a topic.
+struct Name {
+    text: String,
+    /// Where it stands.
+    at: usize,
+    /// Whether there are records that can become dead letters.
+    has_records: bool,
 }
 
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -94,14 +115,67 @@ impl Walk<'_> {
         }
         let dead_letters = root.get_ref().iter().find(|(key, _)| key.get_ref() == "dead_letters");
         let suffix = dead_letters.and_then(|(_, table)| table.get_ref().get("suffix")?.get_ref().as_str());
-        let Some(suffix) = suffix else { return };
-        let receives =
-            |name: &str| name.strip_suffix(suffix).is_some_and(|source| self.names.contains_key(source));
-        let twice = self.names.iter().filter(|(name, _)| receives(name)).map(|(name, at)| {
-            (*at, format!("topic '{name}' is there twice: it takes the dead letters of another"))
-        });
-        let twice: Vec<_> = twice.collect();
-        self.found.extend(twice);
+        self.check_names(suffix);
+    }
+
+    /// Names are legal with the prefix, and Kafka can tell them apart; also those of dead-letter topics.
+    fn check_names(&mut self, suffix: Option<&str>) {
+        let own = std::mem::take(&mut self.names);
+        let sources = own.iter().filter(|name| name.has_records);
+        let receivers = sources.filter_map(|name| Some((format!("{}{}", name.text, suffix?), name.at)));
+        let is_own = |(receiver, _): &(String, usize)| own.iter().any(|name| name.text == *receiver);
+        let (twice, receivers): (Vec<_>, Vec<_>) = receivers.partition(is_own);
+        let mut alike: BTreeMap<String, String> = BTreeMap::new();
+        for Name { text: name, at, .. } in own {
+            if twice.iter().any(|(receiver, _)| *receiver == name) {
+                self.note(at, format!("topic '{name}' is there twice: it takes the dead letters of another"));
+            }
+            self.check_name(name, at, &mut alike);
+        }
+        for (name, at) in receivers {
+            // What is wrong with a source is wrong with what takes its dead letters.
+            if self.found.iter().all(|(other, _)| *other != at) {
+                self.check_name(name, at, &mut alike);
+            }
+        }
+    }
+
+    /// `alike` has the names so far, by what Kafka makes of them where it names metrics.
+    fn check_name(&mut self, name: String, at: usize, alike: &mut BTreeMap<String, String>) {
+        if let Err(error) = super::check_name(&format!("{}{name}", self.checks.prefix)) {
+            self.note(at, error.to_string());
+        }
+        match alike.get(&name.replace('.', "_")) {
+            Some(other) if *other == name => self.note(at, format!("topic '{name}' is there twice")),
+            Some(other) => {
+                let message =
+                    format!("topic '{name}' collides with '{other}': Kafka takes '.' and '_' for the same");
+                self.note(at, message);
+            }
+            None => drop(alike.insert(name.replace('.', "_"), name)),
+        }
+    }
+
+    /// The SQL of each topic, once everything else is right.
+    fn sql(&mut self, root: &Spanned<DeTable<'_>>, catalog: &Catalog) {
+        let tables = root.get_ref().get("topic").and_then(|topics| topics.get_ref().as_array());
+        let tables = tables.into_iter().flat_map(|topics| topics.iter());
+        for (table, topic) in tables.filter_map(|table| table.get_ref().as_table()).zip(catalog.topics()) {
+            let before = self.found.len();
+            for (name, sql) in table_of(table, "derived").into_iter().flatten() {
+                if let Some(wrong) = (self.checks.derived)(topic, name.get_ref()) {
+                    self.note(sql.span().start, wrong);
+                }
+            }
+            let windowed = table.get("windowed").and_then(|value| value.get_ref().as_array());
+            // Aggregates are over derived columns, too.
+            for sql in
+                windowed.filter(|_| self.found.len() == before).into_iter().flat_map(|items| items.iter())
+            {
+                let wrong = sql.get_ref().as_str().and_then(|text| (self.checks.windowed)(topic, text));
+                self.found.extend(wrong.map(|wrong| (sql.span().start, wrong)));
+            }
+        }
     }
 
     fn unknown<'k>(&mut self, at: usize, what: &str, name: &str, known: impl Iterator<Item = &'k str>) {
@@ -238,7 +312,7 @@ impl Walk<'_> {
             }
         };
         let wrong = match in_kafkas_units(key.get_ref(), &text) {
-            Ok(text) => (self.check_setting)(key.get_ref(), &text),
+            Ok(text) => (self.checks.setting)(key.get_ref(), &text),
             Err(error) => Some(error.to_string()),
         };
         self.found.extend(wrong.map(|wrong| (key.span().start, wrong)));
@@ -250,12 +324,8 @@ impl Walk<'_> {
         };
         self.table("[[topic]]", &topic.span(), table, TOPIC);
         if let Some((name, at)) = text_of(table, "name") {
-            if !is_topic_name(name) {
-                self.note(at, format!("'{name}': a name has letters, digits, '.', '_' and '-', 249 at most"));
-            }
-            if self.names.insert(name.into(), at).is_some() {
-                self.note(at, format!("topic '{name}' is there twice"));
-            }
+            let has_records = text_of(table, "schema").is_some();
+            self.names.push(Name { text: name.into(), at, has_records });
         }
         match text_of(table, "schema") {
             None => {

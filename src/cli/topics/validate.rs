@@ -1,10 +1,12 @@
 //! `ecap-topics validate`
 
 use crate::broker::settings::{self, SETTINGS, Settings};
-use crate::catalog::nearest;
-use crate::catalog::validate::{Mistake, mistakes};
+use crate::catalog::validate::{Checks, Mistake, mistakes};
+use crate::catalog::{Catalog, Topic, nearest};
 use crate::cli::common::CommonArgs;
 use crate::cli::output::{self, Format, Show, Table};
+use crate::query::flags::{Flags, quoted};
+use crate::query::plan::StreamPlan;
 use crate::{Error, Result};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -31,7 +33,13 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let file = args.file.display().to_string();
     let text = std::fs::read_to_string(&args.file);
     let text = text.map_err(|error| Error::usage(format!("cannot read {file}: {error}")))?;
-    let mistakes = mistakes(&text, &wrong_setting);
+    let checks = Checks {
+        setting: &wrong_setting,
+        derived: &wrong_column,
+        windowed: &wrong_aggregate,
+        prefix: &common.prefix()?,
+    };
+    let mistakes = mistakes(&text, &checks);
     let verdict = Verdict { valid: mistakes.is_empty(), file, mistakes };
     match common.output.format {
         Format::Table => {
@@ -56,6 +64,29 @@ fn wrong_setting(name: &str, value: &str) -> Option<String> {
         return Some(format!("Kafka has no setting '{name}' of topics{meant}"));
     }
     settings::check(&Settings::from([(name.to_string(), value.to_string())])).err()
+}
+
+/// What a query would say to a derived column.
+fn wrong_column(topic: &Topic, name: &str) -> Option<String> {
+    let mut only = topic.clone();
+    only.record.iter_mut().for_each(|record| record.derived.retain(|(derived, _)| derived == name));
+    let sql = format!("SELECT {} FROM {}", quoted(name), quoted(&topic.name));
+    refused(only, &sql)
+}
+
+/// What a query would say to an aggregate that a window shows.
+fn wrong_aggregate(topic: &Topic, aggregate: &str) -> Option<String> {
+    let flags = Flags { aggregates: vec![aggregate.into()], ..Flags::default() };
+    match flags.to_sql(&[(&topic.name, topic)], true) {
+        Ok(sql) => refused(topic.clone(), &sql),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Why a query over a topic cannot be planned; the place in it means nothing to who did not write it.
+fn refused(topic: Topic, sql: &str) -> Option<String> {
+    let planned = Catalog::parse("").and_then(|none| StreamPlan::new(sql, &none.with(topic), "", None));
+    planned.err().map(|error| error.without_place().to_string())
 }
 
 impl Show for Verdict {
