@@ -257,7 +257,7 @@ pub(super) fn is_silence(code: RDKafkaErrorCode) -> bool {
 /// that it takes.
 pub(super) fn refused(what: &str, code: RDKafkaErrorCode, reason: &str, right: &str) -> Error {
     use RDKafkaErrorCode as Code;
-    let reason = if reason.is_empty() { words(code) } else { reason.to_string() };
+    let reason = if reason.is_empty() { words(code) } else { reason.trim_end_matches('.').to_string() };
     let is_wrong = matches!(code, Code::InvalidConfig | Code::InvalidRequest);
     let fault = match code {
         code if is_silence(code) => Fault::Unreachable,
