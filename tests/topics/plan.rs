@@ -331,13 +331,13 @@ fn every_mistake_of_a_catalog_is_told_with_its_place() {
     let wrong = "[topic.derived]\nsame = \"id\"\nbad = \"nn + 1\"\nnone = \"upper(\"";
     let suffix = "[dead_letters]\nsuffix = \".dlq\"\nextra_bytes = 1\n";
     for (text, lines) in [
-        ([suffix, &plain("a"), &plain("a.dlq")].concat(), &[] as &[u64]),
-        ([suffix, &of_records("a", ""), &plain("a.dlq")].concat(), &[13]),
-        ([plain("a.b"), plain("c"), plain("a_b"), plain("c")].concat(), &[8, 11]),
-        ([suffix, &of_records("a", ""), &plain("a_dlq")].concat(), &[5]),
-        (plain(&long), &[2]),
-        (of_records("a", more), &[10]),
-        (of_records("a", wrong), &[10, 11]),
+        ([suffix, &plain("a"), &plain("a.dlq")].concat(), vec![]),
+        ([suffix, &of_records("a", ""), &plain("a.dlq")].concat(), vec![13]),
+        ([plain("a.b"), plain("c"), plain("a_b"), plain("c")].concat(), vec![8, 11]),
+        ([suffix, &of_records("a", ""), &plain("a_dlq")].concat(), vec![5]),
+        (plain(&long), vec![2]),
+        (of_records("a", more), vec![10]),
+        (of_records("a", wrong), vec![10, 11]),
     ] {
         std::fs::write(&file, &text).expect("written");
         let ended = run(&["--format", "json", "--topic-prefix", "environment."]);

@@ -77,7 +77,7 @@ fn wrong_column(topic: &Topic, name: &str) -> Option<String> {
 /// What a query would say to an aggregate that a window shows.
 fn wrong_aggregate(topic: &Topic, aggregate: &str) -> Option<String> {
     let flags = Flags { aggregates: vec![aggregate.into()], ..Flags::default() };
-    match flags.to_sql(&[(&topic.name, topic)], true) {
+    match flags.to_sql(&[(topic.name.as_str(), topic)], true) {
         Ok(sql) => refused(topic.clone(), &sql),
         Err(error) => Some(error.to_string()),
     }

@@ -110,7 +110,7 @@ fn partitions(
 /// Each topic of the catalog against the cluster.
 fn topics(session: &Session) -> Result<Vec<Check>> {
     let plan = session.plan(session.declared(&[], None)?, None)?;
-    let checks = plan.into_iter().map(|(topic, action)| {
+    let checks = plan.into_iter().map(|(topic, action)| -> Result<Check> {
         let name = format!("topic {}", topic.name);
         let drift = match action {
             Action::Create => {
