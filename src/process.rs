@@ -1,4 +1,4 @@
-//! What the system says of this process; `None` where it does not say it, as outside of Linux.
+//! What the system says of this process and allows it; `None` where it does not say it, as outside of Linux.
 
 /// What the system has of this process.
 const OWN: &str = "/proc/self/stat";
@@ -39,4 +39,23 @@ fn seconds(stat: &str, at: usize) -> Option<f64> {
 /// Open files and connections.
 pub fn open_files() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// Lets this process have as many files open as the system allows it: what a shell begins with is often a thousand.
+pub fn open_more_files() {
+    #[cfg(target_os = "linux")]
+    {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        #[expect(unsafe_code, reason = "the standard library knows no limits")]
+        // SAFETY: each call gets a pointer to a structure that is alive and nobody else's.
+        let is_raised = unsafe {
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && {
+                limit.rlim_cur = limit.rlim_max;
+                libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0
+            }
+        };
+        if !is_raised {
+            tracing::debug!("the limit of open files stays: {}", std::io::Error::last_os_error());
+        }
+    }
 }

@@ -233,6 +233,21 @@ fn a_signal_ends_it_cleanly_within_a_second() {
 }
 
 #[test]
+fn more_partitions_than_a_shell_lets_a_process_open_files_are_kept() {
+    let folder = TempDir::new().unwrap();
+    let plain = command(folder.path());
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -S -n 64; exec \"$@\"", "bash"]);
+    limited.arg(plain.get_program()).args(plain.get_args()).current_dir(folder.path());
+    let process = Process::start(&mut limited);
+    create(&process.address, "wide", 100, &[]).unwrap();
+    let sender = producer(&process.address, &[]);
+    for partition in 0..100 {
+        assert_eq!(send(&sender, "wide", partition, "here").unwrap(), 0, "partition {partition}");
+    }
+}
+
+#[test]
 fn a_full_disk_refuses_records_and_still_serves_them() {
     let folder = TempDir::new().unwrap();
     let plain = command(folder.path());

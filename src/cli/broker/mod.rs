@@ -6,7 +6,7 @@ use super::common::{CommonArgs, home};
 use super::{Cli, interrupt, output};
 use crate::Result;
 use crate::broker::{Broker, Config, Storage};
-use crate::program;
+use crate::{process, program};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +80,7 @@ pub fn run(cli: BrokerCli) -> Result<()> {
 }
 
 fn serve(cli: &BrokerCli) -> Result<()> {
+    process::open_more_files();
     let stop = interrupt::listen()?;
     let broker = Broker::start(config(cli))?;
     output::note(&ready(cli, &broker));
