@@ -48,17 +48,29 @@ need() {
 }
 
 # Name of a wrapper in bin/, and the class it runs.
-tools='kafka-topics org.apache.kafka.tools.TopicCommand
+tools='kafka-acls org.apache.kafka.tools.AclCommand
+kafka-broker-api-versions org.apache.kafka.tools.BrokerApiVersionsCommand
+kafka-client-metrics org.apache.kafka.tools.ClientMetricsCommand
+kafka-cluster org.apache.kafka.tools.ClusterTool
 kafka-configs kafka.admin.ConfigCommand
-kafka-consumer-groups org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
-kafka-console-producer org.apache.kafka.tools.ConsoleProducer
 kafka-console-consumer org.apache.kafka.tools.consumer.ConsoleConsumer
-kafka-producer-perf-test org.apache.kafka.tools.ProducerPerformance
+kafka-console-producer org.apache.kafka.tools.ConsoleProducer
+kafka-consumer-groups org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
 kafka-consumer-perf-test org.apache.kafka.tools.ConsumerPerformance
-kafka-get-offsets org.apache.kafka.tools.GetOffsetShell
 kafka-delete-records org.apache.kafka.tools.DeleteRecordsCommand
-kafka-transactions org.apache.kafka.tools.TransactionsCommand
-kafka-storage kafka.tools.StorageTool'
+kafka-features org.apache.kafka.tools.FeatureCommand
+kafka-get-offsets org.apache.kafka.tools.GetOffsetShell
+kafka-groups org.apache.kafka.tools.GroupsCommand
+kafka-leader-election org.apache.kafka.tools.LeaderElectionCommand
+kafka-log-dirs org.apache.kafka.tools.LogDirsCommand
+kafka-metadata-quorum org.apache.kafka.tools.MetadataQuorumCommand
+kafka-producer-perf-test org.apache.kafka.tools.ProducerPerformance
+kafka-reassign-partitions org.apache.kafka.tools.reassign.ReassignPartitionsCommand
+kafka-share-groups org.apache.kafka.tools.consumer.group.ShareGroupCommand
+kafka-storage kafka.tools.StorageTool
+kafka-streams-groups org.apache.kafka.tools.streams.StreamsGroupCommand
+kafka-topics org.apache.kafka.tools.TopicCommand
+kafka-transactions org.apache.kafka.tools.TransactionsCommand'
 
 # A program from standard input, in one step: another start may be running it.
 install_tool() {
