@@ -308,27 +308,71 @@ fn every_change_is_remembered() {
     assert_eq!(lines.len(), 3, "{text}");
 }
 
+/// `ecap-topics kafka-cli` with tools that only say what they were given.
+fn kafka_cli(cluster: &Cluster, args: &[&str]) -> Ended {
+    let home = cluster.folder.path().join("kafka");
+    std::fs::create_dir_all(home.join("bin")).expect("a folder");
+    for name in ["topics", "cluster", "configs", "delete-records", "leader-election", "transactions"] {
+        let tool = home.join(format!("bin/kafka-{name}.sh"));
+        if !tool.exists() {
+            std::fs::write(&tool, "#!/bin/sh\necho \"$@\"\n").expect("written");
+            assert!(Command::new("chmod").arg("+x").arg(&tool).status().expect("chmod runs").success());
+        }
+    }
+    let mut command = cluster.command("ecap-topics");
+    Ended::of(command.env("KAFKA_HOME", &home).arg("kafka-cli").args(args))
+}
+
 #[test]
 fn kafka_s_own_tool_gets_the_address_where_it_is_not_given() {
     let cluster = Cluster::start();
-    let home = cluster.folder.path().join("kafka");
-    std::fs::create_dir_all(home.join("bin")).expect("a folder");
-    let tool = home.join("bin/kafka-topics.sh");
-    std::fs::write(&tool, "#!/bin/sh\necho \"$@\"\n").expect("written");
-    assert!(Command::new("chmod").arg("+x").arg(&tool).status().expect("chmod runs").success());
-    let kafka_cli = |args: &[&str]| {
-        let mut command = cluster.command("ecap-topics");
-        Ended::of(command.env("KAFKA_HOME", &home).arg("kafka-cli").args(args))
-    };
-    let filled = format!("--bootstrap-server {} --list\n", cluster.address);
+    let kafka_cli = |args: &[&str]| kafka_cli(&cluster, args);
+    let filled = format!("--bootstrap-server {}", cluster.address);
     for name in ["topics", "kafka-topics", "kafka-topics.sh"] {
-        assert_eq!(kafka_cli(&[name, "--list"]).ok(), filled);
+        assert_eq!(kafka_cli(&[name, "--list"]).ok(), format!("{filled} --list\n"));
     }
+    assert_eq!(kafka_cli(&["cluster", "cluster-id"]).ok(), format!("cluster-id {filled}\n"));
     let given = kafka_cli(&["topics", "--bootstrap-server", "elsewhere:1", "--list"]).ok();
     assert_eq!(given, "--bootstrap-server elsewhere:1 --list\n");
     assert_eq!(kafka_cli(&["topics", "--help"]).ok(), "--help\n");
-    kafka_cli(&["configs"]).fails(2, &["kafka-configs"]);
+    kafka_cli(&["console-consumer"]).fails(2, &["kafka-console-consumer"]);
     kafka_cli(&["../evil"]).fails(2, &["../evil"]);
+}
+
+#[test]
+fn what_kafka_s_own_tool_changes_is_remembered_without_its_secrets() {
+    let cluster = Cluster::start();
+    let journal = cluster.folder.path().join("home/kafka_management.log");
+    for looking in [
+        &["topics", "--list"] as &[&str],
+        &["cluster", "cluster-id"],
+        &["transactions", "list"],
+        &["topics", "--bootstrap-server", "127.0.0.1:1", "--list"],
+        &["delete-records", "--help"],
+    ] {
+        kafka_cli(&cluster, looking).ok();
+    }
+    assert!(!journal.exists());
+    let here = &*cluster.address;
+    let changing = [
+        &["topics", "--create", "--topic", "t"] as &[&str],
+        &["topics", "--bootstrap-server", "127.0.0.1:1", "--create", "--topic", "t"],
+        &["topics", &format!("--bootstrap-server={here}"), "--delete", "--topic", "t"],
+        &["delete-records", "--offset-json-file", "f"],
+        &["transactions", "abort", "--topic", "t"],
+        &["leader-election", "--election-type", "preferred"],
+        &["configs", "--alter", "--add-config", "SCRAM-SHA-256=[iterations=8192,password=hidden-one]"],
+    ];
+    for args in changing {
+        kafka_cli(&cluster, args).ok();
+    }
+    let text = std::fs::read_to_string(journal).expect("written");
+    assert_eq!(text.lines().count(), changing.len(), "{text}");
+    for (line, args) in text.lines().zip(changing) {
+        let args = args.join(" ").replace("hidden-one", "********");
+        assert!(line.contains(&format!("command=kafka-cli change=\"{args}\" done")), "{line}");
+        assert_eq!(line.contains("cluster=unknown"), args.contains("127.0.0.1:1 "), "{line}");
+    }
 }
 
 #[test]

@@ -66,6 +66,22 @@ impl Connection {
         self.properties.get(name).map(String::as_str)
     }
 
+    /// What stands in `NAME.pem`, or in the file that `NAME.location` names.
+    ///
+    /// # Errors
+    /// A usage error where the file cannot be read.
+    pub(super) fn pem(&self, name: &str) -> Result<Option<String>> {
+        if let Some(text) = self.property(&format!("{name}.pem")) {
+            return Ok(Some(text.into()));
+        }
+        let location = format!("{name}.location");
+        let read = |path: &str| {
+            std::fs::read_to_string(path)
+                .map_err(|error| Error::usage(format!("{location}: cannot read {path}: {error}")))
+        };
+        self.property(&location).map(read).transpose()
+    }
+
     /// The addresses, as given.
     pub fn servers(&self) -> &str {
         &self.servers

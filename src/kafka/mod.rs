@@ -10,6 +10,7 @@ pub mod compacted;
 pub mod config;
 pub mod context;
 pub mod groups;
+pub mod java;
 pub mod letter;
 pub mod mirror;
 pub mod native;

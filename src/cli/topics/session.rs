@@ -193,22 +193,27 @@ impl Session {
         self.remember(command, &format!("delete {}", names.join(", ")), self.admin.delete(names))
     }
 
-    /// Appends a change and what became of it to the record of changes. It cannot undo the change, so a
-    /// record that cannot be written is a warning.
+    /// Remembers a change to this cluster, and what became of it.
     pub fn remember<T>(&self, command: &str, change: &str, result: Result<T>) -> Result<T> {
-        let outcome = result.as_ref().map_or_else(|error| format!("failed: {error}"), |_| "done".into());
-        let cluster = self.cluster.id.as_deref().unwrap_or("unknown");
-        let now = format_rfc3339(SystemClock.now());
-        let line = format!("{now} cluster={cluster} command={command} change=\"{change}\" {outcome}\n");
-        let folder = common::home();
-        let written = std::fs::create_dir_all(&folder)
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(folder.join(JOURNAL)))
-            .and_then(|mut file| file.write_all(line.as_bytes()));
-        if let Err(error) = written {
-            output::note(&format!("warning: {}: {error}", folder.join(JOURNAL).display()));
-        }
-        result
+        remember(self.cluster.id.as_deref(), command, change, result)
     }
+}
+
+/// Appends a change and what became of it to the record of changes. It cannot undo the change, so a record that cannot be
+/// written is a warning.
+pub fn remember<T>(cluster: Option<&str>, command: &str, change: &str, result: Result<T>) -> Result<T> {
+    let outcome = result.as_ref().map_or_else(|error| format!("failed: {error}"), |_| "done".into());
+    let cluster = cluster.unwrap_or("unknown");
+    let now = format_rfc3339(SystemClock.now());
+    let line = format!("{now} cluster={cluster} command={command} change=\"{change}\" {outcome}\n");
+    let folder = common::home();
+    let written = std::fs::create_dir_all(&folder)
+        .and_then(|()| OpenOptions::new().create(true).append(true).open(folder.join(JOURNAL)))
+        .and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Err(error) = written {
+        output::note(&format!("warning: {}: {error}", folder.join(JOURNAL).display()));
+    }
+    result
 }
 
 /// A setting's value for people: durations and sizes in their own units.
