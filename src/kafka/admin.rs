@@ -268,7 +268,8 @@ pub(super) fn refused(what: &str, code: RDKafkaErrorCode, reason: &str, right: &
     match code {
         Code::TopicAuthorizationFailed
         | Code::ClusterAuthorizationFailed
-        | Code::GroupAuthorizationFailed => error.hint(takes(right)),
+        | Code::GroupAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed => error.hint(takes(right)),
         Code::NonEmptyGroup => error.hint("`ecap-topics consumer-groups --group GROUP` shows who is in it"),
         Code::SecurityDisabled | Code::UnsupportedFeature => {
             error.hint("the broker has no authorizer, so everybody may do everything")

@@ -7,6 +7,7 @@ use super::config::Connection;
 use super::mirror::Owner;
 use super::native::groups::{Answer, Request, ask};
 use super::offsets::{Offsets, Partition};
+use super::producer::positioned;
 use super::settle::{has_no_coordinator, settled};
 use crate::Result;
 use crate::clock::SystemClock;
@@ -157,10 +158,13 @@ pub fn all_positions(
     };
     let wanted: Vec<_> = wanted.into_iter().filter(has_leader).collect();
     let ends = Offsets::new(connection)?.ends(&wanted)?;
-    for position in all.values_mut().flatten() {
-        if let Some(end) = ends.get(&position.place()) {
+    for (group, positions) in &mut all {
+        // Nobody reads what is behind the position of a producer.
+        let is_read = positioned(group, positions).is_none();
+        for position in positions {
+            let Some(end) = ends.get(&position.place()) else { continue };
             position.end = *end;
-            position.lag = (end - position.committed).max(0);
+            position.lag = if is_read { (end - position.committed).max(0) } else { 0 };
         }
     }
     Ok(all)

@@ -11,7 +11,7 @@ mod transactions;
 pub use latency::Latencies;
 pub use ledger::{Cause, Receipts, Undelivered};
 pub use record::{Outgoing, Record};
-pub use transactions::Mark;
+pub use transactions::{Mark, position_group, positioned};
 
 use super::config::Connection;
 use crate::catalog::Topic;

@@ -170,6 +170,31 @@ fn the_group_of_a_query_is_marked_and_its_reset_names_the_command_that_does_it()
 }
 
 #[test]
+fn the_position_of_a_producer_is_marked_and_is_no_lag() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&[]);
+    let args = ["--synthetic", "transactions", "--max-records", "40", "--batch-size", "10", "--sleep", "0"];
+    cluster.run("ecap-produce", &[&args[..], &["--transactional-id", "load"]].concat()).ok();
+    let group = cluster.name("load.position");
+    let listing = json(&cluster, &["consumer-groups", "--lag-time"]);
+    let groups = listing["groups"].as_array().expect("a list");
+    let row = groups.iter().find(|row| row["group"] == group.as_str()).expect("listed");
+    let id = cluster.name("load");
+    assert_eq!(
+        (&row["producer"], &row["lag"], &row["query"]),
+        (&id.as_str().into(), &0.into(), &Value::Null)
+    );
+    let detail = json(&cluster, &["consumer-groups", "--group", &group]);
+    let [place] = &detail["partitions"].as_array().expect("a list")[..] else { panic!("{detail}") };
+    assert_eq!((&place["committed"], &place["lag"]), (&40.into(), &0.into()), "{detail}");
+    let table = topics(&cluster, &["consumer-groups", "--group", &group]).ok();
+    assert!(table.contains(&format!("transactional id '{id}' has read")), "{table}");
+    topics(&cluster, &["health-check", "--max-lag", "0"]).ok();
+    topics(&cluster, &["delete-group", &group, "--yes"]).ok();
+    topics(&cluster, &["delete-topic", "--all", "--yes"]).ok();
+}
+
+#[test]
 fn a_reset_of_a_query_s_group_knows_how_many_batches_to_keep() {
     let cluster = Cluster::start();
     let topic = five(&cluster);

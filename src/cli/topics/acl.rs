@@ -7,6 +7,7 @@ use crate::catalog::{Catalog, Topic};
 use crate::cli::common::CommonArgs;
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::native::acls::{Resource, Right};
+use crate::kafka::producer::position_group;
 use crate::sink::kafka::{COMMITS, IDS};
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 #[command(
     after_help = "Examples:\n  ecap-topics acl list\n  ecap-topics acl grant producer shop transactions\n  \
     ecap-topics acl grant consumer dashboard transactions --group dashboard\n  \
+    ecap-topics acl grant producer loader transactions --transactional-id load-1\n  \
     ecap-topics acl grant producer alerts fraud-alerts --exactly-once\n  \
     ecap-topics acl revoke producer shop transactions"
 )]
@@ -56,7 +58,8 @@ struct Role {
     /// A group that a consumer commits to, or an admin looks after; without one every group with the prefix
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
-    /// A transactional id that a producer uses
+    /// A transactional id that a producer uses, with or without the prefix; with it go the group and the topics' READ that
+    /// ecap-produce keeps its position with
     #[arg(long, value_name = "ID")]
     transactional_id: Vec<String>,
     /// With what a query needs to write to topics exactly once: the topic of commits, and all transactional ids of queries
@@ -159,7 +162,16 @@ fn rights(role: &Role, session: &Session) -> Result<Vec<Right>> {
     for (group, prefixed) in &groups {
         rights.extend(on_groups.iter().map(|operation| made(Resource::Group, group, *prefixed, operation)));
     }
-    let mut ids: Vec<_> = role.transactional_id.iter().map(|id| (id.clone(), false)).collect();
+    let mut ids: Vec<_> = role.transactional_id.iter().map(|id| (session.settings.full(id), false)).collect();
+    if role.role == Kind::Producer && !role.exactly_once && !ids.is_empty() {
+        // A transaction of `ecap-produce` commits how far its rows were read, as a consumer commits what it has read.
+        for group in ids.iter().map(|(id, _)| position_group(id)) {
+            let operations = ["READ", "DESCRIBE"].iter();
+            rights.extend(operations.map(|operation| made(Resource::Group, &group, false, operation)));
+        }
+        let own = topics.iter().filter(|topic| session.settings.catalog.source(topic).is_none());
+        rights.extend(own.map(|topic| made(Resource::Topic, &topic.name, false, &"READ")));
+    }
     if role.exactly_once {
         let commits = format!("{prefix}{COMMITS}");
         let operations = ["READ", "WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS"].iter();

@@ -13,6 +13,7 @@ use crate::kafka::admin::PATIENCE;
 use crate::kafka::ages;
 use crate::kafka::groups::{Group, Member, Position, all_positions, mirrored, positions};
 use crate::kafka::mirror::Owner;
+use crate::kafka::producer::positioned;
 use crate::units::{format_age, parse_duration};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,7 +27,8 @@ const LOOKING: Duration = Duration::from_secs(2);
 #[command(
     after_help = "Lag is how many records are still to be read, counted by offsets. 'behind' is how old the next \
     record to read is. With --watch the second reading tells how the lag changes, and when nothing is left to read if \
-    it goes on like this. A group that mirrors a query's progress names the query; it is not read back from there.\n\n\
+    it goes on like this. A group that mirrors a query's progress names the query; it is not read back from there. One that keeps \
+    the position of ecap-produce names its transactional id, and has no lag.\n\n\
     Examples:\n  ecap-topics consumer-groups\n  ecap-topics consumer-groups --group ecap-demo --format json\n  \
     ecap-topics consumer-groups --lag-time --watch 10s"
 )]
@@ -61,6 +63,7 @@ struct Detail {
     lag: i64,
     behind_ms: Option<i64>,
     query: Option<Owner>,
+    producer: Option<String>,
     #[serde(flatten)]
     trend: Option<Trend>,
     partitions: Vec<Row>,
@@ -139,6 +142,7 @@ fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail
     let now = SystemClock.now();
     let looks = ages::looks(connection, positions.iter().filter_map(next), LOOKING)?;
     let (lag, query) = (total(&positions), mirrored(&positions));
+    let producer = positioned(&group.name, &positions).map(ToString::to_string);
     let behind_ms = oldest(&positions, &looks, now);
     let key = |position: &Position| format!("{}/{}", position.topic, position.partition);
     let mut lags: BTreeMap<_, _> = positions.iter().map(|position| (key(position), position.lag)).collect();
@@ -154,7 +158,7 @@ fn detail(session: &Session, group: Group, trends: &mut Trends) -> Result<Detail
         }
     };
     let partitions: Vec<_> = positions.into_iter().map(row).collect();
-    Ok(Detail { lag, behind_ms, query, trend: trends.get("").copied(), partitions, group })
+    Ok(Detail { lag, behind_ms, query, producer, trend: trends.get("").copied(), partitions, group })
 }
 
 fn mirrors(query: Option<&Owner>) -> String {
@@ -181,6 +185,7 @@ impl Show for Listing {
         let aged = groups.iter().any(|entry| entry.behind_ms.is_some_and(|behind| behind > 0));
         let moving = groups.iter().any(|entry| entry.trend.is_some());
         let mirroring = groups.iter().any(|entry| entry.query.is_some());
+        let positioning = groups.iter().any(|entry| entry.producer.is_some());
         let [trend, ends] = [0, 1].map(|part| column(&|entry| Trend::cells(entry.trend)[part].clone()));
         columns(
             [
@@ -196,6 +201,11 @@ impl Show for Listing {
                 ("trend", moving, trend),
                 ("caught up in", moving, ends),
                 ("mirrors query", wide || mirroring, column(&|entry| mirrors(entry.query.as_ref()))),
+                (
+                    "position of producer",
+                    wide || positioning,
+                    column(&|entry| entry.producer.clone().unwrap_or_default()),
+                ),
             ],
             groups.len(),
         )
@@ -223,6 +233,9 @@ impl Detail {
             let query = owner.query.as_ref().map_or_else(String::new, |query| format!(" '{query}'"));
             let Owner { process, host, .. } = owner;
             text += &format!("  mirrors the progress of query{query}, process {process} on {host}\n");
+        }
+        if let Some(id) = &self.producer {
+            text += &format!("  keeps how many rows the producer with transactional id '{id}' has read\n");
         }
         for Member { client, host, partitions, .. } in members {
             text += &format!("  {client} from {host} · {}\n", counted(partitions.len(), "partition"));

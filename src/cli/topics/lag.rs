@@ -6,6 +6,7 @@ use crate::kafka::admin::may_not_see;
 use crate::kafka::ages::{Look, Spot};
 use crate::kafka::groups::{Group, Position, mirrored};
 use crate::kafka::mirror::Owner;
+use crate::kafka::producer::positioned;
 use crate::units::format_age;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -78,6 +79,8 @@ pub struct GroupRow {
     pub lag: i64,
     pub behind_ms: Option<i64>,
     pub query: Option<Owner>,
+    /// The transactional id of a producer whose position this is.
+    pub producer: Option<String>,
     #[serde(flatten)]
     pub trend: Option<Trend>,
     /// The lag in each topic.
@@ -106,6 +109,7 @@ pub fn rows(
             lag: total(&positions),
             behind_ms: oldest(&positions, looks, now),
             query: mirrored(&positions),
+            producer: positioned(&group.name, &positions).map(ToString::to_string),
             trend: trends.get(&group.name).copied(),
             topics,
             group: group.name,

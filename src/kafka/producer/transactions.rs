@@ -2,10 +2,11 @@
 
 use super::BRIEFLY;
 use super::ledger::Ledger;
-use crate::kafka::admin::is_silence;
+use crate::kafka::admin::{is_silence, refused};
 use crate::kafka::committed::{Committed, committed};
 use crate::kafka::config::{Connection, wrong_setting};
 use crate::kafka::context::Context;
+use crate::kafka::groups::Position;
 use crate::{Error, Result};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -30,6 +31,24 @@ pub struct Mark {
 /// What a producer hears that can commit nothing more.
 pub const FENCED: [RDKafkaErrorCode; 3] =
     [RDKafkaErrorCode::Fenced, RDKafkaErrorCode::ProducerFenced, RDKafkaErrorCode::InvalidProducerEpoch];
+
+const POSITION: &str = ".position";
+
+/// The group that keeps how far the source of a producer with this transactional id has come.
+pub fn position_group(id: &str) -> String {
+    format!("{id}{POSITION}")
+}
+
+/// The transactional id of the producer whose position this is: such a group has one offset, in the first partition, with a
+/// JSON object beside it.
+pub fn positioned<'a>(group: &'a str, places: &[Position]) -> Option<&'a str> {
+    match places {
+        [Position { partition: 0, metadata, .. }] if metadata.starts_with('{') => {
+            group.strip_suffix(POSITION)
+        }
+        _ => None,
+    }
+}
 
 /// The transactions of one producer.
 pub struct Transactions {
@@ -61,7 +80,7 @@ impl Transactions {
     pub fn marking(connection: &Connection, topic: &str, id: &str, patience: Duration) -> Result<Self> {
         let mut config = connection.client();
         config
-            .set("group.id", format!("{id}.position"))
+            .set("group.id", position_group(id))
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed");
         let member =
@@ -165,6 +184,9 @@ impl Transactions {
     pub fn wrong(&self, doing: &str, code: Option<RDKafkaErrorCode>, reason: &str) -> Error {
         use RDKafkaErrorCode as Code;
         let id = &self.id;
+        if let Some((code, right)) = code.and_then(|code| Some((code, self.right(code)?))) {
+            return refused(&format!("transactional id '{id}' {doing}"), code, "", &right);
+        }
         match code {
             Some(code) if FENCED.contains(&code) => Error::failed(format!(
                 "another run with transactional id '{id}' has begun, and this one can commit nothing more"
@@ -187,6 +209,23 @@ impl Transactions {
                 Error::unreachable(format!("the broker stopped answering: transactional id '{id}' {doing}"))
             }
             _ => Error::failed(format!("transactional id '{id}' {doing}: {reason}")),
+        }
+    }
+
+    /// The right that is missing where a broker says this.
+    fn right(&self, code: RDKafkaErrorCode) -> Option<String> {
+        let id = &self.id;
+        match code {
+            RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+                Some(format!("WRITE on transactional id '{id}'"))
+            }
+            RDKafkaErrorCode::GroupAuthorizationFailed => {
+                Some(format!("READ on group '{}'", position_group(id)))
+            }
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                self.marks.as_ref().map(|marks| format!("WRITE and READ on topic '{}'", marks.topic))
+            }
+            _ => None,
         }
     }
 }
