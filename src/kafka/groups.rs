@@ -1,11 +1,11 @@
 //! Consumer groups: who is in them, how far they have come, and setting that.
 
-use super::admin::{Admin, Cluster, code_of, denied, failed, refused};
+use super::admin::{Admin, Cluster, code_of, denied, failed, is_silence, refused};
 use super::assignment;
 use super::committed::{Committed, present};
 use super::config::Connection;
 use super::mirror::Owner;
-use super::native::groups::{Answer, Request, ask};
+use super::native::groups::{Answer, Request, ask, describe};
 use super::offsets::{Offsets, Partition};
 use super::producer::positioned;
 use super::settle::{has_no_coordinator, settled};
@@ -82,6 +82,13 @@ pub fn mirrored(positions: &[Position]) -> Option<Owner> {
     positions.iter().find_map(|position| Owner::parse(&position.metadata))
 }
 
+impl Group {
+    /// Whether the broker knows of no such group.
+    fn is_dead(&self) -> bool {
+        self.state == "Dead"
+    }
+}
+
 impl From<&GroupInfo> for Group {
     fn from(group: &GroupInfo) -> Self {
         let members = group.members().iter().map(|member| Member {
@@ -107,9 +114,35 @@ impl Admin {
         // Some old clients commit under no name; librdkafka cannot ask for that. Who may list all groups and look at a few
         // gets the others without a state.
         let seen = |group: &&GroupInfo| !group.name().is_empty() && !group.state().is_empty();
-        let mut groups: Vec<_> = list.groups().iter().filter(seen).map(Group::from).collect();
+        // All of a broker come with one question, which knows the classic protocol alone: others are dead for it.
+        let groups = list.groups().iter().filter(seen).map(Group::from);
+        let (others, mut groups): (Vec<_>, Vec<_>) = groups.partition(Group::is_dead);
+        groups.extend(self.of_any_protocol(&others, patience)?);
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(groups)
+    }
+
+    /// Those of these groups that are there after all, as their members' own protocol tells of them.
+    fn of_any_protocol(&self, groups: &[Group], patience: Duration) -> Result<Vec<Group>> {
+        let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+        let code = |answer: &KafkaResult<Group>| answer.as_ref().err().and_then(code_of);
+        let is_open = |answers: &Result<Vec<KafkaResult<Group>>>| {
+            answers.as_ref().is_ok_and(|answers| answers.iter().filter_map(code).any(has_no_coordinator))
+        };
+        let answers = settled(&SystemClock, patience, || describe(self.client(), &names), is_open)?;
+        let mut found = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(group) if group.is_dead() => {}
+                Err(error) if code_of(&error).is_some_and(is_silence) => {
+                    return Err(failed("the consumer groups")(error));
+                }
+                // Gone by now, of no consumers (as share groups are), or not to be seen.
+                Err(error) => tracing::debug!("a group is left out: {error}"),
+                Ok(group) => found.push(group),
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the user has no right to know of a group, so that it is in no list.

@@ -1,17 +1,20 @@
 //! What librdkafka can ask and change about groups and rdkafka cannot.
 
-use super::{Event, Requests, Sending, c_text, list};
+use super::{Event, Requests, Sending, c_text, list, rust_text};
 use crate::clock::SystemClock;
 use crate::kafka::admin::{PATIENCE, code_of};
 use crate::kafka::committed::{Committed, elements};
 use crate::kafka::context::Context;
+use crate::kafka::groups::{Group, Member};
 use crate::kafka::settle::{has_no_coordinator, settled};
 use crate::{Error, Result};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka_sys as sys;
 use std::{iter, ptr};
+use sys::rd_kafka_ConsumerGroupDescription_t as Description;
+use sys::rd_kafka_MemberDescription_t as MemberDescription;
 
 /// What is asked of a group.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +66,92 @@ pub fn ask(client: &Client<Context>, groups: &[&str], request: Request<'_>) -> R
     };
     settled(&SystemClock, PATIENCE, round, |left| matches!(left, Ok(true)))?;
     Ok(answers)
+}
+
+/// Asks who is in these groups, whichever protocol their members speak; the answers are in the order of the groups. Each of
+/// them is a question of its own.
+///
+/// # Errors
+/// When librdkafka says nothing at all; what it says of a group is in its answer.
+pub fn describe(client: &Client<Context>, groups: &[&str]) -> Result<Vec<KafkaResult<Group>>> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = groups.iter().map(|group| c_text(group)).collect::<Result<Vec<_>>>()?;
+    let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+    let requests = Requests::new(client)?;
+    requests.send(0, |(client, options, queue)| {
+        // SAFETY: all pointers are alive during the call, which copies the names, and the count is the list's.
+        #[expect(unsafe_code, reason = "rdkafka does not offer this request")]
+        unsafe {
+            let names = pointers.as_mut_ptr();
+            sys::rd_kafka_DescribeConsumerGroups(client, names, groups.len(), options, queue);
+        }
+    });
+    let answer = requests.answers(1)?.pop().transpose();
+    Ok(match answer {
+        Ok(event) => event.as_ref().map(descriptions).unwrap_or_default(),
+        Err(error) => vec![Err(error)],
+    })
+}
+
+fn descriptions(event: &Event) -> Vec<KafkaResult<Group>> {
+    let mut count = 0;
+    // SAFETY: the event is alive, and with it the result and its groups; the result's function gives null where the event is
+    // another.
+    #[expect(unsafe_code, reason = "the answer is a list of pointers")]
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event.as_ptr());
+        if result.is_null() {
+            return vec![Err(KafkaError::AdminOp(RDKafkaErrorCode::BadMessage))];
+        }
+        let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
+        list(groups, count).iter().map(|group| described(*group)).collect()
+    }
+}
+
+/// A group as librdkafka describes it.
+///
+/// # Safety
+/// The pointer points to a description that lives during the call.
+#[expect(unsafe_code, reason = "who calls knows where the pointer comes from")]
+unsafe fn described(group: *const Description) -> KafkaResult<Group> {
+    // SAFETY: as the caller promises; names of states live for ever, and members as long as their group.
+    unsafe {
+        let error = sys::rd_kafka_ConsumerGroupDescription_error(group);
+        if !error.is_null() {
+            return Err(KafkaError::AdminOp(sys::rd_kafka_error_code(error).into()));
+        }
+        let state = sys::rd_kafka_ConsumerGroupDescription_state(group);
+        let count = sys::rd_kafka_ConsumerGroupDescription_member_count(group);
+        let members =
+            (0..count).map(|number| member(sys::rd_kafka_ConsumerGroupDescription_member(group, number)));
+        Ok(Group {
+            name: rust_text(sys::rd_kafka_ConsumerGroupDescription_group_id(group)),
+            state: rust_text(sys::rd_kafka_consumer_group_state_name(state)),
+            members: members.collect(),
+        })
+    }
+}
+
+/// A member as librdkafka describes it.
+///
+/// # Safety
+/// The pointer points to a description that lives during the call.
+#[expect(unsafe_code, reason = "who calls knows where the pointer comes from")]
+unsafe fn member(member: *const MemberDescription) -> Member {
+    // SAFETY: as the caller promises; texts and the list of partitions, if there is one, live as long as the member.
+    unsafe {
+        let assignment = sys::rd_kafka_MemberDescription_assignment(member);
+        let partitions = sys::rd_kafka_MemberAssignment_partitions(assignment).as_ref();
+        let partitions = partitions.map(elements).unwrap_or_default().into_iter();
+        Member {
+            id: rust_text(sys::rd_kafka_MemberDescription_consumer_id(member)),
+            client: rust_text(sys::rd_kafka_MemberDescription_client_id(member)),
+            host: rust_text(sys::rd_kafka_MemberDescription_host(member)).trim_start_matches('/').to_string(),
+            partitions: partitions.map(|(place, _)| (place.topic, place.partition)).collect(),
+        }
+    }
 }
 
 fn is_open(answer: &Answer) -> bool {
