@@ -257,6 +257,25 @@ fn a_topic_with_hundreds_of_partitions_is_counted_whole() {
 }
 
 #[test]
+fn the_disk_that_topics_take_is_told_by_topic_and_partition() {
+    let cluster = Cluster::start();
+    cluster.create_topics(&["transactions"]);
+    let name = cluster.name("transactions");
+    let told = || json(&cluster, &["describe-topic", "transactions"])["bytes"].as_u64();
+    assert_eq!(told(), Some(0));
+    topics(&cluster, &["test-produce", "transactions"]).ok();
+    let bytes = wait_for("the disk to have it", || told().filter(|bytes| *bytes > 100));
+    let described = json(&cluster, &["describe-topic", "transactions"]);
+    let partitions = described["partitions"].as_array().expect("a list").iter();
+    assert_eq!(partitions.filter_map(|row| row["bytes"].as_u64()).sum::<u64>(), bytes, "{described}");
+    assert_eq!(described["bytes_unknown"], Value::Null);
+    let health = topics(&cluster, &["health-check", "--format", "json"]);
+    let health: Value = serde_json::from_str(&health.out).expect("JSON");
+    let disk = entry(&health, "checks", "disk");
+    assert_eq!((&disk["topics"][&name], &disk["healthy"]), (&bytes.into(), &true.into()), "{health}");
+}
+
+#[test]
 fn a_group_s_lag_is_what_is_still_to_be_read() {
     let cluster = Cluster::start();
     let topic = five(&cluster);

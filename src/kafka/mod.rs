@@ -1,4 +1,4 @@
-//! The Kafka client: the only room that knows librdkafka.
+//! The Kafka client: the only room that knows librdkafka, and asks brokers what it cannot.
 
 pub mod admin;
 pub mod ages;
@@ -9,6 +9,7 @@ mod committed;
 pub mod compacted;
 pub mod config;
 pub mod context;
+pub mod disk;
 pub mod groups;
 pub mod java;
 pub mod letter;
@@ -22,3 +23,4 @@ mod settle;
 pub mod single;
 pub mod start;
 pub mod tail;
+mod wire;

@@ -6,7 +6,9 @@ use crate::Result;
 use crate::cli::common::CommonArgs;
 use crate::cli::output::{self, Show, Table};
 use crate::kafka::admin::{PartitionState, Setting};
+use crate::kafka::disk;
 use crate::kafka::offsets::{Offsets, Span};
+use crate::units::format_size;
 use serde::Serialize;
 
 /// Show a topic's partitions and the settings that are not Kafka's defaults
@@ -26,6 +28,9 @@ struct Description {
     topic: String,
     replication: i32,
     messages: u64,
+    /// On the disks of all brokers together; null where one does not tell it, and `bytes_unknown` says why.
+    bytes: Option<u64>,
+    bytes_unknown: Option<String>,
     used_for: Option<String>,
     partitions: Vec<Partition>,
     settings: Settings,
@@ -37,6 +42,7 @@ struct Partition {
     state: PartitionState,
     #[serde(flatten)]
     span: Option<Span>,
+    bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,8 +53,11 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let topic = session.topic(&args.topic)?;
     let spans = Offsets::new(&session.settings.connection)?.spans([topic])?;
     let settings = session.admin.settings(&[&topic.name], &[])?.remove(&topic.name).unwrap_or_default();
+    let disk = disk::usage(&session.settings.connection, &session.cluster.brokers);
+    let bytes = |id| disk.as_ref().ok().map(|of| of.get(&(topic.name.clone(), id)).copied().unwrap_or(0));
     let partitions = topic.partitions.iter().map(|state| Partition {
         span: spans.get(&(topic.name.clone(), state.id)).copied(),
+        bytes: bytes(state.id),
         state: state.clone(),
     });
     let declared = session.settings.catalog.topic(&topic.name).ok();
@@ -56,6 +65,8 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         topic: topic.name.clone(),
         replication: topic.replication(),
         messages: spans.values().map(|span| span.records()).sum(),
+        bytes: topic.partitions.iter().map(|state| bytes(state.id)).sum(),
+        bytes_unknown: disk.as_ref().err().map(ToString::to_string),
         used_for: declared.map(|topic| topic.used_for.clone()),
         partitions: partitions.collect(),
         settings: Settings(
@@ -71,10 +82,14 @@ fn show(description: &Description, common: &CommonArgs) -> Result<()> {
     if !format.is_for_people() {
         return output::show(description, &common.output);
     }
-    let Description { topic, messages, used_for, settings, .. } = description;
+    let Description { topic, messages, bytes, bytes_unknown, used_for, settings, .. } = description;
+    let bytes = bytes.map_or_else(String::new, |bytes| format!(" · {} on disk", format_size(bytes)));
     let used_for = used_for.as_ref().map_or_else(String::new, |text| format!(" · {text}"));
-    output::print(&format!("{topic} · {messages} messages{used_for}\n"))?;
+    output::print(&format!("{topic} · {messages} messages{bytes}{used_for}\n"))?;
     output::show(description, &common.output)?;
+    if let Some(reason) = bytes_unknown {
+        output::note(&format!("how much of the disk it takes is not known: {reason}"));
+    }
     output::show(settings, &common.output)
 }
 
@@ -88,8 +103,9 @@ impl Show for Description {
             "first offset",
             "next offset",
             "messages",
+            "on disk",
         ]);
-        for Partition { state, span } in &self.partitions {
+        for Partition { state, span, bytes } in &self.partitions {
             let offset = |of: fn(Span) -> String| span.map_or_else(|| "-".into(), of);
             table.row([
                 state.id.to_string(),
@@ -99,6 +115,7 @@ impl Show for Description {
                 offset(|span| span.first.to_string()),
                 offset(|span| span.next.to_string()),
                 offset(|span| span.records().to_string()),
+                bytes.map_or_else(|| "-".into(), format_size),
             ]);
         }
         table

@@ -4,15 +4,21 @@ use super::Limits;
 use crate::Result;
 use crate::catalog::plan::Action;
 use crate::cli::topics::create_topics::describe_all;
-use crate::cli::topics::session::Session;
+use crate::cli::topics::session::{Session, counted};
 use crate::kafka::admin::{Cluster, PATIENCE, PartitionState, takes};
+use crate::kafka::disk;
 use crate::kafka::groups::all_positions;
-use crate::units::format_duration;
+use crate::units::{format_duration, format_size};
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many partitions a detail names at most.
 const NAMED: usize = 20;
+
+/// How many of the largest topics it names.
+const LARGEST: usize = 5;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -24,11 +30,21 @@ pub struct Check {
     pub value: Option<i64>,
     /// The largest number that is healthy, or the smallest where more is better; `None` where any is.
     pub limit: Option<i64>,
+    /// What was found by topic, where that is told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, u64>,
 }
 
 impl Check {
     pub fn new(check: impl Into<String>, healthy: bool, detail: impl Into<String>) -> Self {
-        Self { check: check.into(), healthy, detail: detail.into(), value: None, limit: None }
+        Self {
+            check: check.into(),
+            healthy,
+            detail: detail.into(),
+            value: None,
+            limit: None,
+            topics: BTreeMap::new(),
+        }
     }
 
     fn counted(mut self, value: impl TryInto<i64>, limit: Option<i64>) -> Self {
@@ -45,6 +61,7 @@ pub fn all(session: &Session, limits: &Limits) -> Result<Vec<Check>> {
     let is_behind = |partition: &PartitionState| partition.in_sync.len() < partition.replicas.len();
     checks.push(partitions(cluster, "under-replicated partitions", limits.max_under_replicated, is_behind));
     checks.extend(topics(session)?);
+    checks.push(disk(session));
     if let Some(limit) = limits.max_lag {
         checks.extend(groups(session, limit)?);
     }
@@ -88,6 +105,26 @@ fn answers(limits: &Limits, latency: Duration) -> Check {
         .map_or_else(String::new, |limit| format!(", the limit is {}", format_duration(limit)));
     let detail = format!("all topics told in {:.1} ms{limit}", latency.as_secs_f64() * 1_000.0);
     Check::new("answer time", healthy, detail).counted(millis(latency), limits.max_latency.map(millis))
+}
+
+/// How much of the disks each topic takes. No amount is too large by itself, and a broker may tell it to few.
+fn disk(session: &Session) -> Check {
+    let usage = match disk::usage(&session.settings.connection, &session.cluster.brokers) {
+        Ok(usage) => usage,
+        Err(error) => return Check::new("disk", true, format!("not known: {error}")),
+    };
+    let mut topics: BTreeMap<String, u64> = BTreeMap::new();
+    for ((topic, _), bytes) in usage {
+        *topics.entry(topic).or_default() += bytes;
+    }
+    let mut largest: Vec<_> = topics.iter().collect();
+    largest.sort_by_key(|(name, bytes)| (Reverse(**bytes), *name));
+    let named = largest.iter().filter(|(_, bytes)| **bytes > 0).take(LARGEST);
+    let named: Vec<_> = named.map(|(name, bytes)| format!("{name} {}", format_size(**bytes))).collect();
+    let total: u64 = topics.values().sum();
+    let detail = [format!("{} in {}", format_size(total), counted(topics.len(), "topic")), named.join(", ")];
+    let detail = detail.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(": ");
+    Check { topics, ..Check::new("disk", true, detail).counted(total, None) }
 }
 
 fn partitions(
