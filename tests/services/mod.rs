@@ -13,6 +13,7 @@ mod flink;
 mod generator;
 mod kafka_rights;
 mod kafka_sink;
+mod kafka_topics;
 mod kcat;
 mod kills;
 mod log;
@@ -50,9 +51,14 @@ fn cache() -> PathBuf {
     )
 }
 
+/// Where Apache Kafka is.
+fn kafka_home() -> PathBuf {
+    cache().join("kafka-4.1.0")
+}
+
 /// One of Apache Kafka's own command-line tools, by its name without `.sh`.
 fn kafka_tool(name: &str) -> Command {
-    installed(&cache().join("kafka-4.1.0/bin").join(name).with_extension("sh"))
+    installed(&kafka_home().join("bin").join(name).with_extension("sh"))
 }
 
 /// A program in the Python environment that has the clients.
@@ -92,8 +98,13 @@ impl Kafka {
     }
 
     fn run(&self, args: &[&str]) -> Ended {
-        let mut command = binary_command("ecap-topics", self.folder.path());
-        Ended::of(command.args(["--bootstrap-servers", &self.address]).args(args))
+        self.run_other("ecap-topics", args)
+    }
+
+    fn run_other(&self, binary: &str, args: &[&str]) -> Ended {
+        let mut command = binary_command(binary, self.folder.path());
+        command.env("KAFKA_HOME", kafka_home()).env("ECAP_BOOTSTRAP_SERVERS", &self.address);
+        Ended::of(command.args(args))
     }
 }
 
