@@ -48,10 +48,17 @@ impl Registry {
     /// # Errors
     /// When it cannot be read; a usage error that names file and line where it is no TOML before its first consumer.
     pub fn load(path: &Path) -> Result<Self> {
+        Self::of(path, Self::text(path)?)
+    }
+
+    /// What the file says; where there is none, that the consumers are those by default.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn text(path: &Path) -> Result<String> {
         match fs::read_to_string(path) {
-            Ok(text) => Self::of(path, text),
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::of(path, DEFAULTS.into()),
-            Err(error) => Err(Error::from(error).at(path.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(DEFAULTS.into()),
+            read => read.map_err(|error| Error::from(error).at(path.display())),
         }
     }
 

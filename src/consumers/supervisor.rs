@@ -68,6 +68,8 @@ struct Consumer {
 struct Inner {
     consumers: BTreeMap<String, Consumer>,
     turns: u64,
+    /// The text of the file that was taken in last.
+    text: Option<String>,
     /// When the file was changed last, and how long it was, when it was taken in, and when it was looked at.
     file: Option<(SystemTime, u64)>,
     seen: Option<(SystemTime, u64)>,
@@ -100,9 +102,15 @@ impl Supervisor {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what the file says now; what runs goes on as it was until it is started again.
+    /// Takes in what the file says now, where that is something new; what runs goes on as it was until it is started again.
     fn load(&self, inner: &mut Inner) -> Result<()> {
-        let registry = Registry::load(&self.registry)?.checked(|definition| self.runner.check(definition));
+        let text = Registry::text(&self.registry)?;
+        if inner.text.as_ref() == Some(&text) {
+            return Ok(());
+        }
+        let registry = Registry::of(&self.registry, text.clone())?;
+        let registry = registry.checked(|definition| self.runner.check(definition));
+        inner.text = Some(text);
         inner.consumers.values_mut().for_each(|consumer| consumer.is_registered = false);
         for entry in registry.entries() {
             let new = || Consumer::new(self.clock.clone());

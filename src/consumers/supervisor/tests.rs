@@ -10,10 +10,12 @@ use tempfile::TempDir;
 struct Scripted {
     running: AtomicUsize,
     most: AtomicUsize,
+    checked: AtomicUsize,
 }
 
 impl Runner for Scripted {
     fn check(&self, definition: &Definition) -> Result<()> {
+        self.checked.fetch_add(1, Ordering::SeqCst);
         if definition.name == "wrong" { Err(Error::usage("wrong")) } else { Ok(()) }
     }
 
@@ -135,4 +137,23 @@ fn what_is_registered_meanwhile_can_be_started_and_what_is_gone_ends() {
         std::thread::sleep(Duration::from_millis(1));
     }
     panic!("'a' does not end");
+}
+
+#[test]
+fn definitions_are_checked_once_until_the_file_changes() {
+    let stage = Stage::new(&["a", "b"], 4);
+    stage.supervisor.ask(&Event::Start, &[]).unwrap();
+    stage.becomes("a", State::Running);
+    stage.becomes("b", State::Running);
+    for _ in 0..5 {
+        stage.clock.set(stage.clock.now() + LOOK_AT_FILE);
+        stage.supervisor.tick();
+    }
+    stage.ask(&Event::Restart, "a").unwrap();
+    stage.ask(&Event::Restart, "b").unwrap();
+    assert_eq!(stage.runner.checked.load(Ordering::SeqCst), 2);
+    std::fs::write(stage.folder.path().join(FILE), text(&["a", "b", "c"])).unwrap();
+    stage.ask(&Event::Start, "c").unwrap();
+    assert_eq!(stage.runner.checked.load(Ordering::SeqCst), 5);
+    stage.supervisor.shut_down(&crate::clock::SystemClock, Duration::from_secs(30)).unwrap();
 }

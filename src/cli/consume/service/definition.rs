@@ -68,7 +68,7 @@ impl Ready {
         let wrong = |error| of_flag(definition, &error);
         match (definition.kind, &definition.query) {
             (Kind::Query, Some(query)) => {
-                let OfFile { run } = parse(&words).map_err(wrong)?;
+                let OfFile { run } = parse(command, &words).map_err(wrong)?;
                 let folder = definition.file.parent().unwrap_or(Path::new(""));
                 Ok(Self { run, query: None, file: Some(folder.join(query)) })
             }
@@ -77,7 +77,7 @@ impl Ready {
                 words.push(format!("--topic={topic}"));
                 let given = |flag: &str| definition.options.iter().any(|(name, _)| name == flag);
                 words.extend(SUMS.into_iter().filter(|flag| !given(flag)).map(|flag| format!("--{flag}")));
-                let OfTopic { query, run } = parse(&words).map_err(wrong)?;
+                let OfTopic { query, run } = parse(command, &words).map_err(wrong)?;
                 Ok(Self { run, query: Some(query), file: None })
             }
         }
@@ -112,8 +112,8 @@ fn command<A: Args>() -> Command {
     A::augment_args(Command::new("consumer").no_binary_name(true).disable_help_flag(true))
 }
 
-fn parse<A: Args>(words: &[String]) -> Result<A, clap::Error> {
-    A::from_arg_matches(&command::<A>().try_get_matches_from(words)?)
+fn parse<A: FromArgMatches>(command: Command, words: &[String]) -> Result<A, clap::Error> {
+    A::from_arg_matches(&command.try_get_matches_from(words)?)
 }
 
 /// The options of a definition as words of a command line.
