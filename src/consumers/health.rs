@@ -3,6 +3,7 @@
 use super::lifecycle::State;
 use super::supervisor::{Change, Seen, Snapshot};
 use super::vitals::Partition;
+use crate::clock::Micros;
 use crate::engine::history::Trends;
 use crate::engine::latency::Latency;
 use crate::engine::progress::Progress;
@@ -138,8 +139,6 @@ pub struct Judgement {
     pub is_healthy: bool,
     /// Why it is not.
     pub errors: Vec<String>,
-    /// What may become a trouble.
-    pub warnings: Vec<String>,
 }
 
 /// What a consumer does that reads and does not go on.
@@ -162,13 +161,12 @@ pub fn judge(seen: &Seen, thresholds: &Thresholds) -> Judgement {
         status: if stalled.is_some() { STALLED } else { seen.state.name() },
         is_healthy: error.is_none(),
         errors: error.into_iter().collect(),
-        warnings: if is_running { warnings(seen, thresholds) } else { vec![] },
     }
 }
 
-/// What the last batch says that may become a trouble.
+/// What the last batches of a consumer that runs say that may become a trouble.
 fn warnings(seen: &Seen, thresholds: &Thresholds) -> Vec<String> {
-    let Some(last) = seen.reports.last() else { return vec![] };
+    let Some(last) = seen.reports.last().filter(|_| seen.state == State::Running) else { return vec![] };
     let (input, processed) = rates(seen);
     let mut warnings = Vec::new();
     if input > 0.0 && processed < thresholds.processing * input {
@@ -241,7 +239,7 @@ impl Status {
         let total = judged.len();
         let healthy = judged.iter().filter(|(_, judgement)| judgement.is_healthy).count();
         let details = |(seen, judgement): (&Seen, Judgement)| {
-            let details = Details::of(seen, &judgement, snapshot);
+            let details = Details::of(seen, &judgement, snapshot.at);
             (seen.name.clone(), details)
         };
         Self {
@@ -259,12 +257,12 @@ impl Status {
 }
 
 impl Details {
-    fn of(seen: &Seen, judgement: &Judgement, snapshot: &Snapshot) -> Self {
+    fn of(seen: &Seen, judgement: &Judgement, at: Micros) -> Self {
         Self {
             status: judgement.status.into(),
             consecutive_failures: seen.consecutive_failures,
             total_failures: seen.total_failures,
-            last_check: format_rfc3339(snapshot.at),
+            last_check: format_rfc3339(at),
             uptime_seconds: seen.uptime.unwrap_or_default().as_secs_f64(),
             last_error: seen.last_error.clone(),
             metrics: Metrics::of(seen),
@@ -304,8 +302,8 @@ pub struct Document {
 }
 
 impl Document {
-    /// All that is told of a consumer.
-    pub fn of(seen: &Seen, snapshot: &Snapshot, thresholds: &Thresholds) -> Self {
+    /// All that is told of a consumer that was seen at this time.
+    pub fn of(seen: &Seen, at: Micros, thresholds: &Thresholds) -> Self {
         let judgement = judge(seen, thresholds);
         let definition = seen.definition.as_ref();
         let sources = seen.reports.last().into_iter().flat_map(|last| &last.sources);
@@ -318,13 +316,13 @@ impl Document {
             group: definition.and_then(|definition| definition.group.clone()),
             query: definition.and_then(|definition| Some(definition.query.as_ref()?.display().to_string())),
             is_healthy: judgement.is_healthy,
-            details: Details::of(seen, &judgement, snapshot),
+            details: Details::of(seen, &judgement, at),
             errors: judgement.errors,
-            warnings: judgement.warnings,
+            warnings: warnings(seen, thresholds),
             restarts: seen.restarts,
             sink_retries: seen.look.counts.sink_retries,
             quality: quality.collect(),
-            partitions: seen.look.partitions.clone(),
+            partitions: seen.look.places.partitions(),
             latency_ms: seen.reports.last().and_then(|last| last.latency_ms),
             changes: seen.changes.clone(),
         }
@@ -339,7 +337,7 @@ pub struct ProgressDocument {
     query_name: String,
     status: &'static str,
     #[schema(value_type = Vec<Progress>)]
-    batch_metrics: Vec<Arc<Progress>>,
+    batch_metrics: Arc<Vec<Arc<Progress>>>,
     performance_trends: Trends,
 }
 
@@ -351,7 +349,7 @@ impl ProgressDocument {
             query_name: seen.name.clone(),
             status: judge(seen, thresholds).status,
             batch_metrics: seen.reports.clone(),
-            performance_trends: seen.trends,
+            performance_trends: Trends::of(&seen.reports),
         }
     }
 }

@@ -18,21 +18,29 @@ pub struct LastRows {
 }
 
 impl LastRows {
-    /// Adds the last rows of a batch, where they are in memory, and forgets older ones.
-    pub fn add(&mut self, batch: &Batch<'_>) {
+    /// Those of a batch, where they are in memory.
+    pub fn of(batch: &Batch<'_>) -> Self {
         let mut left = KEPT;
-        let mut last = Vec::new();
+        let mut pieces = VecDeque::new();
         for rows in batch.rows.held().iter().rev() {
             let count = rows.num_rows().min(left);
             left -= count;
-            if count > 0 {
-                last.extend(ending(rows, count));
+            if count > 0
+                && let Some(last) = ending(rows, count)
+            {
+                pieces.push_front(last);
             }
         }
-        if self.pieces.back().is_some_and(|piece| piece.schema_ref() != &batch.columns) {
+        Self { pieces }
+    }
+
+    /// Adds those of the next batch, and forgets older ones.
+    pub fn add(&mut self, next: Self) {
+        let Some(first) = next.pieces.front() else { return };
+        if self.pieces.back().is_some_and(|piece| piece.schema_ref() != first.schema_ref()) {
             self.pieces.clear();
         }
-        self.pieces.extend(last.into_iter().rev());
+        self.pieces.extend(next.pieces);
         self.forget();
     }
 
@@ -110,7 +118,7 @@ mod tests {
                 records: 0,
                 total_records: 0,
             };
-            last.add(&batch);
+            last.add(LastRows::of(&batch));
         }
         let document = Rows::of(&last);
         assert_eq!(document.columns, ["n", "name"]);

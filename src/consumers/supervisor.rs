@@ -8,7 +8,6 @@ use super::lifecycle::{Action, Event, Lifecycle, State};
 use super::registry::{Definition, Registry, unknown};
 use super::vitals::Vitals;
 use crate::clock::{Clock, Micros, Stop, Timer};
-use crate::engine::history::Trends;
 use crate::units::format_rfc3339;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -48,7 +47,7 @@ struct Thread {
 
 struct Consumer {
     /// What it is, or why it cannot be run.
-    definition: Result<Definition>,
+    definition: Result<Arc<Definition>>,
     life: Lifecycle,
     vitals: Arc<Vitals>,
     thread: Option<Thread>,
@@ -119,7 +118,7 @@ impl Supervisor {
             if let Err(error) = &entry.definition {
                 consumer.life.refuse(error.to_string());
             }
-            consumer.definition = entry.definition.clone();
+            consumer.definition = entry.definition.clone().map(Arc::new);
         }
         Ok(())
     }
@@ -219,7 +218,7 @@ impl Supervisor {
         let definition = consumer.definition.clone();
         let run = move || {
             vitals.thread();
-            runner.run(&definition?, &ends, &vitals)
+            runner.run(&*definition?, &ends, &vitals)
         };
         match thread::Builder::new().name(name.into()).spawn(run) {
             Ok(handle) => consumer.thread = Some(Thread { handle, stop }),
@@ -251,20 +250,17 @@ impl Supervisor {
     pub fn tick(&self) {
         let (mut inner, now) = (self.lock(), self.clock.now());
         self.look_at_file(&mut inner, now);
-        let names: Vec<String> = inner.consumers.keys().cloned().collect();
-        for name in names {
-            let Some(consumer) = inner.consumers.get_mut(&name) else { continue };
+        inner.consumers.retain(|name, consumer| {
             for event in consumer.events() {
-                self.on(&name, consumer, event);
+                self.on(name, consumer, event);
             }
-            if !consumer.is_registered && consumer.life.state().has_place() {
-                if consumer.life.state() != State::Stopping {
-                    self.on(&name, consumer, Event::Stop);
-                }
-            } else if !consumer.is_registered {
-                inner.consumers.remove(&name);
+            let goes = !consumer.is_registered;
+            if goes && consumer.life.state().has_place() && consumer.life.state() != State::Stopping {
+                self.on(name, consumer, Event::Stop);
+                return true;
             }
-        }
+            !goes || consumer.life.state().has_place()
+        });
         self.give_places(&mut inner);
     }
 
@@ -276,30 +272,27 @@ impl Supervisor {
     /// All consumers as they are now.
     pub fn snapshot(&self) -> Snapshot {
         let (inner, at) = (self.lock(), self.clock.now());
-        let busy: Vec<_> = inner.consumers.iter().filter(|(_, one)| one.life.state().has_place()).collect();
-        let busy: Vec<_> = busy.into_iter().map(|(name, _)| name.as_str()).collect();
-        let waits = format!("waits until one of {} ends: --max-concurrent is {}", busy.join(", "), self.most);
-        let seen = |(name, consumer): (&String, &Consumer)| {
-            let (life, reports) = (&consumer.life, consumer.vitals.history().reports());
-            let error = life.last_error().map(ToString::to_string);
-            let pending = life.state() == State::Pending;
-            Seen {
-                name: name.clone(),
-                definition: consumer.definition.as_ref().ok().cloned(),
-                state: life.state(),
-                consecutive_failures: life.consecutive_failures(),
-                total_failures: life.total_failures(),
-                restarts: life.retries(),
-                last_error: if pending { Some(waits.clone()) } else { error },
-                uptime: life.began().map(|began| Duration::from_micros(at.abs_diff(began))),
-                trends: Trends::of(&reports),
-                reports,
-                look: consumer.vitals.look(),
-                changes: consumer.changes.clone(),
-                rows: consumer.vitals.rows(),
-            }
-        };
+        let waits = self.waits(&inner);
+        let seen = |(name, consumer): (&String, &Consumer)| consumer.seen(name, at, &waits);
         Snapshot { at, consumers: inner.consumers.iter().map(seen).collect() }
+    }
+
+    /// One consumer as it is now, and when that is.
+    ///
+    /// # Errors
+    /// A usage error with the nearest name.
+    pub fn seen(&self, name: &str) -> Result<(Seen, Micros)> {
+        let (inner, at) = (self.lock(), self.clock.now());
+        let names = || inner.consumers.keys().map(String::as_str);
+        let consumer = inner.consumers.get(name).ok_or_else(|| unknown(name, names()))?;
+        Ok((consumer.seen(name, at, &self.waits(&inner)), at))
+    }
+
+    /// Whom those wait for that have no place.
+    fn waits(&self, inner: &Inner) -> String {
+        let busy = inner.consumers.iter().filter(|(_, one)| one.life.state().has_place());
+        let busy: Vec<_> = busy.map(|(name, _)| name.as_str()).collect();
+        format!("waits until one of {} ends: --max-concurrent is {}", busy.join(", "), self.most)
     }
 
     /// What is seen of those that run.
@@ -355,23 +348,44 @@ impl Consumer {
         }
     }
 
+    /// As it is at this time; `waits` is why those wait that have no place. What is large in it is shared, as all are
+    /// looked at many times a second.
+    fn seen(&self, name: &str, at: Micros, waits: &str) -> Seen {
+        let life = &self.life;
+        let error = if life.state() == State::Pending { Some(waits) } else { life.last_error() };
+        Seen {
+            name: name.into(),
+            definition: self.definition.as_ref().ok().cloned(),
+            state: life.state(),
+            consecutive_failures: life.consecutive_failures(),
+            total_failures: life.total_failures(),
+            restarts: life.retries(),
+            last_error: error.map(Into::into),
+            uptime: life.began().map(|began| Duration::from_micros(at.abs_diff(began))),
+            reports: self.vitals.history().reports(),
+            look: self.vitals.look(),
+            changes: self.changes.clone(),
+            rows: self.vitals.rows(),
+        }
+    }
+
     /// What happened to it since it was looked at last.
     fn events(&mut self) -> Vec<Event> {
         let mut events = vec![Event::Tick];
         if self.thread.is_none() {
             return events;
         }
-        // Before the look, which so has all that it did.
+        // Before its pulse is felt, which so has all that it did.
         let ended = self.thread.take_if(|thread| thread.handle.is_finished());
-        let look = self.vitals.look();
-        if look.began {
+        let pulse = self.vitals.pulse();
+        if pulse.began {
             events.push(Event::Began);
         }
-        if look.counts.batches > self.batches {
-            self.batches = look.counts.batches;
+        if pulse.batches > self.batches {
+            self.batches = pulse.batches;
             events.push(Event::Progress);
         }
-        events.push(look.away.map_or(Event::Back, Event::Away));
+        events.push(pulse.away.map_or(Event::Back, Event::Away));
         if let Some(thread) = ended {
             let ended = thread.handle.join().unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
             self.vitals.ended();

@@ -26,7 +26,7 @@ pub struct Vitals {
 #[derive(Default)]
 struct Inner {
     run: Run,
-    counts: Counts,
+    counts: Arc<Counts>,
     cpu: Cpu,
     rows: Arc<LastRows>,
 }
@@ -38,11 +38,11 @@ struct Run {
     began: Option<Began>,
     /// What does not answer, and what it says.
     away: BTreeMap<String, String>,
-    /// Where partitions ended when the broker was asked last.
-    ends: Positions,
+    /// Where partitions ended when the broker was asked last; nothing where it did not say.
+    ends: Arc<Positions>,
     last_batch: Option<Micros>,
     /// How far it had come when it was looked at last, and since when it has been there although there is more.
-    behind: Option<(Positions, Micros)>,
+    behind: Option<(Places, Micros)>,
     thread: Option<String>,
 }
 
@@ -64,7 +64,7 @@ pub struct Began {
     /// What tells how the query goes on.
     pub engine: History,
     /// The topics that are read from a broker, and where.
-    pub topics: Positions,
+    pub topics: Arc<Positions>,
     /// How often a batch is to come, where a trigger says so.
     pub every: Option<Duration>,
 }
@@ -84,21 +84,38 @@ pub struct Partition {
     pub lag: Option<u64>,
 }
 
+/// Where the partitions of a broker are read, and where they end: shared with the query, so that a look copies none.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Where reading began.
+    first: Arc<Positions>,
+    /// Where the query stood when it looked last, in folders too; nothing before the first time.
+    now: Option<Arc<Positions>>,
+    ends: Arc<Positions>,
+}
+
+/// What decides what becomes of it.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse {
+    /// Whether its first batch is next, or was.
+    pub began: bool,
+    /// Batches since the process began.
+    pub batches: u64,
+    /// What does not answer.
+    pub away: Option<String>,
+}
+
 /// A look at it.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
-    /// Whether its first batch is next, or was.
-    pub began: bool,
     /// The identity of its query.
     pub query: Option<String>,
-    /// What does not answer.
-    pub away: Option<String>,
     /// The counts.
-    pub counts: Counts,
+    pub counts: Arc<Counts>,
     /// Records that are there and were not read; nothing where that is not known.
     pub lag: Option<u64>,
     /// Where the partitions of a broker are read.
-    pub partitions: Vec<Partition>,
+    pub places: Places,
     /// For how long it has stood where it is although there is more to read.
     pub behind: Option<Duration>,
     /// How often a batch is to come.
@@ -140,41 +157,38 @@ impl Vitals {
     }
 
     /// A batch was done.
-    pub fn progress(&self, report: &Progress) {
-        self.history.add(Arc::new(report.clone()));
+    pub fn progress(&self, report: &Arc<Progress>) {
+        self.history.add(report.clone());
         let now = self.clock.now();
         let mut inner = self.lock();
-        inner.counts.add(report);
+        Arc::make_mut(&mut inner.counts).add(report);
         inner.run.last_batch = Some(now);
         inner.run.behind = None;
     }
 
-    /// What a part that it needs says: nothing where it answers.
-    fn says(&self, part: &str, trouble: Option<String>) {
+    /// What the broker said, where it is read: where topics end, or why it does not answer. What it did not say is not
+    /// known any more.
+    pub fn broker(&self, ends: &Arc<Positions>, trouble: Option<String>) {
         let mut inner = self.lock();
-        match trouble {
-            Some(trouble) => drop(inner.run.away.insert(part.into(), trouble)),
-            None => drop(inner.run.away.remove(part)),
+        if inner.run.began.as_ref().is_some_and(|began| !began.topics.is_empty()) {
+            inner.run.ends = ends.clone();
+            inner.run.says("broker", trouble);
         }
     }
 
-    /// The broker does not answer, or answers again.
-    pub fn broker(&self, trouble: Option<String>) {
-        let reads = self.lock().run.began.as_ref().is_some_and(|began| !began.topics.is_empty());
-        if reads {
-            self.says("broker", trouble);
+    /// The partitions of a broker that it reads, and where.
+    pub fn places(&self) -> Places {
+        self.lock().run.places()
+    }
+
+    /// What decides what becomes of it.
+    pub fn pulse(&self) -> Pulse {
+        let inner = self.lock();
+        Pulse {
+            began: inner.run.began.is_some(),
+            batches: inner.counts.batches,
+            away: inner.run.away.iter().map(|(part, trouble)| format!("{part}: {trouble}")).next(),
         }
-    }
-
-    /// The topics that it reads from a broker, with their partitions.
-    pub fn reads(&self) -> BTreeMap<String, Vec<i32>> {
-        let next = self.lock().run.next();
-        next.into_iter().map(|(topic, next)| (topic, next.into_keys().collect())).collect()
-    }
-
-    /// Where the partitions of a topic end.
-    pub fn ends(&self, topic: &str, ends: BTreeMap<i32, i64>) {
-        self.lock().run.ends.insert(topic.into(), ends);
     }
 
     /// A sink that tells of what becomes of its batches.
@@ -193,16 +207,15 @@ impl Vitals {
         let mut inner = self.lock();
         inner.measure(now);
         let Inner { run, counts, cpu, .. } = &mut *inner;
-        let lag = run.lag(self.history.last().as_deref());
-        run.stands(lag, now);
+        let places = run.places();
+        let lag = run.lag(&places, &self.history);
+        run.stands(lag, &places, now);
         let since = |then: Micros| Duration::from_micros(now.saturating_sub(then).max(0).unsigned_abs());
         Look {
-            began: run.began.is_some(),
             query: run.began.as_ref().map(|began| began.query.clone()),
-            away: run.away.iter().map(|(part, trouble)| format!("{part}: {trouble}")).next(),
             counts: counts.clone(),
             lag,
-            partitions: run.partitions(),
+            places,
             behind: run.behind.as_ref().map(|(_, then)| since(*then)),
             every: run
                 .began
@@ -231,52 +244,57 @@ impl Vitals {
 }
 
 impl Run {
-    /// The next record of each partition of a broker.
-    fn next(&self) -> Positions {
-        let Some(began) = &self.began else { return Positions::new() };
-        let mut next = began.topics.clone();
-        for (topic, positions) in began.engine.positions().into_iter().flatten() {
-            if let Some(next) = next.get_mut(&topic) {
-                next.extend(positions);
-            }
+    /// What a part that it needs says: nothing where it answers.
+    fn says(&mut self, part: &str, trouble: Option<String>) {
+        match trouble {
+            Some(trouble) => drop(self.away.insert(part.into(), trouble)),
+            None => drop(self.away.remove(part)),
         }
-        next
+    }
+
+    fn places(&self) -> Places {
+        let Some(began) = &self.began else { return Places::default() };
+        Places { first: began.topics.clone(), now: began.engine.positions(), ends: self.ends.clone() }
     }
 
     /// Records that are there and were not read: what the broker says, or the last batch.
-    fn lag(&self, last: Option<&Progress>) -> Option<u64> {
+    fn lag(&self, places: &Places, history: &History) -> Option<u64> {
         if self.began.as_ref()?.topics.is_empty() {
-            let sources = last?.sources.iter();
-            return Some(sources.map(|source| behind(&source.end_offset, &source.latest_offset)).sum());
+            let last = history.last()?;
+            return Some(last.sources.iter().map(|one| behind(&one.end_offset, &one.latest_offset)).sum());
         }
-        let next = self.next();
-        next.iter().map(|(topic, next)| Some(behind(next, self.ends.get(topic)?))).sum()
-    }
-
-    /// Where the partitions of a broker are read.
-    fn partitions(&self) -> Vec<Partition> {
-        let of = |(topic, next): (String, BTreeMap<i32, i64>)| {
-            let ends = self.ends.get(&topic);
-            next.into_iter().map(move |(partition, next)| {
-                // What was read since the broker was asked is there.
-                let end = ends.and_then(|ends| ends.get(&partition)).map(|end| *end.max(&next));
-                let lag = end.map(|end| end.abs_diff(next));
-                Partition { topic: topic.clone(), partition, next, end, lag }
-            })
-        };
-        self.next().into_iter().flat_map(of).collect()
+        places.next().map(|(topic, next)| Some(behind(next, places.ends.get(topic)?))).sum()
     }
 
     /// Notes since when it has stood where it is although there is more to read.
-    fn stands(&mut self, lag: Option<u64>, now: Micros) {
+    fn stands(&mut self, lag: Option<u64>, places: &Places, now: Micros) {
         if lag.is_none_or(|lag| lag == 0) {
             self.behind = None;
-            return;
+        } else if self.behind.as_ref().is_none_or(|(then, _)| !then.next().eq(places.next())) {
+            self.behind = Some((places.clone(), now));
         }
-        let next = self.next();
-        if self.behind.as_ref().is_none_or(|(then, _)| *then != next) {
-            self.behind = Some((next, now));
-        }
+    }
+}
+
+impl Places {
+    /// The next record of each partition.
+    pub fn next(&self) -> impl Iterator<Item = (&String, &BTreeMap<i32, i64>)> {
+        let now = |topic| self.now.as_ref().and_then(|now| now.get(topic));
+        self.first.iter().map(move |(topic, first)| (topic, now(topic).unwrap_or(first)))
+    }
+
+    /// Each partition.
+    pub fn partitions(&self) -> Vec<Partition> {
+        let of = |(topic, next): (&String, &BTreeMap<i32, i64>)| {
+            let of = |(partition, next): (&i32, &i64)| {
+                // What was read since the broker was asked is there.
+                let end = self.ends.get(topic).and_then(|ends| ends.get(partition)).map(|end| *end.max(next));
+                let lag = end.map(|end| end.abs_diff(*next));
+                Partition { topic: topic.clone(), partition: *partition, next: *next, end, lag }
+            };
+            next.iter().map(of).collect::<Vec<_>>()
+        };
+        self.next().flat_map(of).collect()
     }
 }
 
@@ -319,10 +337,12 @@ impl Sink for Watched {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         let written = self.sink.write(batch);
         let passes = written.as_ref().err().filter(|error| error.fault().may_pass());
+        let mut inner = self.vitals.lock();
         if passes.is_some() {
-            self.vitals.lock().counts.sink_retries += 1;
+            Arc::make_mut(&mut inner.counts).sink_retries += 1;
         }
-        self.vitals.says(&self.name, passes.map(ToString::to_string));
+        inner.run.says(&self.name, passes.map(ToString::to_string));
+        drop(inner);
         written
     }
 }
@@ -336,7 +356,8 @@ struct Shown {
 impl Sink for Shown {
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         self.sink.write(batch)?;
-        Arc::make_mut(&mut self.vitals.lock().rows).add(batch);
+        let last = LastRows::of(batch);
+        Arc::make_mut(&mut self.vitals.lock().rows).add(last);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many reports are kept.
@@ -15,8 +15,8 @@ pub struct History(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    reports: VecDeque<Arc<Progress>>,
-    positions: Option<Positions>,
+    reports: Arc<Vec<Arc<Progress>>>,
+    positions: Option<Arc<Positions>>,
 }
 
 /// The next record of each partition, by topic.
@@ -37,25 +37,24 @@ impl History {
     /// Adds the report of a batch, and forgets the oldest where there are too many.
     pub fn add(&self, report: Arc<Progress>) {
         let mut kept = self.kept();
-        if kept.reports.len() == KEPT {
-            kept.reports.pop_front();
-        }
-        kept.reports.push_back(report);
+        let reports = Arc::make_mut(&mut kept.reports);
+        reports.push(report);
+        reports.drain(..reports.len().saturating_sub(KEPT));
     }
 
     /// Notes where the query stands; also where nothing came, of which there is no report.
     pub fn stand(&self, positions: Positions) {
-        self.kept().positions = Some(positions);
+        self.kept().positions = Some(Arc::new(positions));
     }
 
     /// Where the query stood when it looked last; nothing before the first time.
-    pub fn positions(&self) -> Option<Positions> {
+    pub fn positions(&self) -> Option<Arc<Positions>> {
         self.kept().positions.clone()
     }
 
     /// The reports, the newest last.
-    pub fn reports(&self) -> Vec<Arc<Progress>> {
-        self.kept().reports.iter().cloned().collect()
+    pub fn reports(&self) -> Arc<Vec<Arc<Progress>>> {
+        self.kept().reports.clone()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -64,7 +63,7 @@ impl History {
 
     /// The report of the newest batch.
     pub fn last(&self) -> Option<Arc<Progress>> {
-        self.kept().reports.back().cloned()
+        self.kept().reports.last().cloned()
     }
 
     /// How it goes over the batches that are kept.

@@ -54,7 +54,7 @@ use watermark::Watermark;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Hears of each batch.
-pub type Listener<'a> = Box<dyn FnMut(&Progress) -> Result<()> + 'a>;
+pub type Listener<'a> = Box<dyn FnMut(&Arc<Progress>) -> Result<()> + 'a>;
 
 /// What stands around a query: where it reads, what it gives to, and whom it tells.
 pub struct Surroundings<'a> {

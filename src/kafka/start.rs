@@ -136,24 +136,49 @@ pub fn bounds(
     topic: &str,
     partitions: &[i32],
 ) -> Result<BTreeMap<i32, (i64, i64)>> {
-    let offsets = |at: Offset| {
-        let mut asked = TopicPartitionList::new();
-        for partition in partitions {
-            asked.add_partition_offset(topic, *partition, at).map_err(|error| unanswered(&error))?;
+    let begins = offsets_of(consumer, topic, partitions, Offset::Beginning, PATIENCE)?;
+    let ends = ends(consumer, topic, partitions, PATIENCE)?;
+    Ok(begins
+        .into_iter()
+        .zip(ends.into_values())
+        .map(|((partition, begin), end)| (partition, (begin, end)))
+        .collect())
+}
+
+/// Where partitions end now: one question, however many partitions there are.
+///
+/// # Errors
+/// When the broker does not answer in time.
+pub fn ends(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    partitions: &[i32],
+    patience: Duration,
+) -> Result<BTreeMap<i32, i64>> {
+    offsets_of(consumer, topic, partitions, Offset::End, patience)
+}
+
+fn offsets_of(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    partitions: &[i32],
+    at: Offset,
+    patience: Duration,
+) -> Result<BTreeMap<i32, i64>> {
+    let mut asked = TopicPartitionList::new();
+    for partition in partitions {
+        asked.add_partition_offset(topic, *partition, at).map_err(|error| unanswered(&error))?;
+    }
+    let found = consumer.offsets_for_times(asked, patience).map_err(|error| unanswered(&error))?;
+    let offset = |partition: &i32| {
+        let element = found.find_partition(topic, *partition);
+        match element.as_ref().map(|element| (element.offset(), element.error())) {
+            Some((Offset::Offset(offset), Ok(()))) => Ok((*partition, offset)),
+            Some((_, Err(error))) => Err(unanswered(&error)),
+            _ => Err(Error::unreachable(format!("topic '{topic}', partition {partition}: no answer"))),
         }
-        let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| unanswered(&error))?;
-        let offset = |partition: &i32| {
-            let element = found.find_partition(topic, *partition);
-            match element.as_ref().map(|element| (element.offset(), element.error())) {
-                Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
-                Some((_, Err(error))) => Err(unanswered(&error)),
-                _ => Err(Error::unreachable(format!("topic '{topic}', partition {partition}: no answer"))),
-            }
-        };
-        partitions.iter().map(offset).collect::<Result<Vec<i64>>>()
     };
-    let (begins, ends) = (offsets(Offset::Beginning)?, offsets(Offset::End)?);
-    Ok(partitions.iter().copied().zip(begins.into_iter().zip(ends)).collect())
+    partitions.iter().map(offset).collect()
 }
 
 /// The bounds of partitions that may be on their way to their leaders, as they are just after they were

@@ -19,11 +19,11 @@ fn batch(input: f64, processed: f64) -> Progress {
 
 fn running(report: Progress) -> Seen {
     let look = Look { since_batch: Some(Duration::ZERO), ..seen("a", State::Running).look };
-    Seen { reports: vec![Arc::new(report)], look, ..seen("a", State::Running) }
+    Seen { reports: Arc::new(vec![Arc::new(report)]), look, ..seen("a", State::Running) }
 }
 
 fn warned(report: Progress) -> Vec<String> {
-    judge(&running(report), &Thresholds::default()).warnings
+    warnings(&running(report), &Thresholds::default())
 }
 
 #[test]

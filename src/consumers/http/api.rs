@@ -6,11 +6,12 @@ use super::metrics;
 use super::page;
 use super::recent::Recent;
 use super::refused::{Problem, Refused};
+use crate::clock::Micros;
 use crate::consumers::health::{Document, ProgressDocument, Status, Thresholds};
 use crate::consumers::last_rows::Rows;
 use crate::consumers::lifecycle::{Event, State as Life};
 use crate::consumers::registry::check_name;
-use crate::consumers::supervisor::{Seen, Snapshot, Supervisor};
+use crate::consumers::supervisor::{Seen, Supervisor};
 use crate::exposition::CONTENT_TYPE;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
@@ -113,10 +114,9 @@ impl Api {
     }
 
     /// A document of one consumer.
-    fn of<T>(&self, name: &str, document: impl FnOnce(&Seen, &Snapshot) -> T) -> Asked<T> {
-        let snapshot = self.supervisor.snapshot();
-        match check_name(name).and_then(|()| snapshot.find(name)) {
-            Ok(seen) => Ok(Json(document(seen, &snapshot))),
+    fn of<T>(&self, name: &str, document: impl FnOnce(&Seen, Micros) -> T) -> Asked<T> {
+        match check_name(name).and_then(|()| self.supervisor.seen(name)) {
+            Ok((seen, at)) => Ok(Json(document(&seen, at))),
             Err(error) => Err(Refused::new(StatusCode::NOT_FOUND, error.to_string())),
         }
     }
@@ -143,7 +143,7 @@ async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
     (status = 404, description = "There is no such consumer", body = Problem),
 ))]
 async fn consumer(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked<Document> {
-    api.of(&name, |seen, snapshot| Document::of(seen, snapshot, &api.thresholds))
+    api.of(&name, |seen, at| Document::of(seen, at, &api.thresholds))
 }
 
 /// The last 100 batches of a consumer, and how it goes on

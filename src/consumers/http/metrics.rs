@@ -119,15 +119,15 @@ fn partitions(page: &mut Page, consumers: &[Seen]) {
 }
 
 /// What the broker said lately; of folders, what the last batch did.
-fn lags(seen: &Seen) -> Vec<(&str, i32, u64)> {
-    let of_broker = seen.look.partitions.iter();
-    let of_broker = of_broker.filter_map(|one| Some((one.topic.as_str(), one.partition, one.lag?)));
-    let reads_folders = seen.look.partitions.is_empty() && seen.look.lag.is_some();
+fn lags(seen: &Seen) -> Vec<(String, i32, u64)> {
+    let partitions = seen.look.places.partitions();
+    let reads_folders = partitions.is_empty() && seen.look.lag.is_some();
+    let of_broker = partitions.into_iter().filter_map(|one| Some((one.topic, one.partition, one.lag?)));
     let sources = last(seen).filter(|_| reads_folders).into_iter().flat_map(|last| &last.sources);
     let of_folders = sources.flat_map(|source| {
         source.latest_offset.iter().map(|(partition, end)| {
             let next = source.end_offset.get(partition).unwrap_or(end);
-            (source.description.as_str(), *partition, end.saturating_sub(*next).max(0).unsigned_abs())
+            (source.description.clone(), *partition, end.saturating_sub(*next).max(0).unsigned_abs())
         })
     });
     of_broker.chain(of_folders).collect()
@@ -171,7 +171,7 @@ fn batches(page: &mut Page, consumers: &[Seen]) {
     let mut took =
         page.metric("ecap_consumer_batch_duration_seconds", Kind::Histogram, "How long batches took.");
     for seen in consumers {
-        let Counts { batches, millis, within, .. } = &seen.look.counts;
+        let Counts { batches, millis, within, .. } = &*seen.look.counts;
         let mut count = 0;
         for (bound, more) in BOUNDS.iter().zip(within) {
             count += more;

@@ -6,7 +6,6 @@ use crate::consumers::last_rows::LastRows;
 use crate::consumers::lifecycle::State;
 use crate::consumers::registry::{Definition, Entry, Registry, unknown};
 use crate::consumers::vitals::Look;
-use crate::engine::history::Trends;
 use crate::engine::progress::Progress;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -18,7 +17,7 @@ pub struct Seen {
     /// What it is called.
     pub name: String,
     /// What it is, where the file says it rightly.
-    pub definition: Option<Definition>,
+    pub definition: Option<Arc<Definition>>,
     /// What it does.
     pub state: State,
     /// How often it failed since a batch was done.
@@ -32,9 +31,7 @@ pub struct Seen {
     /// For how long it has read.
     pub uptime: Option<Duration>,
     /// The last batches, the newest last.
-    pub reports: Vec<Arc<Progress>>,
-    /// How it goes over them.
-    pub trends: Trends,
+    pub reports: Arc<Vec<Arc<Progress>>>,
     /// What is seen of its thread.
     pub look: Look,
     /// The last changes of its state, the newest last.
@@ -75,8 +72,7 @@ impl Seen {
             restarts: 0,
             last_error: None,
             uptime: None,
-            reports: vec![],
-            trends: Trends::default(),
+            reports: Arc::default(),
             look: Look::default(),
             changes: Arc::default(),
             rows: Arc::default(),
@@ -88,7 +84,7 @@ impl Snapshot {
     /// The consumers of a registry that no process runs.
     pub fn stopped(registry: &Registry, at: Micros) -> Self {
         let seen = |entry: &Entry| Seen {
-            definition: entry.definition.as_ref().ok().cloned(),
+            definition: entry.definition.as_ref().ok().cloned().map(Arc::new),
             last_error: entry.definition.as_ref().err().map(ToString::to_string),
             ..Seen::stopped(&entry.name)
         };

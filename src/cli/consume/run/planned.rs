@@ -165,7 +165,7 @@ impl Planned<'_> {
         let around = Surroundings { sources, sink, letters, listener, checkpoint, clock };
         let mut engine = Engine::new(plan, options, around)?;
         program::give_back_start();
-        audience.begins(Began { query: id, engine: engine.history(), topics, every });
+        audience.begins(Began { query: id, engine: engine.history(), topics: topics.into(), every });
         let totals = engine.run(stop)?;
         audience.ends();
         audience.note(&told::totals(&names.join(", "), totals, engine.history().trends()));
