@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 /// What is unhealthy, and what is warned of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,6 +89,7 @@ pub struct Status {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Details {
     /// What it does: the state of its life, or `stalled` where it reads and does not go on.
+    #[schema(schema_with = one_of_statuses)]
     pub status: String,
     /// How often it failed since a batch was done.
     pub consecutive_failures: u32,
@@ -98,6 +100,7 @@ pub struct Details {
     /// For how long it has read.
     pub uptime_seconds: f64,
     /// What went wrong last.
+    #[schema(required = true)]
     pub last_error: Option<String>,
     /// Its numbers.
     pub metrics: Metrics,
@@ -113,20 +116,28 @@ pub struct Metrics {
     /// The second by the first; 0 without input.
     pub processing_ratio: f64,
     /// How long the last batch took, in milliseconds.
+    #[schema(required = true)]
     pub batch_duration_ms: Option<u64>,
     /// Records that are there and were not read.
+    #[schema(required = true)]
     pub lag: Option<u64>,
     /// The watermark, RFC 3339.
+    #[schema(required = true)]
     pub watermark: Option<String>,
     /// Rows of state.
+    #[schema(required = true)]
     pub state_rows: Option<u64>,
     /// Late records since the query began.
+    #[schema(required = true)]
     pub late_rows: Option<u64>,
     /// Records refused since the query began.
+    #[schema(required = true)]
     pub dead_letters: Option<u64>,
     /// Bytes of state in memory.
+    #[schema(required = true)]
     pub memory_bytes: Option<u64>,
     /// Processor time of the consumer's own thread, in percent of one processor.
+    #[schema(required = true)]
     pub cpu_percent: Option<f64>,
 }
 
@@ -142,7 +153,28 @@ pub struct Judgement {
 }
 
 /// What a consumer does that reads and does not go on.
-pub const STALLED: &str = "stalled";
+const STALLED: &str = "stalled";
+
+/// All statuses, of which a consumer has one.
+pub const STATUSES: [&str; 9] = [
+    State::Pending.name(),
+    State::Starting.name(),
+    State::Running.name(),
+    STALLED,
+    State::Degraded.name(),
+    State::BackingOff.name(),
+    State::Failed.name(),
+    State::Stopping.name(),
+    State::Stopped.name(),
+];
+
+/// The schema of a status.
+pub fn one_of_statuses() -> Object {
+    let about =
+        "What the consumer does: the state of its life, or `stalled` where it reads and does not go on.";
+    let one = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATUSES));
+    one.description(Some(about)).build()
+}
 
 /// How a consumer is.
 pub fn judge(seen: &Seen, thresholds: &Thresholds) -> Judgement {
@@ -335,6 +367,7 @@ impl Document {
 pub struct ProgressDocument {
     query_id: String,
     query_name: String,
+    #[schema(schema_with = one_of_statuses)]
     status: &'static str,
     #[schema(value_type = Vec<Progress>)]
     batch_metrics: Arc<Vec<Arc<Progress>>>,

@@ -49,7 +49,23 @@ Draft202012Validator.check_schema(status_schema)
 status = json.loads(answer("GET", "/api/v1/streaming/status")[2])
 Draft202012Validator(status_schema).validate(status)
 assert len(status["consumer_details"]) == 2, status
-broken = {**status, "overall_status": "fine"}
-assert not Draft202012Validator(status_schema).is_valid(broken)
+details = status["consumer_details"][NAME]
+
+
+def with_details(**changed):
+    return {**status, "consumer_details": {NAME: {**details, **changed}}}
+
+
+def without(fields, name):
+    return {key: value for key, value in fields.items() if key != name}
+
+
+broken = [{**status, "overall_status": "fine"}, {**status, "more": 1}, with_details(status="fine"), with_details(more=1)]
+broken.append({**status, "consumer_details": {NAME: without(details, "last_error")}})
+broken += [with_details(metrics=without(details["metrics"], name)) for name in details["metrics"]]
+broken.append(with_details(metrics={**details["metrics"], "more": 1}))
+assert Draft202012Validator(status_schema).is_valid(with_details())
+for document in broken:
+    assert not Draft202012Validator(status_schema).is_valid(document), document
 
 print(f"{read} paths read, {asked} asked to do something, 1 status document")

@@ -7,7 +7,7 @@ use super::page;
 use super::recent::Recent;
 use super::refused::{Problem, Refused};
 use crate::clock::Micros;
-use crate::consumers::health::{Document, ProgressDocument, Status, Thresholds};
+use crate::consumers::health::{Document, ProgressDocument, Status, Thresholds, one_of_statuses};
 use crate::consumers::last_rows::Rows;
 use crate::consumers::lifecycle::{Event, State as Life};
 use crate::consumers::registry::check_name;
@@ -18,8 +18,10 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware, routing};
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, Ref, Response as Answer};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,27 +45,36 @@ pub struct Api {
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct Done {
     name: String,
-    /// What the consumer does now.
-    #[schema(example = "starting")]
+    #[schema(schema_with = one_of_statuses)]
     status: &'static str,
 }
 
 #[derive(OpenApi)]
 #[openapi(info(
     title = "ecap-consume run",
-    description = "Consumers of one process: how they are, and what they are to do."
+    description = "Consumers of one process: how they are, and what they are to do. A path that is asked by another method \
+        than it says answers 405."
 ))]
 struct Described;
+
+/// Why any request may be refused.
+const REFUSALS: [(StatusCode, &str); 5] = [
+    (StatusCode::BAD_REQUEST, "There is no Host header, or more than one"),
+    (StatusCode::FORBIDDEN, "A page of another server asks for this"),
+    (StatusCode::LENGTH_REQUIRED, "There is a body that does not say how long it is"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than 16 KiB"),
+    (StatusCode::MISDIRECTED_REQUEST, "The Host header is no name of this server"),
+];
 
 type Asked<T> = Result<Json<T>, Refused>;
 
 /// All paths, each with its description.
 pub fn router(api: Arc<Api>) -> Router {
-    let (router, description) = described().split_for_parts();
+    let (router, _) = described().split_for_parts();
     router
         .route("/", routing::get(page))
         .route("/page/{file}", routing::get(page))
-        .route("/openapi.json", routing::get(|| async move { Json(description) }))
+        .route("/openapi.json", routing::get(openapi))
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
         .with_state(api.clone())
@@ -83,6 +94,30 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(measured))
         .routes(routes!(alive))
         .routes(routes!(ready))
+}
+
+/// The whole description.
+fn description() -> utoipa::openapi::OpenApi {
+    let mut api = described().into_openapi();
+    let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    api.components.get_or_insert_default().add_security_scheme("token", token);
+    for path in api.paths.paths.values_mut() {
+        for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
+            for (status, why) in REFUSALS {
+                let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                let refused = Answer::builder().description(why).content("application/json", problem);
+                let described = &mut operation.responses.responses;
+                described.entry(status.as_str().into()).or_insert_with(|| refused.build().into());
+            }
+        }
+    }
+    api
+}
+
+/// The description, which is made when it is asked for first.
+async fn openapi() -> impl IntoResponse {
+    static DESCRIPTION: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(description);
+    Json(&*DESCRIPTION)
 }
 
 /// A file of the live page.
@@ -167,9 +202,9 @@ async fn windows(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Asked
 macro_rules! asked_for {
     ($(#[$doc:meta])* $name:ident, $path:literal, $event:expr) => {
         $(#[$doc])*
-        #[utoipa::path(post, path = $path, params(("name" = String, Path)), responses(
+        #[utoipa::path(post, path = $path, params(("name" = String, Path)), security((), ("token" = [])), responses(
             (status = 202, description = "It is on its way", body = Done),
-            (status = 401, description = "This needs a token", body = Problem),
+            (status = 401, description = "A token is needed, or another one", body = Problem),
             (status = 403, description = "Nothing can be changed from there", body = Problem),
             (status = 404, description = "There is no such consumer", body = Problem),
             (status = 409, description = "The definition is wrong, or the process is ending", body = Problem),
@@ -231,11 +266,14 @@ mod tests {
 
     /// The schema of the status in `docs/status.schema.json`.
     fn schema() -> String {
-        let (_, description) = described().split_for_parts();
-        let description = serde_json::to_value(description).unwrap();
+        let description = serde_json::to_value(description()).unwrap();
         let text =
             description["components"]["schemas"].to_string().replace("#/components/schemas/", "#/$defs/");
-        let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut all: serde_json::Value = serde_json::from_str(&text).unwrap();
+        // In the description a consumer's document has the fields of its details, and others.
+        for name in ["Status", "Details", "Metrics"] {
+            all[name]["additionalProperties"] = false.into();
+        }
         let parts = ["Details", "Metrics", "Overall"].map(|name| (name.to_string(), all[name].clone()));
         let mut schema = serde_json::json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -245,7 +283,29 @@ mod tests {
             schema[key] = value.clone();
         }
         schema["$defs"] = parts.into_iter().collect::<serde_json::Map<_, _>>().into();
+        for object in [&schema, &schema["$defs"]["Details"], &schema["$defs"]["Metrics"]] {
+            let fields: Vec<_> = object["properties"].as_object().unwrap().keys().collect();
+            assert_eq!(object["required"], serde_json::json!(fields), "all of them are always there");
+        }
         serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    }
+
+    #[test]
+    fn each_path_says_why_it_refuses_and_what_changes_something_may_need_a_token() {
+        let description = serde_json::to_value(description()).unwrap();
+        assert_eq!(description["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+        for (path, methods) in description["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                for status in ["400", "403", "411", "413", "421"] {
+                    assert!(
+                        operation["responses"][status]["content"].is_object(),
+                        "{method} {path}: {status}"
+                    );
+                }
+                let needs_token = operation["security"] == serde_json::json!([{}, { "token": [] }]);
+                assert_eq!(needs_token, method == "post", "{method} {path}");
+            }
+        }
     }
 
     #[test]

@@ -1,26 +1,12 @@
 //! What Prometheus scrapes: counters since the process began, and gauges of now. What is not known is left out.
 
 use crate::consumers::counts::{BOUNDS, Counts};
-use crate::consumers::health::{STALLED, Thresholds, judge};
-use crate::consumers::lifecycle::State;
+use crate::consumers::health::{STATUSES, Thresholds, judge};
 use crate::consumers::supervisor::{Seen, Snapshot};
 use crate::engine::progress::{Progress, StateOperator};
 use crate::exposition::{Kind, Page};
 use crate::record::reject::Code;
 use crate::units::parse_time;
-
-/// All states, of which a consumer is in one.
-const STATES: [&str; 9] = [
-    State::Pending.name(),
-    State::Starting.name(),
-    State::Running.name(),
-    STALLED,
-    State::Degraded.name(),
-    State::BackingOff.name(),
-    State::Failed.name(),
-    State::Stopping.name(),
-    State::Stopped.name(),
-];
 
 type Value = fn(&Seen) -> Option<f64>;
 
@@ -101,7 +87,7 @@ fn health(page: &mut Page, consumers: &[Seen], thresholds: &Thresholds) {
     let mut states =
         page.metric("ecap_consumer_state", Kind::Gauge, "1 for the state that the consumer is in.");
     for (name, judgement) in &judged {
-        for state in STATES {
+        for state in STATUSES {
             states.sample(&[("consumer", name), ("state", &state)], u8::from(judgement.status == state));
         }
     }
