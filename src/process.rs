@@ -1,5 +1,7 @@
 //! What the system says of this process and allows it; `None` where it does not say it, as outside of Linux.
 
+use std::sync::LazyLock;
+
 /// What the system has of this process.
 const OWN: &str = "/proc/self/stat";
 
@@ -17,23 +19,33 @@ pub fn cpu_seconds() -> Option<f64> {
 
 /// Processor time of a process or a thread, in seconds, by the file that the system has of it.
 pub fn cpu_seconds_of(stat: &str) -> Option<f64> {
-    Some(seconds(stat, 11)? + seconds(stat, 12)?)
+    let [user, system] = seconds(stat, [11, 12])?;
+    Some(user + system)
 }
 
 /// When it began, in seconds since the epoch.
 pub fn start_seconds() -> Option<f64> {
-    let system = std::fs::read_to_string("/proc/stat").ok()?;
-    let boot = system.lines().find_map(|line| line.strip_prefix("btime "))?.parse::<f64>().ok()?;
-    Some(boot + seconds(OWN, 19)?)
+    static START: LazyLock<Option<f64>> = LazyLock::new(|| {
+        let system = std::fs::read_to_string("/proc/stat").ok()?;
+        let boot = system.lines().find_map(|line| line.strip_prefix("btime "))?.parse::<f64>().ok()?;
+        let [start] = seconds(OWN, [19])?;
+        Some(boot + start)
+    });
+    *START
 }
 
-/// A time among the fields of such a file.
-fn seconds(stat: &str, at: usize) -> Option<f64> {
+/// Times among the fields of such a file.
+fn seconds<const N: usize>(stat: &str, at: [usize; N]) -> Option<[f64; N]> {
     let stat = std::fs::read_to_string(stat).ok()?;
     // The name stands in brackets before them, whatever it contains.
     let (_, fields) = stat.rsplit_once(") ")?;
-    // Ticks are hundredths of a second on every system.
-    Some(fields.split(' ').nth(at)?.parse::<f64>().ok()? / 100.0)
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let mut seconds = [0.0; N];
+    for (seconds, at) in seconds.iter_mut().zip(at) {
+        // Ticks are hundredths of a second on every system.
+        *seconds = fields.get(at)?.parse::<f64>().ok()? / 100.0;
+    }
+    Some(seconds)
 }
 
 /// Open files and connections.

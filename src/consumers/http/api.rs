@@ -19,11 +19,15 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware, routing};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, Response as Answer};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// The text of all numbers is not older: who keeps them asks less often.
+const AGE: Duration = Duration::from_secs(1);
 
 /// What stands before the paths of consumers.
 pub const PREFIX: &str = "/api/v1/streaming";
@@ -140,7 +144,7 @@ async fn another_method() -> Refused {
 impl Api {
     /// What a supervisor's consumers are asked for, by whom `access` lets.
     pub fn new(supervisor: Arc<Supervisor>, thresholds: Thresholds, access: Access) -> Self {
-        Self { supervisor, thresholds, access, events: Events::default(), metrics: Recent::default() }
+        Self { supervisor, thresholds, access, events: Events::default(), metrics: Recent::new(AGE) }
     }
 
     /// How all consumers are now.

@@ -3,6 +3,7 @@
 use super::api::Api;
 use super::recent::Recent;
 use super::refused::Refused;
+use crate::consumers::supervisor::TICK;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -35,7 +36,7 @@ impl Default for Events {
         Self {
             places: Arc::new(Semaphore::new(MOST)),
             sent: watch::Sender::default(),
-            recent: Recent::default(),
+            recent: Recent::new(TICK),
         }
     }
 }

@@ -1,19 +1,27 @@
-//! What is told to everybody who asks within a tick, so that many cost what one does.
+//! What is told to everybody who asks within a while, so that many cost what one does.
 
 use crate::clock::Micros;
-use crate::consumers::supervisor::TICK;
 use bytes::Bytes;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// A text, and when it was made.
-#[derive(Default)]
-pub struct Recent(Mutex<Option<(Micros, Bytes)>>);
+pub struct Recent {
+    /// It is not told when it is this old.
+    age: Duration,
+    last: Mutex<Option<(Micros, Bytes)>>,
+}
 
 impl Recent {
-    /// The text of now, or that of less than a tick ago.
+    /// Of a text that is made anew when it is this old.
+    pub fn new(age: Duration) -> Self {
+        Self { age, last: Mutex::default() }
+    }
+
+    /// The text of now, or one that is not too old.
     pub fn text(&self, now: Micros, make: impl FnOnce() -> String) -> Bytes {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = 0..TICK.as_micros() as Micros;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = 0..self.age.as_micros() as Micros;
         let is_fresh = |(made, _): &&(Micros, Bytes)| fresh.contains(&now.saturating_sub(*made));
         if let Some((_, text)) = last.as_ref().filter(is_fresh) {
             return text.clone();
@@ -27,12 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_made_once_a_tick() {
-        let (recent, tick) = (Recent::default(), TICK.as_micros() as Micros);
+    fn a_text_is_made_once_in_its_age() {
+        let (recent, age) = (Recent::new(Duration::from_secs(1)), 1_000_000);
         let text = |now, made: &str| recent.text(now, || made.into());
-        assert_eq!(text(5 * tick, "first"), "first");
-        assert_eq!(text(6 * tick - 1, "not made"), "first");
-        assert_eq!(text(6 * tick, "second"), "second");
-        assert_eq!(text(tick, "of a clock that was set back"), "of a clock that was set back");
+        assert_eq!(text(5 * age, "first"), "first");
+        assert_eq!(text(6 * age - 1, "not made"), "first");
+        assert_eq!(text(6 * age, "second"), "second");
+        assert_eq!(text(age, "of a clock that was set back"), "of a clock that was set back");
     }
 }
