@@ -7,6 +7,7 @@ mod connections;
 mod events;
 mod metrics;
 mod page;
+mod patient;
 mod recent;
 mod refused;
 

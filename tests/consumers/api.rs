@@ -68,6 +68,9 @@ fn a_page_elsewhere_and_what_is_no_request_change_nothing() {
             .0,
         413
     );
+    let chunked =
+        format!("POST {RESTART} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    assert_eq!(process.raw(chunked.as_bytes()).0, 411);
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     assert_eq!(process.raw(long.as_bytes()).0, 431);
     let details = process.becomes("transaction_consumer", "running");
@@ -166,5 +169,57 @@ fn too_many_connections_are_told_to_come_back() {
     assert_eq!(process.http("GET", "/healthz", &[]).0, 503);
     drop(idle);
     wait_for("a free place", || (process.http("GET", "/healthz", &[]).0 == 200).then_some(()));
+    process.told.end();
+}
+
+#[test]
+fn more_than_may_listen_to_events_are_told_to_come_back() {
+    let stage = Stage::new();
+    let process = stage.run(&["--name", "transaction_consumer"]);
+    let listen = || {
+        let mut stream = BufReader::new(TcpStream::connect(&process.address).unwrap());
+        let head = format!("GET /api/v1/streaming/events HTTP/1.1\r\nHost: {}\r\n\r\n", process.address);
+        stream.get_mut().write_all(head.as_bytes()).unwrap();
+        let mut status = String::new();
+        stream.read_line(&mut status).unwrap();
+        (status, stream)
+    };
+    let mut listening: Vec<_> = (0..256).map(|_| listen()).collect();
+    assert!(listening.iter().all(|(status, _)| status.contains("200 OK")));
+    assert!(listen().0.contains("503"), "the 257th");
+    listening.pop();
+    wait_for("a free place", || listen().0.contains("200 OK").then_some(()));
+    process.told.end();
+}
+
+#[test]
+fn who_is_slow_to_ask_and_who_never_reads_lose_their_connections() {
+    let stage = Stage::new();
+    let process = stage.run(&["--name", "transaction_consumer"]);
+    process.becomes("transaction_consumer", "running");
+    let open = || {
+        let (_, metrics) = process.http("GET", "/metrics", &[]);
+        let count = metrics.lines().find_map(|line| line.strip_prefix("process_open_fds ")).unwrap();
+        count.parse::<usize>().unwrap()
+    };
+    let (before, asked) = (open(), "GET /page/uPlot.js HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let slow: Vec<_> = (0..10)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&process.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    let deaf: Vec<_> = (0..10)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&process.address).unwrap();
+            // More than the system keeps for a connection.
+            stream.write_all(asked.repeat(250).as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    wait_for("the connections", || (open() >= before + 15).then_some(()));
+    wait_for("all of them to be let go", || (open() < before + 5).then_some(()));
+    drop((slow, deaf));
     process.told.end();
 }

@@ -110,6 +110,9 @@ fn check_origin(is_read: bool, host: &str, headers: &HeaderMap) -> Result<(), Re
 
 /// Nothing that is asked for needs a body: a small one is let pass.
 fn check_length(headers: &HeaderMap) -> Result<(), Refused> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(Refused::new(StatusCode::LENGTH_REQUIRED, "a body says how long it is: Content-Length"));
+    }
     let length = only(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     match length.is_some_and(|length| length > BODY) {
         true => Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")),
@@ -202,6 +205,7 @@ mod tests {
         assert_eq!(here("POST", &[("sec-fetch-site", "cross-site")]), 403);
         assert_eq!(here("GET", &[("host", "a"), ("host", "127.0.0.1")]), 400);
         assert_eq!(here("POST", &[("content-length", "16385")]), 413);
+        assert_eq!(here("POST", &[("transfer-encoding", "chunked")]), 411);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is connected: bounded in number, in the size of what they ask, and in the time that they take to ask it.
 
+use super::patient::Patient;
 use super::refused::Refused;
 use axum::Router;
 use axum::body::Body;
@@ -19,7 +20,8 @@ use tower::{ServiceExt, service_fn};
 /// So many connections are served at once, those that follow events with them; the others are told to come back.
 const MOST: usize = 384;
 
-/// The head of a request may take so long, and a connection may be idle for so long.
+/// The head of a request may take so long, a connection may be idle for so long, and nobody may take what is sent for so
+/// long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who is told to come back may take so long to hear it.
@@ -53,7 +55,8 @@ pub async fn serve(listener: TcpListener, router: Router) {
 
 async fn answer(stream: TcpStream, router: Router, place: OwnedSemaphorePermit) {
     let service = TowerToHyperService::new(router.map_request(|request: Request<_>| request.map(Body::new)));
-    if let Err(error) = http().serve_connection(TokioIo::new(stream), service).await {
+    let stream = TokioIo::new(Patient::new(stream, PATIENCE));
+    if let Err(error) = http().serve_connection(stream, service).await {
         tracing::debug!("http: {error}");
     }
     drop(place);
