@@ -63,11 +63,25 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder)?,
-        _ => {}
-    }
+    path.parent().map_or(Ok(()), create_folder)?;
     File::create(path)
+}
+
+/// Makes a folder and those on the way to it where they are not there, and sees to it that their names are on the disk, too.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), create_folder)?;
+    match fs::create_dir(path) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(path)
 }
 
 impl Write for NewFile {

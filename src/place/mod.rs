@@ -14,6 +14,7 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig, WriteMultipart};
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +105,8 @@ impl Place {
         &self.prefix
     }
 
-    /// Sees to it that files and their names are on the disk; a bucket has them once it says so.
+    /// Sees to it that files, their names and those of the folders down to them are on the disk; a bucket has them once it says
+    /// so.
     ///
     /// # Errors
     /// When the disk does not take them.
@@ -112,13 +114,19 @@ impl Place {
         if self.url.scheme() != "file" {
             return Ok(());
         }
-        let mut folders = BTreeSet::new();
+        let root = PathBuf::from(format!("/{}", self.prefix));
+        let mut folders = BTreeSet::from_iter(root.parent().map(PathBuf::from));
         for path in paths {
-            let path = PathBuf::from(format!("/{}/{path}", self.prefix));
+            let path = root.join(path);
             File::open(&path)?.sync_all()?;
-            folders.extend(path.parent().map(PathBuf::from));
+            let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&root));
+            folders.extend(above.map(PathBuf::from));
         }
-        folders.iter().try_for_each(|folder| Ok(File::open(folder)?.sync_all()?))
+        folders.iter().try_for_each(|folder| match File::open(folder) {
+            // Who may not read a folder did not make it.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            folder => Ok(folder?.sync_all()?),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the files of a checkpoint are kept: a folder, or anything else that keeps files whole.
 
 use crate::lock::Lock;
-use crate::new_file::NewFile;
+use crate::new_file::{NewFile, create_folder};
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -121,7 +121,7 @@ impl Folder {
     /// # Errors
     /// A usage error when it cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| {
+        create_folder(path).map_err(|error| {
             Error::usage(format!("cannot keep a checkpoint in {}: {error}", path.display()))
         })?;
         Ok(Self(path.into()))

@@ -6,6 +6,7 @@
 use super::filling::Filling;
 use super::manifest::{Entry, Kept, Manifest, last};
 use super::{Layout, tidy};
+use crate::new_file::create_folder;
 use crate::record::partition;
 use crate::sink::steps::Steps;
 use crate::sink::{Batch, Rows, Writer, at_start};
@@ -50,7 +51,7 @@ impl Folder {
     /// A usage error when it cannot be written, or holds files that no manifest names.
     pub fn open(path: &Path, layout: Layout, columns: &SchemaRef, writer: Writer) -> Result<Self> {
         let columns = Arc::new(partition::rest(columns, &layout.partition_by)?);
-        std::fs::create_dir_all(path).map_err(|error| at_start(error.into()))?;
+        create_folder(path).map_err(|error| at_start(error.into()))?;
         let manifest = manifest(path);
         if !manifest.exists() {
             refuse_strangers(path, &layout)?;
