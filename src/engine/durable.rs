@@ -28,17 +28,21 @@ impl Engine<'_> {
             }
         }
         // What was given out at once is not given out again.
-        while !self.is_continuous()
-            && !stop.requested()
-            && let Some(entry) = self.cut_off()?
-        {
+        if self.is_continuous() {
+            return Ok(());
+        }
+        for entry in self.cut_off()? {
+            if stop.requested() {
+                break;
+            }
             self.run_again(&entry, stop)?;
         }
         Ok(())
     }
 
-    fn cut_off(&self) -> Result<Option<Entry>> {
-        self.checkpoint.as_ref().map_or(Ok(None), |checkpoint| checkpoint.cut_off(self.totals.batches))
+    fn cut_off(&self) -> Result<Vec<Entry>> {
+        let checkpoint = self.checkpoint.as_ref();
+        checkpoint.map_or(Ok(vec![]), |checkpoint| checkpoint.cut_off(self.totals.batches))
     }
 
     /// Runs a batch that was cut off: the same records, at the same time.
@@ -114,6 +118,7 @@ impl Engine<'_> {
             sources: self.topics.marks(),
             watermark: self.watermark.save(),
             operators: vec![],
+            made: None,
         };
         checkpoint.commit(commit, &self.graph.snapshot()?)
     }

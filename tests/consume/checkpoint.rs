@@ -114,6 +114,25 @@ fn checkpoints_are_listed_shown_checked_gone_back_to_and_removed() {
 }
 
 #[test]
+fn where_no_commit_is_whole_both_ways_out_are_open() {
+    let stage = Stage::with(&[at(0)]);
+    on(&stage, &[]);
+    let folder = stage.cluster.folder.path().join("kept");
+    for file in fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|ending| ending == "commit") {
+            fs::write(&file, "{}").unwrap();
+        }
+    }
+    let args = [&WINDOWS[..], &AVAILABLE].concat();
+    stage.consume(&args).fails(2, &["no commit in it is whole", "another --checkpoint", "--restart-from"]);
+    let last = stage.consume(&[&args[..], &["--restart-from", "last"]].concat());
+    last.fails(2, &["no commit of the checkpoint says where the query was", "--restart-from earliest"]);
+    let again = [&args[..], &["--restart-from", "earliest", "--flush-at-end"]].concat();
+    assert_eq!(json_lines(&stage.consume(&again).ok()).len(), 1);
+    assert_eq!(on(&stage, &[]), Vec::<Value>::new(), "it goes on from there");
+}
+
+#[test]
 fn a_temporary_checkpoint_is_gone_at_the_end() {
     let stage = Stage::with(&[at(0)]);
     let args = ["--topic", SALES, "--window", "10s", "--temporary-checkpoint", "--from", "earliest"];
@@ -136,4 +155,13 @@ fn a_folder_that_cannot_be_one_is_refused() {
     refused(stage.consume(&option), USAGE, &["kept is a folder, and 'AWS_REGION' is an option of a store"]);
     let elsewhere = ["--topic", SALES, "--checkpoint", "ftp://host/kept"];
     refused(stage.consume(&elsewhere), USAGE, &["'ftp://host/kept': nothing can be kept there"]);
+}
+
+#[test]
+fn where_another_query_was_is_no_place_in_other_topics() {
+    let stage = Stage::with(&[at(0)]);
+    on(&stage, &[]);
+    let other = ["--topic", "user-events", "--checkpoint", "kept", "--restart-from"];
+    let last = stage.consume(&[&other[..], &["last"], &AVAILABLE].concat());
+    last.fails(2, &["where the query was in its topics", "--restart-from earliest"]);
 }

@@ -122,6 +122,11 @@ impl Life {
         Engine::new(plan, options, around)?.run(&self.stop)
     }
 
+    /// What is wrong with its checkpoint.
+    pub fn verify(&self) -> Vec<String> {
+        inspect::verify(|| Ok(Box::new(self.kept.clone()))).expect("can be read")
+    }
+
     /// Runs, killed after so many steps, and on to the end.
     pub fn killed_after(&self, steps: u64) -> Totals {
         self.fuse.set(steps);
@@ -147,10 +152,10 @@ pub fn sale(number: usize) -> Stored {
     Stored { partition: (n % 3) as i32, timestamp: time, value: Some(value), ..Stored::default() }
 }
 
-const TUMBLING: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
+pub const TUMBLING: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
     count(DISTINCT customer_id) AS u, sum(quantity) AS q FROM `customer-transactions` \
     GROUP BY window(_timestamp, '10 seconds'), product_category";
-const SLIDING: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
+pub const SLIDING: &str = "SELECT window.start AS s, product_category AS k, count(*) AS n, \
     count(DISTINCT customer_id) AS u FROM `customer-transactions` \
     GROUP BY window(_timestamp, '20 seconds', '5 seconds'), product_category";
 const SESSIONS: &str = "SELECT session_window.start AS s, customer_id AS c, count(*) AS n \
@@ -238,7 +243,7 @@ fn a_file_that_is_not_as_it_was_written_costs_a_batch_and_no_row() {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
         });
-        let wrong = inspect::verify(&life.kept).expect("can be read");
+        let wrong = life.verify();
         assert_eq!(wrong.len(), 1, "{wrong:?}");
         life.run().expect("goes on");
         assert_eq!(life.results.lines(), whole.results.lines(), "{ending}");
@@ -255,7 +260,7 @@ fn what_is_left_behind_by_a_batch_is_removed() {
     assert!(totals.batches > 150, "{totals:?}");
     assert_eq!((of(".commit"), of(".entry")), (11, 10), "{files:?}");
     assert!(of(".state") < 40, "{files:?}");
-    assert_eq!(inspect::verify(&life.kept).expect("can be read"), Vec::<String>::new());
+    assert_eq!(life.verify(), Vec::<String>::new());
 }
 
 #[test]

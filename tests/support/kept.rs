@@ -157,8 +157,13 @@ impl Results {
 
     /// All rows as lines of text, in an order of their own.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> =
-            self.batches().into_values().flat_map(|rows| lines(&rows, false)).collect();
+        self.lines_from(0)
+    }
+
+    /// The same of the batches from a number on.
+    pub fn lines_from(&self, batch: u64) -> Vec<String> {
+        let batches = self.batches().split_off(&batch);
+        let mut lines: Vec<String> = batches.into_values().flat_map(|rows| lines(&rows, false)).collect();
         lines.sort_unstable();
         lines
     }

@@ -34,7 +34,13 @@ impl Asked {
     /// The query in the place of one whose state is dropped: for its sinks it is the same.
     pub(super) fn anew(self, kept: Query) -> Query {
         let Self { name: _, sql, sink, topics, state } = self;
-        Query { sql, sink, topics, state, versions: versions(), ..kept }
+        Query { format: FORMAT, sql, sink, topics, state, versions: versions(), ..kept }
+    }
+
+    /// As [`super::Commit::made`].
+    pub(super) fn made(&self) -> u32 {
+        let layout = if self.state.is_empty() { "" } else { datafusion::DATAFUSION_VERSION };
+        crc32c::crc32c([&self.topics.join("\n"), "", layout, &self.state].join("\n").as_bytes())
     }
 }
 
@@ -48,11 +54,17 @@ pub fn query(store: &dyn Store) -> Result<Option<Query>> {
     sealed::open(&bytes).ok_or_else(|| ways_out(broken(), store)).map(Some)
 }
 
-/// The query of a checkpoint as it goes on: with the new text, where its state is made by the same.
+/// The query of a checkpoint as it goes on from a commit: with the new text, where its state is made by the same. What the
+/// commit says of that counts (`made`); what was kept of the query may be of before it began anew.
 ///
 /// # Errors
 /// A usage error with what differs.
-pub fn compared(kept: Query, asked: Asked) -> Result<Query> {
+pub fn compared(mut kept: Query, made: Option<u32>, asked: Asked) -> Result<Query> {
+    let is_same = made.map(|made| made == asked.made());
+    if is_same == Some(true) {
+        (kept.topics, kept.state) = (asked.topics.clone(), asked.state.clone());
+        kept.versions = versions();
+    }
     let differs = |what: &str| Error::usage(format!("the checkpoint is of another query: {what}"));
     if kept.format != FORMAT {
         return Err(differs(&format!("its form is {}, this program writes {FORMAT}", kept.format)));
@@ -70,6 +82,9 @@ pub fn compared(kept: Query, asked: Asked) -> Result<Query> {
     if !kept.state.is_empty() && kept.versions.datafusion != own.datafusion {
         let (was, is) = (&kept.versions.datafusion, &own.datafusion);
         return Err(differs(&format!("its state was laid out by DataFusion {was}, this program has {is}")));
+    }
+    if is_same == Some(false) {
+        return Err(differs("its last batch was made by that one"));
     }
     if kept.sql != asked.sql {
         tracing::warn!(

@@ -82,6 +82,10 @@ pub struct Commit {
     pub watermark: watermark::Saved,
     /// The state of each operator.
     pub operators: Vec<State>,
+    /// A checksum over the query that made it: what it reads, and what makes its state. Those of
+    /// earlier versions have none.
+    #[serde(default)]
+    pub made: Option<u32>,
 }
 
 /// Where the state of an operator stands.
@@ -126,5 +130,10 @@ impl Commit {
     /// The files that its state is in.
     pub fn files(&self) -> impl Iterator<Item = u64> + '_ {
         self.operators.iter().flat_map(|state| &state.parts).map(|part| part.file)
+    }
+
+    /// Whether another query made it than made `other`.
+    pub fn is_foreign(&self, other: &Self) -> bool {
+        self.made.zip(other.made).is_some_and(|(own, other)| own != other)
     }
 }

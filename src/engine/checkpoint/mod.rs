@@ -16,7 +16,11 @@
 //! A batch is read, processed and held; then its entry is written, then its rows go to the sinks, then its state and its
 //! commit are written. Whenever that is cut off, the next start goes on from the last commit, and a batch that has
 //! an entry and no commit runs again from that entry: the same records, the same clock, the same watermark, and so
-//! the same rows. Sinks that have its number pass over it.
+//! the same rows. Sinks that have its number pass over it: so there is never another batch of a number that sinks may have,
+//! whatever was lost of it here.
+//!
+//! A query that begins anew does so with a commit, behind all of these numbers. Each commit says by which query it was
+//! made; what is of another one is not gone on from.
 
 mod bucket;
 mod compare;
@@ -57,6 +61,15 @@ pub const QUERY: &str = "query.json";
 /// How the names of files with tables begin.
 const TABLE: &str = "table-";
 
+/// How the names of entries end.
+const ENTRY: &str = ".entry";
+
+/// How the names of commits end.
+const COMMIT: &str = ".commit";
+
+/// How the names of files of state end.
+const STATE: &str = ".state";
+
 /// So many batches can be gone back by, where nobody says.
 const RETAINED: u64 = 10;
 
@@ -79,12 +92,17 @@ impl Default for Options {
 pub struct Checkpoint {
     store: Arc<dyn Store>,
     query: Query,
+    /// What stands in each commit, as [`Commit::made`].
+    made: u32,
+    /// Whether the query is in the store.
+    is_told: bool,
     retained: u64,
     state: StateFiles,
     /// What of it is not loaded into the query yet.
     unused: Option<(Commit, Vec<Snapshot>)>,
-    /// What was done before it began anew, and where.
-    before: Option<(Totals, Vec<Mark>)>,
+    before: Option<Before>,
+    /// No sink can have a batch of this number or a higher one, as far as was known at the start.
+    next: u64,
     /// The commits that are there, by how many batches were done, each with the files that its state is in.
     commits: BTreeMap<u64, BTreeSet<u64>>,
     /// The files of tables that entries name, by batch.
@@ -93,6 +111,9 @@ pub struct Checkpoint {
     held: BTreeMap<String, (u64, HeldTable)>,
     _owned: Owned,
 }
+
+/// What was done before a query began anew, and the next record of each of its topics where a commit says that.
+type Before = (Totals, Option<Vec<Mark>>);
 
 impl Checkpoint {
     /// The checkpoint in `store`, begun at `now` where there is none. `owner` says to others who has it.
@@ -109,30 +130,27 @@ impl Checkpoint {
     ) -> Result<Self> {
         let store: Arc<dyn Store> = store.into();
         let owned = store.own(owner)?;
-        let query = match query(store.as_ref())? {
-            None => asked.begun(now),
-            Some(query) if options.anew => asked.anew(query),
-            Some(query) => compared(query, asked).map_err(|error| ways_out(error, store.as_ref()))?,
-        };
-        store.write(QUERY, &seal(&query)?)?;
-        let (state, commits, tables) = (StateFiles::default(), BTreeMap::new(), BTreeMap::new());
-        let (unused, held) = (None, BTreeMap::new());
-        let retained = options.retained.max(1);
+        let names = store.names()?;
+        let next = next(&names);
         let mut opened = Self {
             store,
-            query,
-            retained,
-            state,
-            unused,
+            made: asked.made(),
+            query: asked.clone().begun(now),
+            is_told: false,
+            retained: options.retained.max(1),
+            state: StateFiles::default(),
+            unused: None,
             before: None,
-            commits,
-            tables,
-            held,
+            next: next.unwrap_or_default(),
+            commits: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            held: BTreeMap::new(),
             _owned: owned,
         };
-        opened.find_commits()?;
-        if options.anew {
-            opened.forget()?;
+        match next {
+            None => opened.tell()?,
+            Some(_) if options.anew => opened.begin_anew(asked, &names)?,
+            Some(_) => opened.find(asked, &names)?,
         }
         Ok(opened)
     }
@@ -152,36 +170,29 @@ impl Checkpoint {
         self.unused.take()
     }
 
-    /// Forgets the state: the query begins anew. Its batches are numbered on, behind one that sinks may have already.
-    fn forget(&mut self) -> Result<()> {
-        self.state = StateFiles::default();
-        let Some((commit, _)) = self.unused.take() else { return Ok(()) };
-        let began = self.cut_off(commit.totals.batches)?.is_some();
-        let batches = commit.totals.batches + u64::from(began);
-        self.before = Some((Totals { batches, ..commit.totals }, commit.sources));
-        Ok(())
-    }
-
-    /// What was done, and the next record of each topic, before the query began anew.
-    pub fn before(&self) -> Option<&(Totals, Vec<Mark>)> {
+    /// What was done before the query began anew.
+    pub fn before(&self) -> Option<&Before> {
         self.before.as_ref()
     }
 
-    /// The entry of a batch that began and has no commit.
+    /// The entries of the batches that began and are in no commit, where `done` batches are.
     ///
     /// # Errors
+    /// A usage error where one is not as it was written: sinks may have its batch, and no other can take its number.
     /// When the store fails.
-    pub fn cut_off(&self, batch: u64) -> Result<Option<Entry>> {
-        let Some(bytes) = self.store.read(&entry_file(batch))? else { return Ok(None) };
-        let entry = sealed::open(&bytes);
-        if entry.is_none() {
-            // It had no effect yet: what is not whole was never followed by anything.
-            tracing::warn!(
-                "checkpoint {}: the entry of batch {batch} is not whole: it begins anew",
-                self.store.place()
-            );
-        }
-        Ok(entry)
+    pub fn cut_off(&self, done: u64) -> Result<Vec<Entry>> {
+        let entry = |batch| self.entry(batch)?.ok_or_else(|| self.broken(&entry_file(batch)));
+        (done..self.next).map(entry).collect()
+    }
+
+    fn entry(&self, batch: u64) -> Result<Option<Entry>> {
+        Ok(self.store.read(&entry_file(batch))?.and_then(|bytes| sealed::open(&bytes)))
+    }
+
+    /// A file without which nothing can be gone on from.
+    fn broken(&self, file: &str) -> Error {
+        let message = format!("checkpoint {}: {file} is not there as it was written", self.store.place());
+        ways_out(Error::usage(message), self.store.as_ref())
     }
 
     /// A batch is about to have effects: what it depends on is kept.
@@ -200,6 +211,7 @@ impl Checkpoint {
     /// When the store fails: the query goes on from the commit before.
     pub fn commit(&mut self, mut commit: Commit, changed: &[Snapshot]) -> Result<()> {
         let number = commit.totals.batches;
+        commit.made = Some(self.made);
         let (store, mut state) = (self.store.as_ref(), StateFiles::default());
         let mut write = |out: &mut dyn Write| {
             let read = |file, bytes| read_state(store, file, bytes);
@@ -213,9 +225,19 @@ impl Checkpoint {
         }
         commit.operators.clone_from(&state.operators);
         store.write(&commit_file(number), &seal(&commit)?)?;
+        if !self.is_told {
+            self.tell()?;
+        }
         self.state = state;
+        self.commits = self.commits.split_off(&number.saturating_sub(self.retained));
         self.commits.insert(number, commit.files().collect());
-        self.remove_old(number)
+        self.sweep()
+    }
+
+    fn tell(&mut self) -> Result<()> {
+        self.store.write(QUERY, &seal(&self.query)?)?;
+        self.is_told = true;
+        Ok(())
     }
 
     /// Whether the checkpoint is still this query's, as far as is known.
@@ -257,90 +279,103 @@ impl Checkpoint {
     /// The rows that a table had.
     ///
     /// # Errors
-    /// When they are not there as they were written.
+    /// A usage error when they are not there as they were written; when the store fails.
     pub fn table(&self, held: &HeldTable) -> Result<Vec<RecordBatch>> {
-        let bytes = self.store.read(&held.file)?.unwrap_or_default();
-        let sum = format!("-{:x}-{:08x}.arrow", bytes.len(), crc32c::crc32c(&bytes));
-        if !held.file.ends_with(&sum) {
-            let place = self.store.place();
-            return Err(Error::failed(format!("checkpoint {place}: {} is not as it was written", held.file)));
-        }
+        let bytes = table(self.store.as_ref(), &held.file)?.ok_or_else(|| self.broken(&held.file))?;
         if bytes.is_empty() { Ok(vec![]) } else { ipc::decode(&bytes) }
     }
 
-    /// Goes to the last commit that is whole with its state.
-    fn find_commits(&mut self) -> Result<()> {
-        let mut left = numbers(&self.store.names()?, ".commit");
-        let any = !left.is_empty();
-        while let Some(number) = left.pop() {
-            match whole(load(self.store.as_ref(), number))? {
-                Ok((commit, state, checked)) => {
-                    self.commits.insert(number, commit.files().collect());
-                    self.unused = Some((commit, state.snapshots(&self.store, checked)));
-                    self.state = state;
-                    break;
-                }
-                Err(error) => {
-                    let place = self.store.place();
-                    tracing::warn!("checkpoint {place}: {error}: going back to the batch before it");
-                    self.store.remove(&[commit_file(number)])?;
-                }
+    /// The query begins anew. Its batches are numbered behind all that sinks may have. What is there stays until its first
+    /// commit, which alone decides that it did begin.
+    fn begin_anew(&mut self, asked: Asked, names: &[String]) -> Result<()> {
+        let mut has_topics = true;
+        match query(self.store.as_ref()) {
+            Ok(Some(kept)) => {
+                has_topics = kept.topics == asked.topics;
+                self.query = asked.anew(kept);
+            }
+            Err(error) if error.fault() != Fault::Usage => return Err(error),
+            Ok(None) | Err(_) => {}
+        }
+        let mut last = None;
+        for number in numbers(names, COMMIT).into_iter().rev() {
+            last = self.commit_of(number)?;
+            if last.is_some() {
+                break;
             }
         }
-        if any && self.unused.is_none() {
-            let message = format!("checkpoint {}: no commit in it is whole", self.store.place());
-            return Err(ways_out(Error::usage(message), self.store.as_ref()));
+        let (totals, marks) = last.map(|commit| (commit.totals, commit.sources)).unzip();
+        let totals = Totals { batches: self.next, ..totals.unwrap_or_default() };
+        self.before = Some((totals, marks.filter(|_| has_topics)));
+        Ok(())
+    }
+
+    /// Goes to the last commit that is whole with its state, if the query can go on from it.
+    fn find(&mut self, asked: Asked, names: &[String]) -> Result<()> {
+        let store = self.store.clone();
+        let kept = query(store.as_ref())?.ok_or_else(|| self.broken(QUERY))?;
+        let commits = numbers(names, COMMIT);
+        let Some((last, state, checked)) = self.last_whole(&commits)? else {
+            let message = format!("checkpoint {}: no commit in it is whole", store.place());
+            return Err(ways_out(Error::usage(message), store.as_ref()));
+        };
+        self.query = compared(kept, last.made, asked).map_err(|error| ways_out(error, store.as_ref()))?;
+        self.tell()?;
+        for number in commits {
+            match self.commit_of(number)? {
+                // It was left when this query began.
+                Some(commit) if commit.is_foreign(&last) => None,
+                Some(commit) => self.commits.insert(number, commit.files().collect()),
+                // What cannot be gone back to is no use; what is done again is written again.
+                None if number < last.totals.batches => None,
+                None => self.commits.insert(number, BTreeSet::from([number])),
+            };
         }
-        for number in left {
-            // Only its files matter: one that is not whole needs none.
-            let commit =
-                self.store.read(&commit_file(number))?.and_then(|bytes| sealed::open::<Commit>(&bytes));
-            self.commits.insert(number, commit.map(|commit| commit.files().collect()).unwrap_or_default());
-        }
-        let names = self.store.names()?;
-        for batch in numbers(&names, ".entry") {
-            if let Some(entry) = self.cut_off(batch)? {
+        for batch in numbers(names, ENTRY) {
+            if let Some(entry) = self.entry(batch)? {
                 self.tables.insert(batch, entry.tables);
             }
         }
-        self.sweep(&names)
+        self.unused = Some((last, state.snapshots(&self.store, checked)));
+        self.state = state;
+        self.sweep()
     }
 
-    /// Removes what nothing needs: of a batch that was cut off, or whose removal was.
-    fn sweep(&self, names: &[String]) -> Result<()> {
-        let needed: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
-        let states = numbers(names, ".state").into_iter().filter(|file| !needed.contains(file));
-        let named = |name: &String| self.tables.values().flatten().any(|table| table.file == *name);
-        let tables = names.iter().filter(|name| name.starts_with(TABLE) && !named(name));
-        self.remove(&states.map(state_file).chain(tables.cloned()).collect::<Vec<_>>())
-    }
-
-    fn remove(&self, names: &[String]) -> Result<()> {
-        if names.is_empty() { Ok(()) } else { self.store.remove(names) }
-    }
-
-    /// Removes what is older than the last batches, and what nothing needs that is left.
-    fn remove_old(&mut self, done: u64) -> Result<()> {
-        let kept = self.commits.split_off(&done.saturating_sub(self.retained));
-        let gone = std::mem::replace(&mut self.commits, kept);
-        if gone.is_empty() {
-            return Ok(());
+    fn last_whole(&self, commits: &[u64]) -> Result<Option<(Commit, StateFiles, Checked)>> {
+        for number in commits.iter().rev() {
+            match whole(load(self.store.as_ref(), *number))? {
+                Ok(loaded) => return Ok(Some(loaded)),
+                Err(error) => {
+                    let place = self.store.place();
+                    tracing::warn!("checkpoint {place}: {error}: going back to the batch before it");
+                }
+            }
         }
-        let needed: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
-        let mut names: Vec<_> =
-            gone.keys().flat_map(|number| [commit_file(*number), entry_file(*number)]).collect();
-        let states: BTreeSet<u64> =
-            gone.into_values().flatten().filter(|file| !needed.contains(file)).collect();
-        names.extend(states.into_iter().map(state_file));
-        let oldest = self.commits.keys().next().copied().unwrap_or(done);
-        let kept = self.tables.split_off(&oldest);
-        let gone = std::mem::replace(&mut self.tables, kept);
+        Ok(None)
+    }
+
+    fn commit_of(&self, number: u64) -> Result<Option<Commit>> {
+        Ok(self.store.read(&commit_file(number))?.and_then(|bytes| sealed::open(&bytes)))
+    }
+
+    /// Removes what no commit needs that is kept: what is older, of a batch that was cut off, or whose removal was. Commits
+    /// first: one that is there has its state.
+    fn sweep(&mut self) -> Result<()> {
+        let oldest = self.commits.keys().next().copied().unwrap_or_default();
+        self.tables = self.tables.split_off(&oldest);
+        let states: BTreeSet<u64> = self.commits.values().flatten().copied().collect();
         let held = self.held.values().map(|(_, held)| held);
-        let needed: BTreeSet<&str> =
-            self.tables.values().flatten().chain(held).map(|table| table.file.as_str()).collect();
-        let tables: BTreeSet<String> = gone.into_values().flatten().map(|table| table.file).collect();
-        names.extend(tables.into_iter().filter(|file| !needed.contains(file.as_str())));
-        self.remove(&names)
+        let tables = self.tables.values().flatten().chain(held).map(|table| table.file.as_str());
+        let tables: BTreeSet<&str> = tables.collect();
+        let is_old = |name: &String| {
+            number(name, COMMIT).is_some_and(|number| !self.commits.contains_key(&number))
+                || number(name, ENTRY).is_some_and(|batch| batch < oldest)
+                || number(name, STATE).is_some_and(|number| !states.contains(&number))
+                || name.starts_with(TABLE) && !tables.contains(name.as_str())
+        };
+        let mut old: Vec<_> = self.store.names()?.into_iter().filter(is_old).collect();
+        old.sort_unstable_by_key(|name| (number(name, COMMIT).is_none(), name.clone()));
+        if old.is_empty() { Ok(()) } else { self.store.remove(&old) }
     }
 }
 
@@ -376,22 +411,40 @@ fn seal(document: &impl serde::Serialize) -> Result<Vec<u8>> {
         .map_err(|error| Error::failed(format!("a checkpoint's document has no form: {error}")))
 }
 
+/// What a file of a table holds; `None` where it is not there as it was written.
+fn table(store: &dyn Store, file: &str) -> Result<Option<Vec<u8>>> {
+    let bytes = store.read(file)?.unwrap_or_default();
+    let sum = format!("-{:x}-{:08x}.arrow", bytes.len(), crc32c::crc32c(&bytes));
+    Ok(file.ends_with(&sum).then_some(bytes))
+}
+
+/// The number behind all batches that sinks may have, by the names alone, as what is not whole was once; `None` where
+/// none ever began.
+fn next(names: &[String]) -> Option<u64> {
+    let begun = numbers(names, ENTRY).pop().map(|batch| batch.saturating_add(1));
+    begun.max(numbers(names, COMMIT).pop())
+}
+
 /// The numbers of the files with an ending, in order.
 fn numbers(names: &[String], ending: &str) -> Vec<u64> {
-    let mut numbers: Vec<u64> =
-        names.iter().filter_map(|name| name.strip_suffix(ending)?.parse().ok()).collect();
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| number(name, ending)).collect();
     numbers.sort_unstable();
     numbers
 }
 
+/// The number of a file with an ending.
+fn number(name: &str, ending: &str) -> Option<u64> {
+    name.strip_suffix(ending)?.parse().ok()
+}
+
 fn entry_file(batch: u64) -> String {
-    format!("{batch:012}.entry")
+    format!("{batch:012}{ENTRY}")
 }
 
 fn commit_file(batches: u64) -> String {
-    format!("{batches:012}.commit")
+    format!("{batches:012}{COMMIT}")
 }
 
 fn state_file(batches: u64) -> String {
-    format!("{batches:012}.state")
+    format!("{batches:012}{STATE}")
 }

@@ -93,19 +93,28 @@ impl CheckpointArgs {
     }
 
     /// Where each topic is read from: from the marks of the checkpoint, where a restart says, or from `from`.
-    pub fn starts(&self, checkpoint: Option<&Checkpoint>, topics: usize, from: &From) -> Vec<From> {
+    ///
+    /// # Errors
+    /// A usage error where it is to begin anew where it was, and no commit says that.
+    pub fn starts(&self, checkpoint: Option<&Checkpoint>, topics: usize, from: &From) -> Result<Vec<From>> {
         let last = checkpoint.and_then(Checkpoint::last).map(|commit| &commit.sources);
-        let before = checkpoint.and_then(Checkpoint::before).map(|(_, marks)| marks);
         let marks = match &self.restart_from {
-            Some(Restart::At(from)) => return vec![from.clone(); topics],
-            Some(Restart::Last) => before,
+            Some(Restart::At(from)) => return Ok(vec![from.clone(); topics]),
+            Some(Restart::Last) => match checkpoint.and_then(Checkpoint::before) {
+                Some((_, None)) => {
+                    let error =
+                        Error::usage("no commit of the checkpoint says where the query was in its topics");
+                    return Err(error.hint("--restart-from earliest, latest, a time or offsets"));
+                }
+                before => before.and_then(|(_, marks)| marks.as_ref()),
+            },
             None => last,
         };
         let start = |topic: usize| {
             let mark = marks.and_then(|marks| marks.get(topic));
             mark.map_or_else(|| from.clone(), |mark| From::Offsets(mark.offsets.clone()))
         };
-        (0..topics).map(start).collect()
+        Ok((0..topics).map(start).collect())
     }
 
     /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it. From then on it is waited for with

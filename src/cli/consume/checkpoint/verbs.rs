@@ -247,13 +247,12 @@ fn offsets(topics: &[String], batch: &Batch) -> String {
 }
 
 fn verify(at: &At) -> Result<()> {
-    let store = at.open()?;
-    let wrong = inspect::verify(store.as_ref())?;
+    let wrong = inspect::verify(|| at.open())?;
     let Some(first) = wrong.first() else {
-        output::note(&format!("{}: all its files are as they were written", store.place()));
+        output::note(&format!("{at}: all its files are as they were written"));
         return Ok(());
     };
     wrong.iter().for_each(|line| output::note(line));
-    let error = Error::check(format!("{}: {first}", store.place()));
-    Err(error.hint("the query goes back to the last batch that is whole by itself"))
+    let error = Error::check(format!("{at}: {first}"));
+    Err(error.hint("the query goes back to the last batch that is whole by itself, or says why it cannot"))
 }

@@ -149,7 +149,7 @@ impl Planned<'_> {
             query: &id,
             stop,
         })?;
-        let starts = args.checkpoint.starts(checkpoint.as_ref(), names.len(), &args.from);
+        let starts = args.checkpoint.starts(checkpoint.as_ref(), names.len(), &args.from)?;
         let (sources, topics) = args.sources(&plan, settings, &starts, place.reference().as_deref())?;
         let letters = args.dead_letters.open(
             &args.late,
