@@ -128,8 +128,8 @@ impl Engine<'_> {
         self.checkpoint.as_ref().map_or(Ok(()), Checkpoint::check)
     }
 
-    /// How many bytes of state the checkpoint has in files.
-    pub(super) fn checkpoint_bytes(&self) -> Option<usize> {
+    /// How many bytes the files of the checkpoint have.
+    pub(super) fn checkpoint_bytes(&self) -> Option<u64> {
         self.checkpoint.as_ref().map(Checkpoint::size)
     }
 }

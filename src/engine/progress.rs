@@ -38,9 +38,9 @@ pub struct Progress {
     pub sources: Vec<SourceProgress>,
     /// What was given out.
     pub sink: SinkProgress,
-    /// How many bytes the state takes in the files of the checkpoint.
+    /// How many bytes the files of the checkpoint have.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub checkpoint_bytes: Option<usize>,
+    pub checkpoint_bytes: Option<u64>,
     /// Records refused, by reason.
     pub rejected: BTreeMap<String, u64>,
     /// Null values in a compacted topic.

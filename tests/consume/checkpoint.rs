@@ -135,11 +135,11 @@ fn where_no_commit_is_whole_both_ways_out_are_open() {
 #[test]
 fn a_temporary_checkpoint_is_gone_at_the_end() {
     let stage = Stage::with(&[at(0)]);
-    let args = ["--topic", SALES, "--window", "10s", "--temporary-checkpoint", "--from", "earliest"];
+    let args = ["--topic", SALES, "--temporary-checkpoint", "--from", "earliest"];
     let mut running =
         Running::start(stage.cluster.command("ecap-consume").args(args).args(["--progress", "json"]));
     let batch = running.batch();
-    assert!(batch["checkpointBytes"].is_u64(), "{batch}");
+    assert!(integer(&batch, "checkpointBytes") > 0, "without state, too: {batch}");
     running.interrupt();
     let left = fs::read_dir(stage.cluster.folder.path().join("home/checkpoints")).unwrap().count();
     assert_eq!(left, 0);

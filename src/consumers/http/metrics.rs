@@ -43,7 +43,7 @@ const PLAIN: [(&str, Kind, &str, Value); 13] = [
     ("state_disk_bytes", Kind::Gauge, "Bytes of state that went to the disk for want of memory.", |seen| {
         state(seen, |one| one.disk_used_bytes)
     }),
-    ("checkpoint_bytes", Kind::Gauge, "Bytes of state in the files of the checkpoint.", |seen| {
+    ("checkpoint_bytes", Kind::Gauge, "Bytes of the files of the checkpoint.", |seen| {
         Some(last(seen)?.checkpoint_bytes? as f64)
     }),
 ];

@@ -109,6 +109,7 @@ pub struct Checkpoint {
     tables: BTreeMap<u64, Vec<HeldTable>>,
     /// The version of each table whose rows are kept, and where.
     held: BTreeMap<String, (u64, HeldTable)>,
+    bytes: u64,
     _owned: Owned,
 }
 
@@ -145,6 +146,7 @@ impl Checkpoint {
             commits: BTreeMap::new(),
             tables: BTreeMap::new(),
             held: BTreeMap::new(),
+            bytes: 0,
             _owned: owned,
         };
         match next {
@@ -231,7 +233,9 @@ impl Checkpoint {
         self.state = state;
         self.commits = self.commits.split_off(&number.saturating_sub(self.retained));
         self.commits.insert(number, commit.files().collect());
-        self.sweep()
+        self.sweep()?;
+        self.bytes = self.store.size()?;
+        Ok(())
     }
 
     fn tell(&mut self) -> Result<()> {
@@ -248,9 +252,9 @@ impl Checkpoint {
         self.store.check()
     }
 
-    /// How many bytes its state takes in files.
-    pub fn size(&self) -> usize {
-        self.state.size()
+    /// How many bytes its files took at the last commit.
+    pub fn size(&self) -> u64 {
+        self.bytes
     }
 
     /// Keeps the rows of tables for an entry; what is kept already is named again.

@@ -149,11 +149,6 @@ impl StateFiles {
         used
     }
 
-    /// How long all files together are that hold state, in bytes.
-    pub fn size(&self) -> usize {
-        self.sizes.values().sum()
-    }
-
     /// The state of each operator, whose parts are read out of their files when they are asked for, but for those that
     /// were.
     pub fn snapshots(&self, store: &Arc<dyn Store>, mut checked: Checked) -> Vec<Snapshot> {

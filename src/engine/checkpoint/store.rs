@@ -165,7 +165,12 @@ impl Store for Folder {
 
     fn size(&self) -> Result<u64> {
         let entries = fs::read_dir(&self.0).map_err(|error| self.failed("", error))?;
-        let sizes = entries.map(|entry| Ok(entry?.metadata()?.len()));
+        let size = |entry: fs::DirEntry| match entry.metadata() {
+            // Whoever has the checkpoint removes files meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            about => Ok(about?.len()),
+        };
+        let sizes = entries.map(|entry| size(entry?));
         sizes.sum::<std::io::Result<_>>().map_err(|error| self.failed("", error))
     }
 
