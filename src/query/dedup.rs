@@ -129,7 +129,10 @@ pub struct DedupSpec {
 impl fmt::Display for DedupSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rows that come once by")?;
-        self.keys.iter().try_for_each(|key| write!(f, " {key}"))?;
+        for key in &self.keys {
+            key.data_type(&self.schema).iter().try_for_each(|kind| write!(f, " {kind}"))?;
+            write!(f, " {key}")?;
+        }
         write!(f, ", in time of {}", self.time)
     }
 }

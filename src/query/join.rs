@@ -192,7 +192,10 @@ impl fmt::Display for JoinSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} join of streams, {} to {} microseconds apart", self.kind, self.lower, self.upper)?;
         for side in &self.sides {
-            write!(f, "; time {} keys", side.time)?;
+            write!(f, "; rows of")?;
+            let mut columns = side.schema.fields().iter();
+            columns.try_for_each(|column| write!(f, " {} {}", column.data_type(), column.name()))?;
+            write!(f, ", time {} keys", side.time)?;
             side.keys.iter().try_for_each(|key| write!(f, " {key}"))?;
             side.condition.iter().try_for_each(|condition| write!(f, " where {condition}"))?;
         }

@@ -3,9 +3,11 @@
 use super::checkpoint::{Life, SLIDING, TUMBLING};
 use crate::support::kept::{KILLED, Results};
 use arrow::array::{RecordBatch, StringArray};
+use ecap::catalog::Catalog;
 use ecap::engine::checkpoint::{Options, Store, inspect};
 use ecap::engine::options::OutputMode;
 use ecap::error::Fault;
+use ecap::query::plan::StreamPlan;
 use ecap::tables::Table;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -248,4 +250,23 @@ fn commits_that_do_not_say_what_made_them_go_on_where_the_query_is_the_same() {
     assert_eq!(life.verify(), Vec::<String>::new());
     is_refused(&Life { sql: SLIDING, ..life.clone() }, "its state was made by");
     assert_eq!(Life { records: 200, ..life }.run().unwrap().read, 200);
+}
+
+#[test]
+fn state_is_of_the_types_of_what_is_kept() {
+    let state = |sql: &str, id: &str| {
+        let text = format!(
+            "[[topic]]\nname = \"clicks\"\npartitions = 1\nkey = \"id\"\ntime = \"at\"\n\
+             watermark = \"1 minute\"\nschema = \"id {id}, at TIMESTAMP\"\n"
+        );
+        StreamPlan::new(sql, &Catalog::parse(&text).unwrap(), "", None).unwrap().state()
+    };
+    for sql in [
+        "SELECT DISTINCT id, at FROM clicks",
+        "SELECT a.id FROM clicks a JOIN clicks b ON a.id = b.id \
+         AND b.at BETWEEN a.at - INTERVAL 9 SECONDS AND a.at",
+        "SELECT id, count(*) FROM clicks GROUP BY window(at, '1 minute'), id",
+    ] {
+        assert_ne!(state(sql, "STRING"), state(sql, "BIGINT"), "{sql}");
+    }
 }
