@@ -3,7 +3,9 @@
 use super::document::{Query, Versions};
 use super::{QUERY, Store, sealed};
 use crate::clock::Micros;
+use crate::query::parse;
 use crate::{Error, Result};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// The form of the files that this program reads and writes.
 const FORMAT: u32 = 1;
@@ -86,7 +88,7 @@ pub fn compared(mut kept: Query, made: Option<u32>, asked: Asked) -> Result<Quer
     if is_same == Some(false) {
         return Err(differs("its last batch was made by that one"));
     }
-    if kept.sql != asked.sql {
+    if words(&kept.sql) != words(&asked.sql) {
         tracing::warn!(
             "the query changed since its checkpoint was made; its state is made by the same and goes on"
         );
@@ -100,6 +102,12 @@ pub fn compared(mut kept: Query, made: Option<u32>, asked: Asked) -> Result<Quer
     Ok(Query { sql: asked.sql, sink: asked.sink, name: asked.name, versions: own, ..kept })
 }
 
+/// A query's text without its layout and comments.
+fn words(sql: &str) -> Vec<Token> {
+    let words = parse::tokens(sql).into_iter().map(|word| word.token);
+    words.filter(|word| !matches!(word, Token::Whitespace(_))).collect()
+}
+
 fn versions() -> Versions {
     Versions { ecap: env!("CARGO_PKG_VERSION").into(), datafusion: datafusion::DATAFUSION_VERSION.into() }
 }
@@ -108,4 +116,15 @@ fn versions() -> Versions {
 pub fn ways_out(error: Error, store: &dyn Store) -> Error {
     let place = store.place();
     error.hint(format!("name another --checkpoint than {place}, or give --restart-from to begin anew in it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layout_and_comments_make_no_other_query() {
+        assert_eq!(words("-- Sales\nSELECT a,\n  b /* both */ FROM t"), words("SELECT a, b FROM t"));
+        assert_ne!(words("SELECT a, 'b  c' FROM t"), words("SELECT a, 'b c' FROM t"));
+    }
 }
