@@ -99,7 +99,7 @@ pub struct Details {
     pub last_check: String,
     /// For how long it has read.
     pub uptime_seconds: f64,
-    /// What went wrong last.
+    /// Why it is not healthy, or what went wrong last.
     #[schema(required = true)]
     pub last_error: Option<String>,
     /// Its numbers.
@@ -296,7 +296,13 @@ impl Details {
             total_failures: seen.total_failures,
             last_check: format_rfc3339(at),
             uptime_seconds: seen.uptime.unwrap_or_default().as_secs_f64(),
-            last_error: seen.last_error.clone(),
+            // The name of a state is no reason.
+            last_error: judgement
+                .errors
+                .first()
+                .filter(|error| *error != judgement.status)
+                .or(seen.last_error.as_ref())
+                .cloned(),
             metrics: Metrics::of(seen),
         }
     }

@@ -129,6 +129,24 @@ fn one_that_does_not_go_on_for_three_triggers_is_stalled() {
 }
 
 #[test]
+fn the_status_says_why_a_consumer_is_stalled_and_not_what_was_wrong_before() {
+    let look = |behind| Look {
+        behind: Some(Duration::from_secs(behind)),
+        lag: Some(7),
+        ..seen("a", State::Running).look
+    };
+    let reason = |state, behind| {
+        let before = Some("nobody answered".to_string());
+        let consumers = vec![Seen { look: look(behind), last_error: before, ..seen("a", state) }];
+        let status = Status::of(&Snapshot { at: 0, consumers }, &Thresholds::default());
+        status.consumer_details["a"].last_error.clone().unwrap_or_default()
+    };
+    assert_eq!(reason(State::Running, 15), "no progress for 15s, 7 records behind");
+    assert_eq!(reason(State::Running, 14), "nobody answered");
+    assert_eq!(reason(State::Failed, 15), "nobody answered");
+}
+
+#[test]
 fn where_nothing_came_for_long_nothing_comes() {
     let look = Look { since_batch: Some(Duration::from_secs(16)), ..seen("a", State::Running).look };
     let seen = Seen { look, ..running(batch(9.0, 9.0)) };
