@@ -13,6 +13,9 @@ pub const MOST_FAILURES: usize = 5;
 /// The time in which failures are counted.
 pub const WITHIN: Duration = Duration::from_secs(600);
 
+/// Who waits longer for what does not answer gives its place to a consumer that has none.
+pub const KEEPS_PLACE: Duration = Duration::from_secs(60);
+
 /// What a consumer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -76,6 +79,10 @@ pub enum Event {
     Back,
     /// It has ended, with an error or without one.
     Ended(Option<Error>),
+    /// Its definition is wrong, so that it cannot be started.
+    Refused(String),
+    /// Its definition is right again.
+    Mended,
     /// Time went on.
     Tick,
 }
@@ -99,6 +106,8 @@ pub struct Lifecycle {
     again: bool,
     /// When it starts again by itself.
     until: Option<Micros>,
+    /// Since when it has waited for what does not answer.
+    away: Option<Micros>,
     failures: VecDeque<Micros>,
     consecutive: u32,
     /// How often it ended by itself since a batch was done.
@@ -116,6 +125,7 @@ impl Default for Lifecycle {
             is_alive: false,
             again: false,
             until: None,
+            away: None,
             failures: VecDeque::new(),
             consecutive: 0,
             tried: 0,
@@ -168,12 +178,10 @@ impl Lifecycle {
         self.until
     }
 
-    /// It cannot be started as it is: its definition is wrong.
-    pub fn refuse(&mut self, reason: String) {
-        self.last_error = Some(reason);
-        if !self.is_alive {
-            self.move_to(State::Failed);
-        }
+    /// Whether it has waited for what does not answer so long that another one may have its place.
+    pub fn gives_place(&self, now: Micros) -> bool {
+        let patience = KEEPS_PLACE.as_micros() as Micros;
+        self.state == State::Degraded && self.away.is_some_and(|away| now.saturating_sub(away) >= patience)
     }
 
     /// Moves on by what happens at `now`; `dice` is a number from 0 up to 1 for the length of a pause.
@@ -199,10 +207,19 @@ impl Lifecycle {
                 if matches!(self.state, State::Running | State::Degraded) && self.is_alive =>
             {
                 self.last_error = Some(reason);
+                self.away.get_or_insert(now);
                 self.move_to(State::Degraded)
             }
             Event::Back if self.state == State::Degraded && self.is_alive => self.move_to(State::Running),
             Event::Ended(error) if self.is_alive => self.ended(error, now, dice),
+            Event::Refused(reason) => {
+                self.last_error = Some(reason);
+                if self.is_alive { None } else { self.move_to(State::Failed) }
+            }
+            Event::Mended => {
+                self.last_error = None;
+                if self.state == State::Failed { self.move_to(State::Stopped) } else { None }
+            }
             Event::Tick if self.until.is_some_and(|until| until <= now) => {
                 self.retries += 1;
                 self.run()
@@ -214,6 +231,9 @@ impl Lifecycle {
     fn move_to(&mut self, state: State) -> Option<Action> {
         self.state = state;
         self.until = None;
+        if matches!(state, State::Running | State::Pending) {
+            self.away = None;
+        }
         None
     }
 
@@ -257,7 +277,10 @@ impl Lifecycle {
                 self.move_to(next)
             }
             None => self.move_to(State::Stopped),
-            Some(error) if error.fault().may_pass() => self.pause(State::Degraded, now, dice),
+            Some(error) if error.fault().may_pass() => {
+                self.away.get_or_insert(now);
+                self.pause(State::Degraded, now, dice)
+            }
             Some(error) => self.failed(&error, now, dice),
         }
     }

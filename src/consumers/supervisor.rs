@@ -115,10 +115,15 @@ impl Supervisor {
             let new = || Consumer::new(self.clock.clone());
             let consumer = inner.consumers.entry(entry.name.clone()).or_insert_with(new);
             consumer.is_registered = true;
-            if let Err(error) = &entry.definition {
-                consumer.life.refuse(error.to_string());
-            }
-            consumer.definition = entry.definition.clone().map(Arc::new);
+            let before = std::mem::replace(&mut consumer.definition, entry.definition.clone().map(Arc::new));
+            let event = match &entry.definition {
+                Err(error) => Event::Refused(error.to_string()),
+                Ok(_) if before.is_err() => Event::Mended,
+                Ok(_) => continue,
+            };
+            let was = consumer.life.state();
+            consumer.life.on(event, self.clock.now(), rand::random());
+            consumer.note(was, self.clock.now());
         }
         Ok(())
     }
@@ -183,26 +188,16 @@ impl Supervisor {
     fn on(&self, name: &str, consumer: &mut Consumer, event: Event) {
         let was = consumer.life.state();
         let action = consumer.life.on(event, self.clock.now(), rand::random());
-        let (is, life) = (consumer.life.state(), &consumer.life);
-        let is_bad = matches!(is, State::Degraded | State::BackingOff | State::Failed);
-        let why = life.last_error().filter(|_| is_bad);
-        if was != is {
-            let change = Change {
-                timestamp: format_rfc3339(self.clock.now()),
-                status: is.name().into(),
-                error: why.map(Into::into),
-            };
-            let changes = Arc::make_mut(&mut consumer.changes);
-            changes.push(change);
-            changes.drain(..changes.len().saturating_sub(CHANGES));
-        }
+        consumer.note(was, self.clock.now());
+        let is = consumer.life.state();
+        let why = consumer.why();
         match why.filter(|_| consumer.told != Some(is)) {
             Some(why) => tracing::warn!("{name} is {}: {why}", is.name()),
             None if was != is => tracing::info!("{name} is {}", is.name()),
             None => {}
         }
         // Who waits for long is told of once.
-        if is_bad || is == State::Running {
+        if why.is_some() || is == State::Running {
             consumer.told = Some(is);
         }
         match action {
@@ -246,6 +241,19 @@ impl Supervisor {
         }
     }
 
+    /// Those who have waited for long for what is away make room for as many as have no place, and stand behind them.
+    fn make_room(&self, inner: &mut Inner, now: Micros) {
+        let count = |is| inner.consumers.values().filter(|one| one.life.state() == is).count();
+        let wanted = count(State::Pending).saturating_sub(count(State::Stopping));
+        let stuck = inner.consumers.iter_mut().filter(|(_, one)| one.life.gives_place(now));
+        for (name, consumer) in stuck.take(wanted) {
+            tracing::info!("{name} lets another one run, as it cannot go on");
+            consumer.turn = inner.turns;
+            inner.turns += 1;
+            self.on(name, consumer, Event::Restart);
+        }
+    }
+
     /// Sees what became of the threads, and does what is due.
     pub fn tick(&self) {
         let (mut inner, now) = (self.lock(), self.clock.now());
@@ -262,6 +270,7 @@ impl Supervisor {
             !goes || consumer.life.state().has_place()
         });
         self.give_places(&mut inner);
+        self.make_room(&mut inner, now);
     }
 
     /// The time that it goes by.
@@ -367,6 +376,24 @@ impl Consumer {
             changes: self.changes.clone(),
             rows: self.vitals.rows(),
         }
+    }
+
+    /// Why it is as it is, where something is wrong.
+    fn why(&self) -> Option<&str> {
+        let is_bad = matches!(self.life.state(), State::Degraded | State::BackingOff | State::Failed);
+        self.life.last_error().filter(|_| is_bad)
+    }
+
+    /// Notes that its state was another one.
+    fn note(&mut self, was: State, now: Micros) {
+        let is = self.life.state();
+        if was == is {
+            return;
+        }
+        let error = self.why().map(Into::into);
+        let changes = Arc::make_mut(&mut self.changes);
+        changes.push(Change { timestamp: format_rfc3339(now), status: is.name().into(), error });
+        changes.drain(..changes.len().saturating_sub(CHANGES));
     }
 
     /// What happened to it since it was looked at last.

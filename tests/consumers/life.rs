@@ -48,6 +48,13 @@ fn a_wrong_definition_and_one_that_fails_are_no_matter_of_the_others() {
         wrong["last_error"].as_str().unwrap().contains("line 5: consumer 'wrong', option 'windw'"),
         "{wrong}"
     );
+    let (_, document) = process.http("GET", "/api/v1/streaming/consumers/wrong", &[]);
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["changes"][0]["status"], "failed", "{document}");
+    assert!(
+        document["changes"][0]["error"].as_str().is_some_and(|error| error.contains("'windw'")),
+        "{document}"
+    );
     wait_for("all numbers", || (written(&stage).len() == 50).then_some(()));
     assert_eq!(process.status()["overall_status"], "degraded");
     stage.consume(&["start-consumers", "--name", "wrong"]).fails(2, &["did you mean 'window'?"]);

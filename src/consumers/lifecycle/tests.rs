@@ -44,6 +44,41 @@ fn what_does_not_answer_is_waited_for_for_ever() {
 }
 
 #[test]
+fn who_waits_for_what_is_away_keeps_its_place_for_a_minute_from_the_first_word() {
+    let minute = KEEPS_PLACE.as_micros() as Micros;
+    let mut life = Lifecycle::default();
+    life.on(Event::Start, 0, 0.0);
+    life.on(Event::Place, 0, 0.0);
+    life.on(away(), 7, 0.0);
+    life.on(Event::Tick, minute, 0.0);
+    assert_eq!(life.state(), State::Starting, "it tries again meanwhile");
+    life.on(away(), minute, 0.0);
+    assert!(!life.gives_place(minute + 6) && life.gives_place(minute + 7));
+    life.on(Event::Restart, minute + 7, 0.0);
+    assert_eq!((life.state(), life.gives_place(9 * minute)), (State::Pending, false));
+    life.on(Event::Place, minute, 0.0);
+    life.on(Event::Began, minute, 0.0);
+    life.on(Event::Away("sink".into()), minute, 0.0);
+    life.on(Event::Back, 2 * minute, 0.0);
+    life.on(Event::Away("sink".into()), 2 * minute, 0.0);
+    assert!(!life.gives_place(2 * minute), "it was back in between");
+}
+
+#[test]
+fn one_that_is_mended_is_as_one_that_was_never_started() {
+    let mut life = Lifecycle::default();
+    life.on(Event::Refused("no such option".into()), 0, 0.0);
+    assert_eq!((life.state(), life.last_error()), (State::Failed, Some("no such option")));
+    life.on(Event::Mended, 0, 0.0);
+    assert_eq!((life.state(), life.last_error()), (State::Stopped, None));
+    life.on(Event::Start, 0, 0.0);
+    life.on(Event::Place, 0, 0.0);
+    life.on(Event::Began, 0, 0.0);
+    life.on(Event::Refused("no such option".into()), 0, 0.0);
+    assert_eq!(life.state(), State::Running, "what runs goes on");
+}
+
+#[test]
 fn wrong_usage_is_not_tried_again() {
     let (life, runs) = ends_by(&Event::Ended(Some(Error::usage("no such column"))), 1, 100);
     assert_eq!((life.state(), runs, life.last_error()), (State::Failed, 1, Some("no such column")));
@@ -93,6 +128,8 @@ fn event() -> impl Strategy<Value = Event> {
         Just(failure()),
         Just(away()),
         Just(Event::Ended(Some(Error::usage("wrong")))),
+        Just(Event::Refused("wrong".into())),
+        Just(Event::Mended),
         Just(Event::Tick),
     ]
 }

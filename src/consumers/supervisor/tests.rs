@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::ManualClock;
+use crate::consumers::lifecycle::KEEPS_PLACE;
 use crate::consumers::registry::FILE;
 use crate::consumers::vitals::Began;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,13 @@ impl Runner for Scripted {
             "fails" => Err(Error::failed("bad luck")),
             "away" => Err(Error::unreachable("nobody answers")),
             "bounded" => Ok(()),
+            "stuck" => {
+                let topics = Arc::new([("t".to_string(), [(0, 0)].into())].into());
+                vitals.begins(Began { topics, ..Began::default() });
+                vitals.broker(&Arc::default(), Some("nobody answers".into()));
+                while !stop.wait(Duration::from_secs(60)) {}
+                Err(Error::unreachable("nobody answered"))
+            }
             _ => {
                 vitals.begins(Began::default());
                 let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
@@ -116,6 +124,57 @@ fn who_waits_for_a_place_says_who_has_them() {
     stage.supervisor.shut_down(&crate::clock::SystemClock, Duration::from_secs(30)).unwrap();
     assert_eq!(stage.runner.running.load(Ordering::SeqCst), 0);
     stage.ask(&Event::Restart, "b").unwrap_err();
+}
+
+#[test]
+fn one_that_waits_for_what_is_away_lets_those_run_that_have_no_place() {
+    for name in ["away", "stuck"] {
+        let stage = Stage::new(&[name, "waits"], 1);
+        stage.supervisor.ask(&Event::Start, &[]).unwrap();
+        stage.becomes(name, State::Degraded);
+        let since = stage.clock.now();
+        stage.becomes("waits", State::Running);
+        let waited = Duration::from_micros(stage.clock.now().abs_diff(since));
+        assert!(waited + Duration::from_secs(1) > KEEPS_PLACE, "{name}: not before {waited:?}");
+        let seen = stage.becomes(name, State::Pending);
+        assert_eq!(seen.total_failures, 0);
+        assert_eq!(seen.last_error.as_deref(), Some("waits until one of waits ends: --max-concurrent is 1"));
+        let was = seen.changes.iter().rev().find(|change| change.error.is_some());
+        assert_eq!(was.map(|change| change.status.as_str()), Some("degraded"), "{:?}", seen.changes);
+        stage.ask(&Event::Stop, "waits").unwrap();
+        stage.becomes(name, State::Degraded);
+    }
+}
+
+#[test]
+fn one_that_is_alone_with_what_is_away_keeps_its_place() {
+    let stage = Stage::new(&["good", "stuck"], 2);
+    stage.supervisor.ask(&Event::Start, &[]).unwrap();
+    stage.becomes("stuck", State::Degraded);
+    stage.clock.set(stage.clock.now() + 2 * KEEPS_PLACE.as_micros() as Micros);
+    for _ in 0..3 {
+        stage.supervisor.tick();
+    }
+    assert_eq!(stage.supervisor.snapshot().find("stuck").unwrap().state, State::Degraded);
+}
+
+#[test]
+fn a_definition_that_was_wrong_from_the_start_is_told_of_until_it_is_mended() {
+    let stage = Stage::new(&["good"], 4);
+    let told = |seen: &Seen| -> Vec<_> {
+        let told = |change: &Change| (change.status.clone(), change.error.clone().unwrap_or_default());
+        seen.changes.iter().map(told).collect()
+    };
+    let write = |text: String| std::fs::write(stage.folder.path().join(FILE), text).unwrap();
+    write(text(&["good"]) + &text(&["late"]).replace("'transaction'", "'transation'"));
+    let wrong = stage.becomes("late", State::Failed);
+    assert_eq!(told(&wrong).len(), 1, "{wrong:?}");
+    assert!(told(&wrong)[0].1.contains("did you mean 'transaction'?"), "{wrong:?}");
+    write(text(&["good", "late"]));
+    let mended = stage.becomes("late", State::Stopped);
+    assert_eq!((mended.last_error, mended.changes.len()), (None, 2));
+    stage.ask(&Event::Start, "late").unwrap();
+    stage.becomes("late", State::Running);
 }
 
 #[test]
