@@ -28,6 +28,11 @@ impl Format {
     }
 }
 
+/// `1 topic`, `2 topics`.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The arguments of every binary that are about its output.
 #[derive(clap::Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Output")]

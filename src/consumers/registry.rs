@@ -1,8 +1,11 @@
 //! The consumers that are registered: a file that people may edit, too, and that is whole whoever is killed.
 
+mod changes;
 mod definition;
 mod parse;
+mod text;
 
+pub use changes::{Action, Change, Setting, changes};
 pub use definition::{Definition, Kind, Value, check_name};
 
 use crate::catalog::suggest;
@@ -12,6 +15,7 @@ use crate::new_file::NewFile;
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,6 +100,11 @@ impl Registry {
         &self.entries
     }
 
+    /// The consumers in which nothing is wrong.
+    pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.entries.iter().filter_map(|entry| entry.definition.as_ref().ok())
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -136,7 +145,7 @@ pub fn register(path: &Path, added: &[Definition]) -> Result<()> {
                 let hint = format!("`ecap-consume unregister-consumer --name {name}` takes it away");
                 return Err(error.hint(hint));
             }
-            text = append(&text, &definition.to_toml());
+            text = text::with(&text, definition);
         }
         Ok(text)
     })
@@ -152,10 +161,10 @@ pub fn set_up_defaults(path: &Path) -> Result<Vec<String>> {
     change(path, |registry| {
         let mut text = registry.text.clone();
         let exists = registry.path.exists();
-        for definition in defaults.entries.iter().filter_map(|entry| entry.definition.as_ref().ok()) {
+        for definition in defaults.definitions() {
             let is_there = registry.has(&definition.name);
             if !is_there {
-                text = append(&text, &definition.to_toml());
+                text = text::with(&text, definition);
             }
             if !is_there || !exists {
                 added.push(definition.name.clone());
@@ -166,60 +175,53 @@ pub fn set_up_defaults(path: &Path) -> Result<Vec<String>> {
     Ok(added)
 }
 
-/// Takes a consumer out of the file.
+/// Takes a consumer out of the file, with its comments.
 ///
 /// # Errors
 /// A usage error where there is none of this name, or its lines cannot be told apart; when the file cannot be written.
 pub fn unregister(path: &Path, name: &str) -> Result<()> {
     change(path, |registry| {
-        let number = registry.entries.iter().position(|entry| entry.name == name);
-        let names = registry.entries.iter().map(|entry| entry.name.as_str());
-        registry.without(number.ok_or_else(|| unknown(name, names))?)
+        let names = || registry.entries.iter().map(|entry| entry.name.as_str());
+        let place = registry.place(name)?.ok_or_else(|| unknown(name, names()))?;
+        Ok(text::without(&registry.text, &place))
     })
 }
 
-/// Gives the file the consumers of `wanted`, in the place of those of the same name; others stay.
+/// Gives the file the consumers of `wanted`, in the place of those of the same name; others stay, but with `prune`. What
+/// was changed.
 ///
 /// # Errors
-/// As [`register`] and [`unregister`].
-pub fn apply(path: &Path, wanted: &[Definition]) -> Result<()> {
+/// The first mistake in `wanted`; a usage error where the lines of a consumer cannot be told apart; when the file cannot be
+/// written.
+pub fn apply(path: &Path, wanted: &Registry, prune: bool) -> Result<Vec<Change>> {
+    let mut done = Vec::new();
     change(path, |registry| {
         let mut registry = registry.clone();
-        for definition in wanted {
-            if let Some(number) = registry.entries.iter().position(|entry| entry.name == definition.name) {
-                registry = Registry::of(path, registry.without(number)?)?;
-            }
-            registry = Registry::of(path, append(&registry.text, &definition.to_toml()))?;
+        for (change, definition) in changes(&registry, wanted, prune)? {
+            let place = registry.place(&change.name)?;
+            let text = match (change.action, place) {
+                (Action::Unregister, Some(place)) => text::without(&registry.text, &place),
+                (Action::Alter, Some(place)) => {
+                    let is_right = registry.find(&change.name).is_ok();
+                    let settings = is_right.then_some(change.settings.as_slice());
+                    text::altered(&registry.text, &place, &definition, settings)
+                }
+                _ => text::with(&registry.text, &definition),
+            };
+            registry = Registry::of(path, text)?;
+            done.push(change);
         }
         Ok(registry.text)
-    })
+    })?;
+    Ok(done)
 }
 
 impl Registry {
-    /// The text without a consumer: from its heading to the next one's.
-    fn without(&self, number: usize) -> Result<String> {
-        let is_heading = |line: &str| line.trim_start().starts_with("[[") && line.contains("consumer");
-        let mut headings = Vec::new();
-        let mut at = 0;
-        for line in self.text.split_inclusive('\n') {
-            if is_heading(line) {
-                headings.push(at);
-            }
-            at += line.len();
-        }
-        if headings.len() != self.entries.len() {
-            let message = format!("{}: its consumers cannot be told apart", self.path.display());
-            return Err(Error::usage(message).hint("begin each with a line [[consumer]], or edit it by hand"));
-        }
-        let end = headings.get(number + 1).copied().unwrap_or(self.text.len());
-        Ok(format!("{}{}", &self.text[..headings[number]], &self.text[end..]))
+    /// Where a consumer stands in the text.
+    fn place(&self, name: &str) -> Result<Option<Range<usize>>> {
+        let Some(number) = self.entries.iter().position(|entry| entry.name == name) else { return Ok(None) };
+        Ok(text::places(&self.path, &self.text, self.entries.len())?.into_iter().nth(number))
     }
-}
-
-fn append(text: &str, definition: &str) -> String {
-    let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n" };
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    format!("{text}{end}{gap}{definition}")
 }
 
 /// Writes the file anew, whole, while nobody else does.
@@ -295,9 +297,19 @@ mod tests {
         register(&path, &[definition("c")]).unwrap();
         unregister(&path, "c").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().trim_end(), by_hand.trim_end());
-        apply(&path, &[Definition { topic: None, ..definition("a") }]).unwrap();
-        assert_eq!(names(&path), ["b", "a"]);
-        assert!(fs::read_to_string(&path).unwrap().contains("# behaviour"));
+        let wanted = "[[consumer]]\nname = 'a'\ntype = 'transaction'\ntopic = 't'\n";
+        let wanted = Registry::of(Path::new("file.toml"), wanted.into()).unwrap();
+        let done = apply(&path, &wanted, false).unwrap();
+        let to = Some(Value::One("t".into()));
+        let settings = vec![Setting { setting: "topic".into(), from: None, to }];
+        assert_eq!(done, [Change { name: "a".into(), action: Action::Alter, settings }]);
+        let text = fs::read_to_string(&path).unwrap();
+        let expected = by_hand.replace("'transaction'\n", "'transaction'\ntopic = \"t\"\n");
+        assert_eq!(text.trim_end(), expected.trim_end());
+        assert_eq!(apply(&path, &wanted, false).unwrap(), []);
+        assert_eq!(apply(&path, &wanted, true).unwrap()[0].action, Action::Unregister);
+        assert_eq!(names(&path), ["a"]);
+        assert!(fs::read_to_string(&path).unwrap().starts_with("# Ours.\n[[consumer]] # the first\n"));
     }
 
     proptest! {
@@ -316,7 +328,7 @@ mod tests {
                 let found: BTreeSet<_> = registry.entries().iter().map(|entry| entry.name.clone()).collect();
                 prop_assert_eq!(&found, &expected);
                 let same = |entry: &Entry| {
-                    entry.definition.as_ref().is_ok_and(|found| found.is_same(&definition(&entry.name)))
+                    entry.definition.as_ref().is_ok_and(|found| found.settings() == definition(&entry.name).settings())
                 };
                 prop_assert!(registry.entries().iter().all(same));
             }

@@ -126,14 +126,24 @@ fn a_file_under_version_control_is_compared_and_applied() {
     let text = "[[consumer]]\nname = 'transaction_consumer'\ntype = 'transaction'\n[consumer.options]\nwindow = '5m'\n\n\
                 [[consumer]]\nname = 'sales'\ntype = 'query'\nquery = 'sales.sql'\n";
     std::fs::write(&file, text).unwrap();
-    let plan = stage.consume(&["plan", "ours.toml", "--format", "csv"]);
-    assert_eq!(plan.out, "consumer,action\ntransaction_consumer,change\nsales,register\n");
-    plan.fails(
-        3,
-        &["not as the registry has it: transaction_consumer, sales", "ecap-consume apply ours.toml"],
+    let query = stage.cluster.folder.path().canonicalize().unwrap().join("sales.sql");
+    let plan = stage.consume(&["plan", "ours.toml", "--exit-code", "--format", "csv"]);
+    let rows = format!(
+        "consumer,change,is,becomes\ntransaction_consumer,options.window,,5m\n\
+         transaction_consumer,topic,transactions,\ntransaction_consumer,group,transaction-analytics-group,\n\
+         sales,register,,\nsales,type,,query\nsales,query,,{}\n",
+        query.display()
     );
-    stage.consume(&["apply", "ours.toml"]).ok();
+    assert_eq!(plan.out, rows);
+    assert!(plan.err.contains("1 consumer to register, 1 consumer to alter"), "{}", plan.err);
+    plan.fails(3, &["the registry is not as the file says", "ecap-consume apply ours.toml"]);
     stage.consume(&["plan", "ours.toml"]).ok();
+    let process = stage.run(&["--name", "transaction_consumer"]);
+    let applied = stage.consume(&["apply", "ours.toml"]);
+    assert!(applied.err.contains("restart-consumers --name transaction_consumer"), "{}", applied.err);
+    applied.ok();
+    process.told.end();
+    stage.consume(&["plan", "ours.toml", "--exit-code"]).ok();
     let listed = stage.consume(&["list-consumers", "--format", "json"]).ok();
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let of = |name: &str| listed.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap().clone();
@@ -142,6 +152,13 @@ fn a_file_under_version_control_is_compared_and_applied() {
         of("sales")["query"].as_str().unwrap().ends_with("/sales.sql")
             && of("user_behavior_consumer").is_object()
     );
+    let pruned = stage.consume(&["plan", "ours.toml", "--prune", "--format", "json"]).ok();
+    let pruned: Value = serde_json::from_str(&pruned).unwrap();
+    assert_eq!(pruned["changes"][0]["name"], "user_behavior_consumer");
+    assert_eq!((&pruned["changes"][0]["action"], &pruned["applied"]), (&"unregister".into(), &false.into()));
+    stage.consume(&["apply", "ours.toml", "--prune"]).ok();
+    let names = stage.consume(&["list-consumers", "--format", "json"]).ok();
+    assert!(!names.contains("user_behavior_consumer"), "{names}");
     std::fs::write(&file, text.replace("window", "windw")).unwrap();
     stage.consume(&["apply", "ours.toml"]).fails(2, &["ours.toml, line 5", "did you mean 'window'?"]);
 }

@@ -4,6 +4,7 @@ use crate::catalog::plan::{self, Action, Actual};
 use crate::catalog::{self, Topic};
 use crate::cli::common::{self, CommonArgs, Settings};
 use crate::cli::output;
+pub use crate::cli::output::counted;
 use crate::clock::{Clock, SystemClock};
 use crate::kafka::admin::{Admin, Cluster, PATIENCE, TopicState, may_not_see};
 use crate::units::{format_duration, format_rfc3339, format_size};
@@ -231,11 +232,6 @@ pub fn readable(setting: &str, value: &str) -> String {
 /// The same of a setting that may have none of its own.
 pub fn readable_or_default(setting: &str, value: Option<&str>) -> String {
     value.map_or_else(|| "the default".into(), |value| readable(setting, value))
-}
-
-/// `1 topic`, `2 topics`.
-pub fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What has to be typed so that things go: the name of the only one, or how many they are.

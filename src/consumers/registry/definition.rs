@@ -1,9 +1,10 @@
 //! What a consumer is.
 
 use crate::{Error, Result};
+use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// A name is no longer.
 const LONGEST: usize = 64;
@@ -44,7 +45,8 @@ impl Kind {
 }
 
 /// The value of an option.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Value {
     /// Whether a flag without a value is given.
     Flag(bool),
@@ -52,6 +54,16 @@ pub enum Value {
     One(String),
     /// The values of a flag that is given several times.
     Many(Vec<String>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(given) => given.fmt(f),
+            Self::One(value) => f.write_str(value),
+            Self::Many(values) => f.write_str(&values.join(", ")),
+        }
+    }
 }
 
 /// A consumer.
@@ -78,15 +90,28 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Whether another one says the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let said = |it: &Self| (it.kind, it.topic.clone(), it.group.clone(), it.query.clone());
-        let options = |it: &Self| {
-            let mut options = it.options.clone();
-            options.sort_by(|(one, _), (other, _)| one.cmp(other));
-            options
-        };
-        said(self) == said(other) && options(self) == options(other)
+    /// What it says besides its name: its fields, and `options.NAME` for each option.
+    pub fn settings(&self) -> Vec<(String, Value)> {
+        let query = self.query.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let fields = [
+            ("type", Some(self.kind.name().to_string())),
+            ("topic", self.topic.clone()),
+            ("group", self.group.clone()),
+            ("query", query),
+        ];
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name.into(), Value::One(value?))));
+        let options = self.options.iter().map(|(name, value)| (format!("options.{name}"), value.clone()));
+        fields.chain(options).collect()
+    }
+
+    /// The same, with a query file that is named from any folder and not from its own.
+    ///
+    /// # Errors
+    /// When the folder of this process is not known.
+    pub fn anywhere(&self) -> Result<Self> {
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        let query = self.query.as_ref().map(|query| std::path::absolute(folder.join(query)));
+        Ok(Self { query: query.transpose()?, ..self.clone() })
     }
 
     /// An error that says where in the file it lies: at a field or an option, or at the whole.

@@ -38,12 +38,10 @@ pub enum Verb {
     /// List the registered consumers
     #[command(after_help = "Example: ecap-consume list-consumers --format json")]
     ListConsumers,
-    /// Show how a file of consumers differs from the registry: exit 3 where it does
-    #[command(after_help = "Example: ecap-consume plan consumers.toml")]
-    Plan(apply::FileArgs),
-    /// Register the consumers of a file, in the place of those of the same name
+    Plan(apply::PlanArgs),
+    /// Make the registry as a file of consumers says; those that it does not name stay (but see --prune)
     #[command(after_help = "Example: ecap-consume apply consumers.toml")]
-    Apply(apply::FileArgs),
+    Apply(apply::Args),
     /// Start consumers of the process that runs
     #[command(after_help = "Example: ecap-consume start-consumers --name my_consumer")]
     StartConsumers(ask::Args),
