@@ -1,6 +1,7 @@
 //! Consumers that have names: registered, run in one process, looked at and asked from outside.
 
 mod api;
+mod fair;
 mod guide;
 mod life;
 mod monitor;
@@ -106,12 +107,16 @@ impl Process<'_> {
     /// Waits until so many records were read.
     #[track_caller]
     pub fn reads(&self, name: &str, records: f64) {
-        let metric = format!("ecap_consumer_input_records_total{{consumer=\"{name}\"}} ");
         wait_for(&format!("{name} to read {records}"), || {
-            let (_, metrics) = self.http("GET", "/metrics", &[]);
-            let value = metrics.lines().find_map(|line| line.strip_prefix(&metric))?;
-            (value.parse::<f64>().unwrap() >= records).then_some(())
+            (self.measured("input_records_total", name)? >= records).then_some(())
         });
+    }
+
+    /// A metric of a consumer that has no other label, as it is now.
+    pub fn measured(&self, metric: &str, name: &str) -> Option<f64> {
+        let metric = format!("ecap_consumer_{metric}{{consumer=\"{name}\"}} ");
+        let (_, metrics) = self.http("GET", "/metrics", &[]);
+        metrics.lines().find_map(|line| line.strip_prefix(&metric))?.parse().ok()
     }
 
     /// Asks the API: status and body.

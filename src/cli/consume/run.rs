@@ -208,6 +208,11 @@ impl RunArgs {
         self.rows
     }
 
+    /// Bounds its state, unless it does so itself.
+    pub fn bound_state(&mut self, most: Option<u64>) {
+        self.state_memory = self.state_memory.or(most);
+    }
+
     /// The column of event time, if it was given.
     pub fn time_column(&self) -> Option<&str> {
         match self.time {

@@ -47,10 +47,7 @@ impl<'a> Life<'a> {
 
     /// How many records a consumer has read in this life.
     fn read(&self, name: &str) -> f64 {
-        let metric = format!("ecap_consumer_input_records_total{{consumer=\"{name}\"}} ");
-        let (_, metrics) = self.process.http("GET", "/metrics", &[]);
-        let read = metrics.lines().find_map(|line| line.strip_prefix(&metric));
-        read.map_or(0.0, |read| read.parse().unwrap())
+        self.process.measured("input_records_total", name).unwrap_or_default()
     }
 
     /// What the API tells of a consumer.

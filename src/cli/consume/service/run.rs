@@ -13,7 +13,7 @@ use crate::consumers::lifecycle::Event;
 use crate::consumers::process::Held;
 use crate::consumers::registry as consumers;
 use crate::consumers::supervisor::{Supervisor, TICK};
-use crate::units::parse_duration;
+use crate::units::{parse_duration, parse_size};
 use crate::{Error, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -34,6 +34,10 @@ pub struct Args {
     /// How many consumers run at once; the others wait
     #[arg(long, default_value = "4", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     max_concurrent: u16,
+    /// How much memory the state of all consumers may take together, such as 1g: each of --max-concurrent has an equal part
+    /// of it, but those that say themselves; beyond that it goes to the disk [default: however much]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    state_memory: Option<u64>,
     /// How long consumers may take to finish their batches at the end
     #[arg(long, default_value = "30s", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
     shutdown_timeout: Duration,
@@ -142,8 +146,9 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
         consumers::set_up_defaults(&path)?;
     }
     let connection = settings.connection.clone();
-    let queries = Arc::new(Queries { settings, output: common.output.clone() });
     let most = usize::from(args.max_concurrent);
+    let state_memory = args.state_memory.map(|all| all / u64::from(args.max_concurrent));
+    let queries = Arc::new(Queries { settings, output: common.output.clone(), state_memory });
     let supervisor = Arc::new(Supervisor::new(queries, clock.clone(), &path, most)?);
     let stop = interrupt::listen()?;
     let thresholds = args.health.thresholds();

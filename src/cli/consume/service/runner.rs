@@ -22,6 +22,8 @@ pub struct Queries {
     pub settings: Settings,
     /// How rows are shown.
     pub output: OutputArgs,
+    /// How much memory the state of one may take that does not say so itself.
+    pub state_memory: Option<u64>,
 }
 
 impl Runner for Queries {
@@ -31,7 +33,8 @@ impl Runner for Queries {
 
     fn run(&self, definition: &Definition, stop: &Stop, vitals: &Arc<Vitals>) -> Result<()> {
         let mut settings = self.settings.clone();
-        let ready = Ready::of(definition, |group| settings.full(group))?;
+        let mut ready = Ready::of(definition, |group| settings.full(group))?;
+        ready.run.bound_state(self.state_memory);
         let text = ready.text(&mut settings)?;
         let tables = ready.run.inputs.tables(&text.header, &text.folder)?;
         let (plan, options) =
