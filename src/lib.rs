@@ -37,6 +37,7 @@ pub mod produce;
 pub mod program;
 pub mod query;
 pub mod record;
+pub mod shell;
 pub mod sink;
 pub mod tables;
 pub mod units;

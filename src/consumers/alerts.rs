@@ -7,12 +7,11 @@ use super::supervisor::{Seen, Snapshot};
 use crate::clock::{Stop, Timer};
 use crate::sink::retry::pause;
 use crate::units::format_rfc3339;
-use crate::{Error, Result};
+use crate::{Error, Result, shell};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -105,42 +104,69 @@ pub struct To {
     pub webhook: Option<String>,
 }
 
-/// Tells of alerts one after the other, in a thread of its own.
-pub struct Alerts(SyncSender<Alert>);
+/// One who is told.
+enum Target {
+    Command(String),
+    Webhook(String),
+}
+
+impl Target {
+    /// The flag that names it.
+    fn flag(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "--alert-command",
+            Self::Webhook(_) => "--alert-webhook",
+        }
+    }
+
+    fn give(&self, alert: &Alert, body: &str, timer: &dyn Timer) -> Result<()> {
+        match self {
+            Self::Command(command) => run(command, alert, body, timer),
+            Self::Webhook(url) => post(url, body),
+        }
+    }
+
+    /// Tells of alerts one after the other.
+    fn tell(&self, alerts: &Receiver<Arc<Alert>>, timer: &dyn Timer, stop: &Stop) {
+        for alert in alerts {
+            let Ok(body) = serde_json::to_string(&*alert) else { continue };
+            let told = insist(self.flag(), (timer, stop), &mut || self.give(&alert, &body, timer));
+            if let Err(error) = told {
+                tracing::error!("alert that {} is {}: {error}", alert.consumer_name, alert.status);
+            }
+        }
+    }
+}
+
+/// Tells of alerts, each one who is told in a thread of its own: who does not answer holds up nobody else.
+pub struct Alerts(Vec<SyncSender<Arc<Alert>>>);
 
 impl Alerts {
     /// Nobody is told where nobody is to be.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(to: To, timer: Arc<dyn Timer>, stop: Stop) -> Result<Self> {
-        let (sender, alerts) = sync_channel(WAITING);
-        thread::Builder::new()
-            .name("alerts".into())
-            .spawn(move || tell(&to, &alerts, timer.as_ref(), &stop))?;
-        Ok(Self(sender))
+    pub fn start(to: To, timer: &Arc<dyn Timer>, stop: &Stop) -> Result<Self> {
+        let targets = to.command.map(Target::Command).into_iter().chain(to.webhook.map(Target::Webhook));
+        let start = |target: Target| {
+            let (sender, alerts) = sync_channel(WAITING);
+            let (timer, stop) = (timer.clone(), stop.clone());
+            thread::Builder::new()
+                .name("alerts".into())
+                .spawn(move || target.tell(&alerts, timer.as_ref(), &stop))?;
+            Ok(sender)
+        };
+        targets.map(start).collect::<Result<_>>().map(Self)
     }
 
     /// Tells of an alert when those before it are told.
     pub fn add(&self, alert: Alert) {
-        if let Err(error) = self.0.try_send(alert) {
-            tracing::error!("an alert is lost, {WAITING} wait already: {error}");
-        }
-    }
-}
-
-fn tell(to: &To, alerts: &Receiver<Alert>, timer: &dyn Timer, stop: &Stop) {
-    for alert in alerts {
         tracing::info!("alert: {} is {}", alert.consumer_name, alert.status);
-        let Ok(body) = serde_json::to_string(&alert) else { continue };
-        let told = [
-            to.command.as_ref().map(|command| {
-                insist("--alert-command", (timer, stop), &mut || run(command, &alert, &body, timer))
-            }),
-            to.webhook.as_ref().map(|url| insist("--alert-webhook", (timer, stop), &mut || post(url, &body))),
-        ];
-        for error in told.into_iter().flatten().filter_map(Result::err) {
-            tracing::error!("alert that {} is {}: {error}", alert.consumer_name, alert.status);
+        let alert = Arc::new(alert);
+        for target in &self.0 {
+            if let Err(error) = target.try_send(alert.clone()) {
+                tracing::error!("an alert is lost, {WAITING} wait already: {error}");
+            }
         }
     }
 }
@@ -167,17 +193,12 @@ fn insist(
 }
 
 fn run(command: &str, alert: &Alert, body: &str, timer: &dyn Timer) -> Result<()> {
-    // A file, so that a command that does not read holds nobody up.
     let mut input = tempfile::tempfile()?;
     writeln!(input, "{body}").and_then(|()| input.rewind())?;
-    let mut child = Command::new("sh")
-        .args(["-c", command])
+    let mut child = shell::command(command, input)
         .env("ECAP_CONSUMER", &alert.consumer_name)
         .env("ECAP_STATUS", &alert.status)
-        .stdin(input)
         .stdout(Stdio::null())
-        // ctrl-C is for the consumers.
-        .process_group(0)
         .spawn()
         .map_err(|error| Error::from(error).at("cannot start the command"))?;
     let until = timer.now().saturating_add(WITHIN.as_micros() as i64);
@@ -186,7 +207,7 @@ fn run(command: &str, alert: &Alert, body: &str, timer: &dyn Timer) -> Result<()
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(Error::unreachable(format!("the command failed: {status}"))),
             None if timer.now() >= until => {
-                let _ = child.kill().and_then(|()| child.wait());
+                shell::kill(&mut child);
                 return Err(Error::unreachable("the command did not end in time"));
             }
             None => drop(timer.wait(LOOK, &Stop::default())),
@@ -208,7 +229,7 @@ fn post(url: &str, body: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, SystemClock};
+    use crate::clock::{Clock, ManualClock, SystemClock};
 
     fn seen(state: State, consecutive_failures: u32) -> Snapshot {
         let last_error = Some("bad luck".into());
@@ -266,10 +287,9 @@ mod tests {
         );
         let alert = Changes::default().of(&seen(State::Failed, 0), &Thresholds::default()).remove(0);
         let (sender, alerts) = sync_channel(1);
-        sender.send(alert).unwrap();
+        sender.send(Arc::new(alert)).unwrap();
         drop(sender);
-        let to = To { command: Some(command), webhook: None };
-        tell(&to, &alerts, &SystemClock, &Stop::default());
+        Target::Command(command).tell(&alerts, &SystemClock, &Stop::default());
         let text = std::fs::read_to_string(out).unwrap();
         let (json, status) = text.trim_end().split_once('\n').unwrap();
         let json: serde_json::Value = serde_json::from_str(json).unwrap();
@@ -308,6 +328,29 @@ mod tests {
         assert_eq!(server.join().unwrap(), ["{\"status\":\"failed\"}"; 2]);
         let nobody = post(&url, "{}").unwrap_err().to_string();
         assert!(nobody.contains("http://127.0.0.1: no answer") && !nobody.contains("secret"), "{nobody}");
+    }
+
+    #[test]
+    fn a_webhook_that_does_not_answer_holds_up_no_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("told");
+        // Takes what comes, and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = To {
+            command: Some(format!("cat >> {}", told.display())),
+            webhook: Some(format!("http://{}/", silent.local_addr().unwrap())),
+        };
+        let (timer, stop): (Arc<dyn Timer>, _) = (Arc::new(SystemClock), Stop::default());
+        let alerts = Alerts::start(to, &timer, &stop).unwrap();
+        let alert = Changes::default().of(&seen(State::Failed, 0), &Thresholds::default()).remove(0);
+        (0..3).for_each(|_| alerts.add(alert.clone()));
+        let count = || std::fs::read_to_string(&told).unwrap_or_default().lines().count();
+        let patience = SystemClock.now() + WITHIN.as_micros() as i64;
+        while count() < 3 {
+            assert!(SystemClock.now() < patience, "the command was told of {} alerts", count());
+            thread::sleep(LOOK);
+        }
+        stop.request();
     }
 
     #[test]

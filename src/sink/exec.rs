@@ -5,15 +5,14 @@
 
 use super::{Batch, Rows, Sink, Writer, lines};
 use crate::record::zone;
-use crate::{Error, Result};
+use crate::{Error, Result, shell};
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::ipc::writer::StreamWriter;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 /// So many of a command's last lines are shown when it fails.
@@ -70,17 +69,13 @@ impl Exec {
     }
 
     fn start(&self, batch: &Batch<'_>, input: File) -> Result<Child> {
-        let mut command = Command::new("sh");
+        let mut command = shell::command(&self.command, input);
         command
-            .args(["-c", &self.command])
             .env("ECAP_BATCH", batch.id.to_string())
             .env("ECAP_QUERY", &self.writer.query)
             .env("ECAP_SINK", &self.writer.sink)
             .env("ECAP_FORMAT", self.form.name())
-            .stdin(input)
-            .stderr(Stdio::piped())
-            // ctrl-C is for the query, which ends when this batch is done.
-            .process_group(0);
+            .stderr(Stdio::piped());
         command.spawn().map_err(|error| Error::from(error).at("cannot start the command"))
     }
 }

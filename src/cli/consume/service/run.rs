@@ -166,7 +166,8 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     thread::Builder::new()
         .name("brokers".into())
         .spawn(move || brokers::watch(&watched.0, &connection, &SystemClock, &watched.1))?;
-    let alerts = Alerts::start(to, clock.clone(), stop.clone())?;
+    let timer: Arc<dyn Timer> = clock.clone();
+    let alerts = Alerts::start(to, &timer, &stop)?;
     supervise(&supervisor, &alerts, &thresholds, &stop);
     supervisor.shut_down(clock.as_ref(), args.shutdown_timeout)
 }
