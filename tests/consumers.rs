@@ -5,6 +5,7 @@ mod fair;
 mod guide;
 mod life;
 mod monitor;
+mod panics;
 pub mod soak;
 mod steady;
 

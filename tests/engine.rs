@@ -2,7 +2,7 @@
 
 mod aggregates;
 mod alignment;
-mod checkpoint;
+pub mod checkpoint;
 mod counting;
 mod joins;
 mod letters;

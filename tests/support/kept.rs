@@ -7,7 +7,7 @@ use ecap::engine::checkpoint::{Owned, Store};
 use ecap::sink::{Batch, Sink};
 use ecap::{Error, Result};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What a killed query ends with.
@@ -15,7 +15,10 @@ pub const KILLED: &str = "killed";
 
 /// Kills at a step: every effect has one before it, and one after it, when only the answer is lost.
 #[derive(Debug, Clone)]
-pub struct Fuse(Arc<AtomicU64>);
+pub struct Fuse {
+    left: Arc<AtomicU64>,
+    panics: Arc<AtomicBool>,
+}
 
 impl Fuse {
     /// Never kills.
@@ -25,21 +28,31 @@ impl Fuse {
 
     /// Kills after so many steps.
     pub fn of(steps: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(steps)))
+        Self { left: Arc::new(AtomicU64::new(steps)), panics: Arc::default() }
     }
 
     /// Kills after so many steps from now.
     pub fn set(&self, steps: u64) {
-        self.0.store(steps, Ordering::Relaxed);
+        self.left.store(steps, Ordering::Relaxed);
+    }
+
+    /// Kills after so many steps from now, once and by a panic.
+    pub fn panic_after(&self, steps: u64) {
+        self.set(steps);
+        self.panics.store(true, Ordering::Relaxed);
     }
 
     /// How many steps are left.
     pub fn left(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.left.load(Ordering::Relaxed)
     }
 
     fn step(&self) -> Result<()> {
         match self.left() {
+            0 if self.panics.swap(false, Ordering::Relaxed) => {
+                self.set(u64::MAX);
+                panic!("{KILLED}")
+            }
             0 => Err(Error::failed(KILLED)),
             left => {
                 self.set(left - 1);
