@@ -1,7 +1,7 @@
 //! Asks the process that runs the consumers how they are. Where none runs, the registry says which there are.
 
 use crate::Result;
-use crate::cli::consume::service::ask::{get_at, parsed, process};
+use crate::cli::consume::service::ask::{find_at, get_at, parsed, process};
 use crate::cli::consume::service::{load, registry};
 use crate::clock::Micros;
 use crate::consumers::health::{Details, Status, Thresholds};
@@ -11,7 +11,6 @@ use crate::consumers::supervisor::{Change, Snapshot as Consumers};
 use crate::consumers::vitals::Partition;
 use crate::engine::latency::Latency;
 use crate::engine::progress::{Durations, EventTime, SinkProgress};
-use crate::error::Fault;
 use crate::units::parse_time;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -183,7 +182,8 @@ impl Sampler {
     }
 
     fn ask(&self, address: &str, wanted: Option<&str>) -> Result<Told> {
-        let (status, mut batches) = (get::<Status>(address, "status")?, BTreeMap::new());
+        let status: Status = parsed(&get_at(address, "status")?)?;
+        let mut batches = BTreeMap::new();
         let did = |details: &Details| details.metrics.batch_duration_ms.is_some();
         let busy = status.consumer_details.iter().filter(|(_, details)| self.is_deep && did(details));
         for (name, _) in busy {
@@ -205,16 +205,9 @@ impl Sampler {
 /// The status, the last batches of each consumer, and the one that is looked into.
 type Told = (Status, BTreeMap<String, Vec<Batch>>, Option<Inside>);
 
-fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T> {
-    parsed(&get_at(address, path)?)
-}
-
-/// The same; nothing of a consumer that was taken out meanwhile.
+/// What is told of a consumer; nothing of one that was taken out meanwhile.
 fn found<T: DeserializeOwned + Default>(address: &str, path: &str) -> Result<T> {
-    match get(address, path) {
-        Err(error) if error.fault() == Fault::Usage => Ok(T::default()),
-        answer => answer,
-    }
+    find_at(address, path)?.map_or_else(|| Ok(T::default()), |body| parsed(&body))
 }
 
 #[cfg(test)]
