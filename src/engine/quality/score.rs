@@ -1,13 +1,13 @@
 //! One number for how good records are, and why it is not 100.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The share at which a measure has lost all of its points; below, it loses in proportion.
 const ALL_LOST: f64 = 0.1;
 
 /// What is measured, with the points that it may cost: 100 together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Measure {
     /// Records that could not be used, the stale ones left out.
@@ -35,7 +35,7 @@ impl Measure {
 }
 
 /// Something that lowers a score.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reason {
     /// What.
     pub measure: Measure,

@@ -138,8 +138,7 @@ pub struct ProgressShown(pub Json);
 
 impl Show for ProgressShown {
     fn table(&self, wide: bool) -> Table {
-        let mut table =
-            Table::new(["batch", "at", "records", "in/s", "processed/s", "ms", "rows", "watermark"]);
+        let headings = ["batch", "at", "records", "in/s", "processed/s", "ms", "rows", "watermark"];
         let all = self.0["batch_metrics"].as_array().map_or(&[][..], Vec::as_slice);
         let first = if wide { 0 } else { all.len().saturating_sub(BATCHES) };
         let text = |value: &Json| match value {
@@ -150,8 +149,15 @@ impl Show for ProgressShown {
             },
             _ => String::new(),
         };
+        // The topic whose records were worth least, where that is measured.
+        let quality = |batch: &Json| {
+            let scores = batch["sources"].as_array().into_iter().flatten();
+            scores.filter_map(|source| source["quality"]["score"].as_f64()).min_by(f64::total_cmp)
+        };
+        let is_measured = all.iter().any(|batch| quality(batch).is_some());
+        let mut table = Table::new(headings.into_iter().chain(is_measured.then_some("quality")));
         for batch in &all[first..] {
-            table.row([
+            let cells = [
                 text(&batch["batchId"]),
                 text(&batch["timestamp"]),
                 text(&batch["numInputRows"]),
@@ -160,7 +166,9 @@ impl Show for ProgressShown {
                 text(&batch["durationMs"]["triggerExecution"]),
                 text(&batch["sink"]["numOutputRows"]),
                 text(&batch["eventTime"]["watermark"]),
-            ]);
+            ];
+            let score = quality(batch).map_or_else(String::new, |score| score.floor().to_string());
+            table.row(cells.into_iter().chain(is_measured.then_some(score)));
         }
         table
     }

@@ -1,7 +1,7 @@
 //! The picture of a snapshot: it depends on nothing but the snapshot, what is chosen, and the size of the screen.
 
 use super::inside::{SECTIONS, sections};
-use super::sample::{Consumer, Document, Inside, Process, Snapshot};
+use super::sample::{Consumer, Document, Inside, Process, Quality, Snapshot};
 use super::view::{Chosen, ORDERS};
 use crate::cli::screen::{Column, Picture, Row, paint, rate, sparkline, time_of_day, wide};
 use crate::consumers::health::{Details, Overall};
@@ -200,15 +200,27 @@ fn numbers(row: &Consumer<'_>, document: Option<&Document>, width: usize) -> Vec
         (with_spark(batch, &durations, width), false),
         (lag, false),
         (kept, false),
+    ];
+    lines.extend(quality(document).map(|line| (line, false)));
+    lines.extend([
         (life(details, document), false),
         (
             format!("{}{error}", if waits { "pending  " } else { "error    " }),
             !waits && details.last_error.is_some(),
         ),
-    ];
+    ]);
     let warnings = document.iter().flat_map(|document| &document.warnings);
     lines.extend(warnings.map(|warning| (format!("warning  {warning}"), true)));
     lines
+}
+
+/// What the records of each topic were worth, where that is measured.
+fn quality(document: Option<&Document>) -> impl Iterator<Item = String> {
+    document.into_iter().flat_map(|document| &document.quality).map(|(topic, Quality { score, reasons })| {
+        let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
+        format!("quality  {topic} {}{reasons}", score.floor())
+    })
 }
 
 fn title(row: &Consumer<'_>, document: Option<&Document>) -> String {

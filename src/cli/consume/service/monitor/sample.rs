@@ -11,6 +11,7 @@ use crate::consumers::supervisor::{Change, Snapshot as Consumers};
 use crate::consumers::vitals::Partition;
 use crate::engine::latency::Latency;
 use crate::engine::progress::{Durations, EventTime, SinkProgress};
+use crate::engine::quality::Reason;
 use crate::units::parse_time;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,15 @@ pub struct Document {
     pub partitions: Vec<Partition>,
     pub changes: Vec<Change>,
     pub latency_ms: Option<Latency>,
+    pub quality: BTreeMap<String, Quality>,
+}
+
+/// What the records of a topic were worth in the last batch, and why it is not 100.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Quality {
+    pub score: f64,
+    pub reasons: Vec<Reason>,
 }
 
 /// A consumer, and what follows from what is told of it.

@@ -101,6 +101,10 @@ fn document() -> Document {
             change(3, "running", Value::Null),
         ],
         "latency_ms": {"p50": 120, "p99": 900},
+        "quality": {"orders": {"score": 92.6, "reasons": [
+            {"measure": "nulls", "column": "user_id", "share": 0.025, "points": 5.0},
+            {"measure": "duplicates", "share": 0.016, "points": 2.4},
+        ]}},
     }))
     .expect("what the API tells")
 }
