@@ -10,6 +10,7 @@ mod inputs;
 mod joins;
 mod large_state;
 mod letters;
+mod origins;
 mod output;
 mod quality;
 mod reading;

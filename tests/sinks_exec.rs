@@ -102,7 +102,7 @@ fn a_command_may_ask_for_the_same_again_later() {
         let [first, second] = [0, 1].map(|n| fs::read(place.0.path().join(&pair[n])).unwrap());
         assert_eq!(first, second);
     }
-    let never = place.run("exit 75", &["--sink-retries", "2"]);
+    let never = place.run("exit 75", &["--sink-retries", "2", "--name", "another"]);
     never.fails(4, &["batch 0 with 2 rows was not taken", "given again 2 times"]);
 }
 
@@ -135,7 +135,7 @@ fn several_sinks_get_each_batch() {
     let place = Place::new();
     place.run("cat >> one", &[]).ok();
     let sinks = ["--sink", "exec", "--sink", "more=exec", "--sink-option", "more.command=cat >> more"];
-    let sinks = [&sinks[..], &["--sink", "csv", "--path", "out.csv"]].concat();
+    let sinks = [&sinks[..], &["--sink", "csv", "--path", "out.csv", "--name", "several"]].concat();
     let mut ambiguous = place.query(&[&sinks[..], &["--command", "cat >> two"]].concat());
     Ended::of(&mut ambiguous).fails(2, &["--command: which sink's is this?", "exec.command", "more.command"]);
     Ended::of(&mut place.query(&[&sinks[..], &["--sink-option", "exec.command=cat >> two"]].concat())).ok();

@@ -88,6 +88,21 @@ pub struct Allowance {
     pub per_partition: Option<u64>,
 }
 
+/// What the records of a topic are read from: an offset in one is nothing in another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Files of a folder.
+    Folder,
+    /// A topic of Kafka.
+    Topic {
+        /// The cluster's id, where it tells one.
+        cluster: Option<String>,
+        /// The topic's, which it has as long as it is not deleted, where the cluster tells one.
+        id: Option<String>,
+    },
+}
+
 /// A topic that is read partition by partition.
 pub trait Source {
     /// How far each partition was read.

@@ -1,8 +1,10 @@
 //! Where reading begins: every start as a number, before the first record is asked for.
 
+use super::config::Connection;
 use super::context::Context;
+use super::native::ids;
 use crate::clock::Micros;
-use crate::engine::source::Position;
+use crate::engine::source::{Origin, Position};
 use crate::kafka::admin::may_not_see;
 use crate::{Error, Result, units};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -95,12 +97,25 @@ fn start_at(
         };
         if *offset > position.end {
             let message = format!("topic '{topic}', partition {partition} ends at {}", position.end);
-            return Err(Error::usage(format!("{message}: there is no offset {offset}")));
+            return Err(Error::usage(format!("{message}: there is no offset {offset}"))
+                .hint("a query that stood there before the topic was made anew begins anew with --restart-from earliest"));
         }
         *position =
             Position { start: *offset, next: *offset, caught_up: *offset == position.end, ..*position };
     }
     Ok(())
+}
+
+/// What topics are read from: as much of it as their cluster tells.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub fn origins(connection: &Connection, topics: &[&str]) -> Result<Vec<Origin>> {
+    let questioner = connection.questioner()?;
+    let cluster = questioner.client().fetch_cluster_id(PATIENCE);
+    let ids = ids::of_topics(questioner.client(), topics)?;
+    let origin = |topic: &&str| Origin::Topic { cluster: cluster.clone(), id: ids.get(*topic).cloned() };
+    Ok(topics.iter().map(origin).collect())
 }
 
 /// The partitions of a topic.

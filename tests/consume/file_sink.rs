@@ -26,11 +26,15 @@ fn lines_in_a_file_are_those_of_the_console() {
         let format = if form == "csv" { "csv" } else { "json" };
         let console = run(&place, &["--format", format, "--output-mode", "append"]);
         let file = format!("out.{form}");
-        assert_eq!(run(&place, &["--sink", form, "--path", &file]), "", "nothing on the console");
+        assert_eq!(
+            run(&place, &["--sink", form, "--path", &file, "--name", form]),
+            "",
+            "nothing on the console"
+        );
         assert_eq!(fs::read_to_string(place.path(&file)).unwrap(), console);
         assert!(console.lines().count() >= 3, "{console}");
     }
-    let again = run(&place, &["--sink", "ndjson", "--path", "out.ndjson"]);
+    let again = run(&place, &["--sink", "ndjson", "--path", "out.ndjson", "--name", "ndjson"]);
     let rows = json_lines(&fs::read_to_string(place.path("out.ndjson")).unwrap());
     assert_eq!(
         (rows.len(), again.as_str()),

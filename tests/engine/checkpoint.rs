@@ -8,7 +8,7 @@ use ecap::clock::{Clock, ManualClock, Stop};
 use ecap::engine::checkpoint::{Asked, Checkpoint, Folder, Options as CheckpointOptions, Store, inspect};
 use ecap::engine::letters::LetterSink;
 use ecap::engine::options::{Options, OutputMode, Trigger};
-use ecap::engine::source::{Allowance, Source};
+use ecap::engine::source::{Allowance, Origin, Source};
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
@@ -20,6 +20,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Life {
     pub sql: &'static str,
+    /// What it reads from, where that is told.
+    pub origins: Vec<Origin>,
     pub mode: OutputMode,
     pub trigger: Trigger,
     pub flush: bool,
@@ -52,6 +54,7 @@ impl Life {
         let (results, letters) = (Results::new(fuse.clone()), Results::new(fuse.clone()));
         Self {
             sql,
+            origins: vec![],
             mode,
             trigger: Trigger::AvailableNow,
             flush: true,
@@ -86,6 +89,7 @@ impl Life {
             sql: self.sql.into(),
             sink: "a test".into(),
             topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
+            origins: self.origins.clone(),
             state: plan.state(),
         };
         let checkpoint = Checkpoint::open(store, "a test", asked, &self.options, 0)?;
@@ -303,6 +307,36 @@ fn a_changed_query_goes_on_where_its_state_is_made_by_the_same() {
     life.sql = SLIDING;
     let totals = life.run().expect("begins anew");
     assert_eq!(totals.read, 400, "all is read once more, and numbered on");
+}
+
+#[test]
+fn what_is_known_of_where_its_records_came_from_has_to_be_the_same() {
+    let topic = |cluster: Option<&str>, id: Option<&str>| {
+        vec![Origin::Topic { cluster: cluster.map(Into::into), id: id.map(Into::into) }]
+    };
+    // As older programs wrote it: nothing but the offsets.
+    let mut life = Life { flush: false, ..Life::of(TUMBLING, OutputMode::Append) };
+    life.run().expect("runs");
+    for (origins, why) in [
+        (vec![Origin::Folder], Some("it reads the topic 'customer-transactions', and this one reads files")),
+        (topic(None, None), None),
+        (topic(Some("a"), Some("1")), None),
+        (topic(Some("a"), None), None),
+        (topic(None, None), None),
+        (topic(Some("b"), Some("1")), Some("of the cluster a, and this one that of the cluster b")),
+        (topic(Some("a"), Some("2")), Some("its topic 'customer-transactions' was deleted")),
+        (topic(Some("a"), Some("1")), None),
+    ] {
+        life.origins.clone_from(&origins);
+        match (life.run(), why) {
+            (Ok(_), None) => {}
+            (Err(error), Some(why)) => {
+                let error = error.to_string();
+                assert!(error.contains(why) && error.contains("another --checkpoint"), "{error}");
+            }
+            (ended, _) => panic!("{origins:?}: {ended:?}"),
+        }
+    }
 }
 
 #[test]

@@ -114,6 +114,7 @@ impl Run<'_> {
             sql: self.case.sql.clone(),
             sink: "a test".into(),
             topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
+            origins: vec![],
             state: plan.state(),
         };
         Checkpoint::open(Box::new(self.kept.clone()), "a test", asked, &checkpoint::Options::default(), 0)

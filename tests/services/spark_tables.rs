@@ -20,7 +20,8 @@ fn spark_reads_the_rows_of_tables_and_folders_and_passes_files_over() {
         consume(&[&all[..], &["--max-files-per-trigger", "1"], args].concat())
     };
     for table in ["appended", "tidied"] {
-        write(&["--sink", "delta", "--path", table, "--sink-option", "delta.checkpointInterval=2"]);
+        let sink = ["--sink", "delta", "--path", table, "--sink-option", "delta.checkpointInterval=2"];
+        write(&[&["--name", table][..], &sink].concat());
     }
     // Files become larger, but not one.
     consume(&["delta", "optimize", "tidied", "--file-size", "200k"]);
@@ -31,7 +32,7 @@ fn spark_reads_the_rows_of_tables_and_folders_and_passes_files_over() {
         ["--agg", "sum(quantity) AS items", "--watermark", "1d", "--sink", "delta", "--path", "merged"];
     let keys = ["--merge-on", "window_start,category_name", "--partition-by", "category_name"];
     write(&[&windows[..], &merged, &keys].concat());
-    write(&["--sink", "parquet", "--path", "files", "--partition-by", "payment_method"]);
+    write(&["--name", "files", "--sink", "parquet", "--path", "files", "--partition-by", "payment_method"]);
 
     let mut python = installed(&cache().join("spark-4.0.0/bin/python"));
     let said = run(python.arg(script("spark_tables.py")).arg(folder.path()));

@@ -138,9 +138,7 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             cli.run.inputs.declare(&mut settings, &header, cli.query.topics())?;
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
             let tables = || cli.run.inputs.tables(&header, Path::new(""));
-            // Other flags are another query, and so is another place for its rows.
-            let number = crc32c::crc32c_append(cli.run.place_of_results(), sql.as_bytes());
-            let own = format!("{}-{number:08x}", cli.query.topics().join("-"));
+            let own = cli.run.name_of(cli.query.topics(), &sql);
             let query = run::Query { sql: &sql, own: &own };
             run::run(query, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }

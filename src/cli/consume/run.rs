@@ -198,9 +198,9 @@ impl RunArgs {
         self.results.to_string()
     }
 
-    /// A number that is another one where the rows go elsewhere.
-    pub fn place_of_results(&self) -> u32 {
-        self.results.place()
+    /// What a query of flags is called by itself.
+    pub fn name_of(&self, topics: &[String], sql: &str) -> String {
+        checkpoint::of_flags(topics, sql, self.folders.folders())
     }
 
     /// How many rows of a batch a table shows.

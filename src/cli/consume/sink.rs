@@ -46,6 +46,9 @@ pub struct SinkArgs {
     sink_retries: Option<u64>,
 }
 
+/// The options that say where a sink keeps rows.
+const PLACES: [&str; 3] = ["path", "topic", "table"];
+
 /// A sink that has a batch for so long is told of.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -133,9 +136,11 @@ impl Around<'_> {
 impl std::fmt::Display for SinkArgs {
     /// Without what may be secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<_> = self.sinks.iter().map(|sink| sink.kind().name()).collect();
-        write!(f, "{}", names.join(", "))?;
-        self.path.iter().try_for_each(|path| write!(f, " {path}"))
+        // Options that are wrong are refused where the sinks are opened.
+        let chosen = self.chosen().unwrap_or_default();
+        let place = |sink: &Chosen| PLACES.iter().find_map(|key| sink.option(key)).map(|at| format!(" {at}"));
+        let sinks = chosen.iter().map(|sink| sink.kind.name().to_string() + &place(sink).unwrap_or_default());
+        f.write_str(&sinks.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -150,13 +155,6 @@ impl SinkArgs {
     /// Whether somebody keeps what it gets.
     pub fn keeps(&self) -> bool {
         self.sinks.iter().any(|sink| sink.kind() != Kind::Console)
-    }
-
-    /// A number that is another one where the rows go elsewhere.
-    pub fn place(&self) -> u32 {
-        let Self { sinks, options, path, partition_by, merge_on, command, sink_retries: _ } = self;
-        let place = format!("{sinks:?} {options:?} {path:?} {partition_by:?} {merge_on:?} {command:?}");
-        crc32c::crc32c(place.as_bytes())
     }
 
     fn chosen(&self) -> Result<Vec<Chosen>> {

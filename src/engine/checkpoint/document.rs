@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::engine::Totals;
-use crate::engine::source::Mark;
+use crate::engine::source::{Mark, Origin};
 use crate::engine::watermark;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -24,6 +24,9 @@ pub struct Query {
     pub sink: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
+    /// What each of them is read from, where that is known; empty as older programs wrote it.
+    #[serde(default)]
+    pub origins: Vec<Option<Origin>>,
     /// What its state is made by: state of another can not be gone on from. Empty where it keeps none.
     pub state: String,
     /// The program that wrote it, and its DataFusion, which says how state is laid out.

@@ -34,7 +34,7 @@ mod sealed;
 mod state;
 mod store;
 
-pub use compare::Asked;
+pub use compare::{Asked, with_origins};
 pub use document::{Commit, Entry, HeldTable, PartRef, Query, State, Versions};
 pub use objects::Objects;
 pub use patient::Patient;
@@ -113,7 +113,8 @@ pub struct Checkpoint {
     _owned: Owned,
 }
 
-/// What was done before a query began anew, and the next record of each of its topics where a commit says that.
+/// What was done before a query began anew, and the next record of each of its topics where a commit says that of what it
+/// reads now.
 type Before = (Totals, Option<Vec<Mark>>);
 
 impl Checkpoint {
@@ -292,10 +293,11 @@ impl Checkpoint {
     /// The query begins anew. Its batches are numbered behind all that sinks may have. What is there stays until its first
     /// commit, which alone decides that it did begin.
     fn begin_anew(&mut self, asked: Asked, names: &[String]) -> Result<()> {
-        let mut has_topics = true;
+        let mut has_moved = false;
         match query(self.store.as_ref()) {
             Ok(Some(kept)) => {
-                has_topics = kept.topics == asked.topics;
+                let kept = with_origins(kept, self.store.as_ref())?;
+                has_moved = asked.moved(&kept).is_some();
                 self.query = asked.anew(kept);
             }
             Err(error) if error.fault() != Fault::Usage => return Err(error),
@@ -310,7 +312,7 @@ impl Checkpoint {
         }
         let (totals, marks) = last.map(|commit| (commit.totals, commit.sources)).unzip();
         let totals = Totals { batches: self.next, ..totals.unwrap_or_default() };
-        self.before = Some((totals, marks.filter(|_| has_topics)));
+        self.before = Some((totals, marks.filter(|_| !has_moved)));
         Ok(())
     }
 
@@ -318,6 +320,7 @@ impl Checkpoint {
     fn find(&mut self, asked: Asked, names: &[String]) -> Result<()> {
         let store = self.store.clone();
         let kept = query(store.as_ref())?.ok_or_else(|| self.broken(QUERY))?;
+        let kept = with_origins(kept, store.as_ref())?;
         let commits = numbers(names, COMMIT);
         let Some((last, state, checked)) = self.last_whole(&commits)? else {
             let message = format!("checkpoint {}: no commit in it is whole", store.place());

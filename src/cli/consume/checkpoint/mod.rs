@@ -1,15 +1,19 @@
 //! The flags that say what a restart goes on from, and the verbs that look after it.
 
 mod at;
+mod named;
 mod rewind;
 mod verbs;
 
+pub use named::of_flags;
 pub use rewind::rewind_command;
 pub use verbs::{Verb, run};
 
+use super::run::Query;
 use crate::cli::common;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::checkpoint::{self, Asked, Checkpoint};
+use crate::engine::source::Origin;
 use crate::host;
 use crate::kafka::start::From;
 use crate::place::parse_option;
@@ -24,7 +28,7 @@ use std::path::PathBuf;
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Checkpoint")]
 pub struct CheckpointArgs {
-    /// What the query is called [default: the file's name, or the topics']
+    /// What the query is called [default: the file's name, or the topics' and a number for the flags that make the query]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The folder, s3://bucket/prefix or gs://bucket/prefix that a restart goes on from [default:
@@ -71,13 +75,12 @@ pub struct Place {
 }
 
 impl CheckpointArgs {
-    /// Where the checkpoint of a query is; `own` is what the query is called by itself. Who only looks at results
-    /// begins anew each time.
+    /// Where the checkpoint of a query is, of folders or only of topics. Who only looks at results begins anew each time.
     ///
     /// # Errors
-    /// A usage error where the name cannot be one of a folder, or the checkpoint's place is none.
-    pub fn place(&self, own: &str, keeps: bool) -> Result<Place> {
-        let name = self.name.clone().unwrap_or_else(|| own.to_string());
+    /// A usage error where the name cannot be one of a folder, or the checkpoint's place is none or is not known.
+    pub fn place(&self, query: &Query<'_>, reads_folders: bool, keeps: bool) -> Result<Place> {
+        let name = self.name.clone().unwrap_or_else(|| query.own.to_string());
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
             let message = format!("'{name}' is no name of a query");
@@ -89,21 +92,28 @@ impl CheckpointArgs {
             None if self.temporary_checkpoint => Some(own(&format!(".{name}.{}", std::process::id()))),
             None => keeps.then(|| own(&name)),
         };
+        if self.name.is_none()
+            && matches!(&at, Some(At::Folder(folder)) if *folder == home().join(&name))
+            && let Some(older) = named::found(&name, query.sql, reads_folders)?
+        {
+            tracing::warn!("the checkpoint {older} is called {name} from here on");
+        }
         Ok(Place { name, at, is_temporary: self.temporary_checkpoint })
     }
 
     /// Where each topic is read from: from the marks of the checkpoint, where a restart says, or from `from`.
     ///
     /// # Errors
-    /// A usage error where it is to begin anew where it was, and no commit says that.
+    /// A usage error where it is to begin anew where it was, and no commit says where that is in what it reads now.
     pub fn starts(&self, checkpoint: Option<&Checkpoint>, topics: usize, from: &From) -> Result<Vec<From>> {
         let last = checkpoint.and_then(Checkpoint::last).map(|commit| &commit.sources);
         let marks = match &self.restart_from {
             Some(Restart::At(from)) => return Ok(vec![from.clone(); topics]),
             Some(Restart::Last) => match checkpoint.and_then(Checkpoint::before) {
                 Some((_, None)) => {
-                    let error =
-                        Error::usage("no commit of the checkpoint says where the query was in its topics");
+                    let error = Error::usage(
+                        "no commit of the checkpoint says where the query was in what it reads now",
+                    );
                     return Err(error.hint("--restart-from earliest, latest, a time or offsets"));
                 }
                 before => before.and_then(|(_, marks)| marks.as_ref()),
@@ -121,12 +131,12 @@ impl CheckpointArgs {
     /// `patience`, however long it is full or away.
     ///
     /// # Errors
-    /// A usage error where somebody else has it, or it is of another query.
+    /// A usage error where somebody else has it, or it is of another query or another source.
     pub fn open(
         &self,
         place: &Place,
         (sql, sink): (&str, &str),
-        plan: &StreamPlan,
+        (plan, origins): (&StreamPlan, Vec<Origin>),
         patience: Patience,
     ) -> Result<Option<Checkpoint>> {
         let Some(at) = &place.at else { return Ok(None) };
@@ -135,6 +145,7 @@ impl CheckpointArgs {
             sql: sql.into(),
             sink: sink.into(),
             topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
+            origins,
             state: plan.state(),
         };
         let options =

@@ -10,10 +10,10 @@ use crate::consumers::vitals::Began;
 use crate::engine::checkpoint::Checkpoint;
 use crate::engine::history::Positions;
 use crate::engine::options::{Options, Trigger};
-use crate::engine::source::Source;
+use crate::engine::source::{Origin, Source};
 use crate::engine::{Engine, Listener, Surroundings};
 use crate::kafka::reader::Reader;
-use crate::kafka::start::From;
+use crate::kafka::start::{self, From};
 use crate::program;
 use crate::query::plan::StreamPlan;
 use crate::sink::Sink;
@@ -131,9 +131,13 @@ impl Planned<'_> {
             Trigger::Interval(every) | Trigger::Continuous(every) => Some(every),
             Trigger::Once | Trigger::AvailableNow => None,
         };
-        let place = args.checkpoint.place(query.own, goes_on || args.results.keeps())?;
+        let reads_folders = args.folders.folders().next().is_some();
+        let place = args.checkpoint.place(&query, reads_folders, goes_on || args.results.keeps())?;
         let patience = args.results.patience((audience, stop), is_continuous);
-        let checkpoint = args.checkpoint.open(&place, (query.sql, &args.results()), &plan, patience)?;
+        let folders = args.open_folders(&plan, settings)?;
+        let origins = origins(&plan, &folders, settings)?;
+        let about = (query.sql, &*args.results());
+        let checkpoint = args.checkpoint.open(&place, about, (&plan, origins), patience)?;
         if let Some(done) = checkpoint.as_ref().and_then(Checkpoint::last) {
             let (name, batches) = (place.name(), format_count(done.totals.batches));
             audience.note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));
@@ -150,7 +154,8 @@ impl Planned<'_> {
             stop,
         })?;
         let starts = args.checkpoint.starts(checkpoint.as_ref(), names.len(), &args.from)?;
-        let (sources, topics) = args.sources(&plan, settings, &starts, place.reference().as_deref())?;
+        let reading = args.sources(folders, (&plan, &starts), settings, place.reference().as_deref());
+        let (sources, topics) = reading?;
         let letters = args.dead_letters.open(
             &args.late,
             &letters::Around {
@@ -186,22 +191,41 @@ fn identity(checkpoint: Option<&Checkpoint>) -> String {
     own.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
 }
 
+/// The folders of a plan's topics; none where a topic is read from the broker.
+type Folders = Vec<Option<Box<dyn Source>>>;
+
+/// What each topic of the plan is read from. Where that is a broker, there is one from here on.
+fn origins(plan: &StreamPlan, folders: &Folders, settings: &Settings) -> Result<Vec<Origin>> {
+    let topics = || plan.scans.iter().map(|scan| scan.topic.name.as_str()).zip(folders);
+    let read: Vec<_> = topics().filter(|(_, folder)| folder.is_none()).map(|(topic, _)| topic).collect();
+    if read.is_empty() {
+        return Ok(vec![Origin::Folder; folders.len()]);
+    }
+    settings.connection.check()?;
+    let mut read = start::origins(&settings.connection, &read)?.into_iter();
+    let origin = |(_, folder): (_, &Option<_>)| match folder {
+        Some(_) => Some(Origin::Folder),
+        None => read.next(),
+    };
+    Ok(topics().filter_map(origin).collect())
+}
+
 impl RunArgs {
+    fn open_folders(&self, plan: &StreamPlan, settings: &Settings) -> Result<Folders> {
+        let keys = self.dead_letters != letters::Where::Off || self.late != letters::Late::Drop;
+        let bare = |topic: &str| settings.bare(topic).to_string();
+        self.folders.open(plan, bare, self.fail_fast, keys)
+    }
+
     /// Where each topic of the plan is read: its folder, or the broker, each from its own start; and where those of the
     /// broker begin. Lag tools are told `query`.
     fn sources(
         &self,
-        plan: &StreamPlan,
+        folders: Folders,
+        (plan, starts): (&StreamPlan, &[From]),
         settings: &Settings,
-        starts: &[From],
         query: Option<&str>,
     ) -> Result<(Vec<Box<dyn Source>>, Positions)> {
-        let keys = self.dead_letters != letters::Where::Off || self.late != letters::Late::Drop;
-        let bare = |topic: &str| settings.bare(topic).to_string();
-        let folders = self.folders.open(plan, bare, self.fail_fast, keys)?;
-        if folders.iter().any(Option::is_none) {
-            settings.connection.check()?;
-        }
         let (mut sources, mut read) = (Vec::new(), Positions::new());
         for ((scan, from), folder) in plan.scans.iter().zip(starts).zip(folders) {
             let topic = &scan.topic.name;
