@@ -23,6 +23,7 @@ pub mod delta;
 pub mod engine;
 pub mod error;
 pub mod exposition;
+pub mod failpoint;
 pub mod folder;
 pub mod generate;
 pub mod host;

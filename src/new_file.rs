@@ -1,6 +1,6 @@
 //! A file that appears whole or not at all.
 
-use crate::{Error, Result};
+use crate::{Error, Result, failpoint};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,11 @@ impl NewFile {
     /// # Errors
     /// When it cannot be written out or moved.
     pub fn finish(self) -> Result<()> {
-        let moved = self.file.sync_all().and_then(|()| fs::rename(&self.unfinished, &self.path));
+        failpoint::pass("written");
+        let synced = self.file.sync_all();
+        failpoint::pass("synced");
+        let moved = synced.and_then(|()| fs::rename(&self.unfinished, &self.path));
+        failpoint::pass("renamed");
         moved
             .and_then(|()| sync_folder(&self.path))
             .map_err(|error| Error::from(error).at(self.path.display()))

@@ -15,6 +15,7 @@ mod output;
 mod quality;
 mod reading;
 mod shipped;
+pub mod steps;
 mod triggers;
 mod windows;
 

@@ -3,7 +3,7 @@
 use super::{log, protocol, wrong};
 use crate::clock::{Clock, Micros};
 use crate::place::{Place, is_absent, of_store};
-use crate::{Error, Result};
+use crate::{Error, Result, failpoint};
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::checkpoints::cleanup_expired_logs_for;
 use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
@@ -232,8 +232,10 @@ impl Table {
         let data = CommitData::new(actions, operation, HashMap::new(), vec![]);
         let bytes = CommitOrBytes::LogBytes(data.get_bytes().map_err(wrong)?);
         let version = self.version + 1;
+        failpoint::pass("delta commit");
         match self.log.write_commit_entry(version, bytes, uuid::Uuid::new_v4()).await {
             Ok(()) => {
+                failpoint::pass("delta committed");
                 self.place.settle([log_path(version).as_ref()].into_iter())?;
                 self.apply(data.actions)?;
                 self.looked = self.clock.now();

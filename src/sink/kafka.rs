@@ -14,7 +14,7 @@ use crate::error::Fault;
 use crate::kafka::config::Connection;
 use crate::kafka::producer::Producer;
 use crate::units::format_duration;
-use crate::{Error, Result};
+use crate::{Error, Result, failpoint};
 use arrow::datatypes::SchemaRef;
 use commits::Commits;
 use records::{Letters, Records, ToRecords};
@@ -104,6 +104,7 @@ impl KafkaSink {
         // No row is waited for longer than the transaction may last.
         let timing = (LINGER, *patience.min(longest));
         let mut producer = Producer::unmarked(connection, topic, timing, &self.id, *longest)?;
+        failpoint::pass("kafka claim");
         self.commits.claim(&mut producer, clock.now())?;
         Ok(Open { producer, committed: None })
     }
@@ -130,7 +131,10 @@ impl KafkaSink {
         producer.begin()?;
         self.commits.add(producer, batch.id, batch.count(), self.destination.clock.now())?;
         self.form.send(batch, producer)?;
-        producer.commit(None)
+        failpoint::pass("kafka commit");
+        producer.commit(None)?;
+        failpoint::pass("kafka committed");
+        Ok(())
     }
 
     /// A producer that was fenced does not know by whom.

@@ -1,6 +1,6 @@
 //! The steps by which a sink keeps a batch, for tests that end it between two of them.
 
-use crate::Result;
+use crate::{Result, failpoint};
 
 /// Hears the name of each step before it is taken. An error ends the batch there, with nothing tidied up, as a kill
 /// would.
@@ -18,6 +18,7 @@ impl Steps {
     /// # Errors
     /// Where a test ends the batch.
     pub fn reach(&mut self, step: &'static str) -> Result<()> {
+        failpoint::pass(step);
         self.0.as_mut().map_or(Ok(()), |watch| watch(step))
     }
 }

@@ -45,6 +45,7 @@ use super::source::Mark;
 use super::{Totals, ipc};
 use crate::clock::Micros;
 use crate::error::Fault;
+use crate::failpoint;
 use crate::tables::Table;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
@@ -132,6 +133,7 @@ impl Checkpoint {
     ) -> Result<Self> {
         let store: Arc<dyn Store> = store.into();
         let owned = store.own(owner)?;
+        failpoint::pass("claimed");
         let names = store.names()?;
         let next = next(&names);
         let mut opened = Self {
@@ -204,7 +206,10 @@ impl Checkpoint {
     /// When the store fails.
     pub fn prepare(&mut self, entry: &Entry) -> Result<()> {
         self.tables.insert(entry.batch, entry.tables.clone());
-        self.store.write(&entry_file(entry.batch), &seal(entry)?)
+        failpoint::pass("entry");
+        self.store.write(&entry_file(entry.batch), &seal(entry)?)?;
+        failpoint::pass("entered");
+        Ok(())
     }
 
     /// All sinks have the batches of `commit`, whose state is filled in here: the query goes on from there. What is
@@ -213,6 +218,7 @@ impl Checkpoint {
     /// # Errors
     /// When the store fails: the query goes on from the commit before.
     pub fn commit(&mut self, mut commit: Commit, changed: &[Snapshot]) -> Result<()> {
+        failpoint::pass("state");
         let number = commit.totals.batches;
         commit.made = Some(self.made);
         let (store, mut state) = (self.store.as_ref(), StateFiles::default());
@@ -227,7 +233,9 @@ impl Checkpoint {
             write(&mut io::sink())?;
         }
         commit.operators.clone_from(&state.operators);
+        failpoint::pass("commit");
         store.write(&commit_file(number), &seal(&commit)?)?;
+        failpoint::pass("done");
         if !self.is_told {
             self.tell()?;
         }

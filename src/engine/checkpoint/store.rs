@@ -1,5 +1,6 @@
 //! Where the files of a checkpoint are kept: a folder, or anything else that keeps files whole.
 
+use crate::failpoint;
 use crate::lock::Lock;
 use crate::new_file::{NewFile, create_folder};
 use crate::{Error, Result};
@@ -203,7 +204,10 @@ impl Store for Folder {
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {
-        names.iter().try_for_each(|name| self.there(name, fs::remove_file(self.0.join(name))).map(drop))
+        names.iter().try_for_each(|name| {
+            failpoint::pass("removal");
+            self.there(name, fs::remove_file(self.0.join(name))).map(drop)
+        })
     }
 
     fn own(&self, owner: &str) -> Result<Owned> {

@@ -4,6 +4,7 @@ use super::columns::{Kind, Rows};
 use super::sql::Statements;
 use super::{Claim, Target};
 use crate::Error;
+use crate::failpoint;
 use crate::postgres::{identifier, quoted};
 use crate::record::partition::slices;
 use arrow::array::RecordBatch;
@@ -88,6 +89,7 @@ impl Session {
         claim: &Claim,
     ) -> Result<(), Failure> {
         make(&self.client, &target.progress(), &statements.create_progress).await?;
+        failpoint::pass("postgres claim");
         let (query, sink, owner) = (&claim.writer.query, &claim.writer.sink, &claim.owner);
         let texts = [(query as _, Type::TEXT), (sink as _, Type::TEXT), (owner as _, Type::TEXT)];
         self.client.execute_typed(&statements.claim, &texts).await?;
@@ -117,7 +119,10 @@ impl Session {
         let (query, sink) = (&claim.writer.query, &claim.writer.sink);
         let values = [(query as _, Type::TEXT), (sink as _, Type::TEXT), (&batch as _, Type::INT8)];
         transaction.execute_typed(&statements.advance, &values).await?;
-        Ok(transaction.commit().await?)
+        failpoint::pass("postgres commit");
+        transaction.commit().await?;
+        failpoint::pass("postgres committed");
+        Ok(())
     }
 }
 
