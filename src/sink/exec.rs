@@ -1,14 +1,17 @@
 //! Batches for a command: each one on the standard input of a run of its own. At least once, with the same number and
-//! the same bytes each time, but that the rows may come in another order where state was on the disk. Standard input is
+//! the same bytes each time: rows are in an order of their own, as partitions are read in another one when a batch runs
+//! again. (Not where state was on the disk: then they need not be in memory at once.) Standard input is
 //! a file, so that a command never takes the beginning of a batch for all of it, as it might where whoever writes into a
 //! pipe is killed.
 
 use super::{Batch, Rows, Sink, Writer, lines};
 use crate::record::zone;
 use crate::{Error, Result, shell};
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
+use arrow::row::{RowConverter, SortField};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
@@ -55,14 +58,16 @@ impl Exec {
 
     /// A file without a name that holds the batch.
     fn input(&self, batch: &Batch<'_>) -> Result<File> {
+        let ordered = [ordered(&batch.columns, batch.rows.held())?];
+        let rows = if let Rows::Held(_) = batch.rows { Rows::Held(&ordered) } else { batch.rows };
         let mut file = tempfile::tempfile()?;
         match self.form {
             Form::Ndjson => {
-                for rows in batch.rows.pieces() {
+                for rows in rows.pieces() {
                     file.write_all(&lines::ndjson(&[rows?])?)?;
                 }
             }
-            Form::Arrow => write_arrow(BufWriter::new(&file), &batch.columns, batch.rows)?,
+            Form::Arrow => write_arrow(BufWriter::new(&file), &batch.columns, rows)?,
         }
         file.rewind()?;
         Ok(file)
@@ -99,6 +104,19 @@ impl Sink for Exec {
     }
 }
 
+/// Rows as they stood in their partitions where they say so, else by their values; of two that are the same it does not
+/// matter which is first.
+fn ordered(columns: &SchemaRef, rows: &[RecordBatch]) -> Result<RecordBatch> {
+    let rows = concat_batches(columns, rows)?;
+    let stood = ["_partition", "_offset"].into_iter().filter_map(|name| rows.column_by_name(name));
+    let keys: Vec<_> = stood.chain(rows.columns()).cloned().collect();
+    let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
+    let values = RowConverter::new(fields)?.convert_columns(&keys)?;
+    let mut order: Vec<u64> = (0..rows.num_rows() as u64).collect();
+    order.sort_by_key(|row| values.row(*row as usize));
+    Ok(take_record_batch(&rows, &UInt64Array::from(order))?)
+}
+
 /// The last lines of what a command says; all of them are passed on.
 fn last_lines(said: impl Read) -> VecDeque<String> {
     let mut last = VecDeque::new();
@@ -127,4 +145,34 @@ fn write_arrow(out: impl Write, columns: &Schema, rows: Rows<'_>) -> Result<()> 
     }
     writer.finish()?;
     Ok(writer.into_inner()?.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray};
+    use std::slice::from_ref;
+
+    #[test]
+    fn rows_have_an_order_of_their_own() -> Result<()> {
+        let rows = |columns: [(&str, ArrayRef); 3]| RecordBatch::try_from_iter(columns);
+        let offsets = rows([
+            ("name", Arc::new(StringArray::from(vec!["b", "a", "c", "a"]))),
+            ("_offset", Arc::new(Int64Array::from(vec![7, 9, 8, 8]))),
+            ("_partition", Arc::new(Int32Array::from(vec![1, 0, 1, 0]))),
+        ])?;
+        let shown = |rows: &RecordBatch| {
+            lines::ndjson(from_ref(rows)).map(|text| String::from_utf8_lossy(&text).into_owned())
+        };
+        let once = ordered(&offsets.schema(), from_ref(&offsets))?;
+        assert!(shown(&once)?.starts_with(r#"{"name":"a","_offset":8,"_partition":0}"#), "{}", shown(&once)?);
+        let again = [offsets.slice(3, 1), offsets.slice(1, 2), offsets.slice(0, 1)];
+        assert_eq!(ordered(&offsets.schema(), &again)?, once);
+
+        let groups = offsets.project(&[0])?;
+        let names = ordered(&groups.schema(), &[groups.slice(2, 2), groups.slice(0, 2)])?;
+        assert_eq!(names, ordered(&groups.schema(), from_ref(&groups))?);
+        assert_eq!(ordered(&groups.schema(), &[])?.num_rows(), 0);
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! Queries whose processes end at each step of a batch and are started again: the results are those of one that did not end.
 
-use super::{SALES, Sale, Stage, at};
+use super::{SALES, Sale, Stage, at, sales};
 use crate::sinks::subjects::committed;
 use crate::sinks_kafka;
 use crate::support::{Cluster, Ended};
@@ -13,6 +13,7 @@ use ecap::sink::lines;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rdkafka::message::{Headers, Message};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -182,4 +183,33 @@ fn a_topic_has_each_row_once_wherever_a_query_ends() {
             of_query.map(|record| String::from_utf8_lossy(record.payload().unwrap()).into_owned()).collect()
         },
     });
+}
+
+#[test]
+fn a_command_gets_the_same_bytes_when_a_batch_comes_again() {
+    let stage = Stage::with(&sales(3_000, 600_000));
+    let groups = ["--window", "1m", "--group-by", "customer_id"];
+    for (kept, query) in [("rows", &[][..]), ("groups", &groups[..])] {
+        let folder = stage.cluster.folder.path().join(kept);
+        fs::create_dir(&folder).unwrap();
+        let shell = format!("cat > {kept}/$ECAP_BATCH-$$");
+        let args = ["--topic", SALES, "--from", "earliest", "--trigger", "available-now", "--checkpoint"];
+        let sink = ["--sink", "exec", "--command", &shell, "--output-mode", "append", "--flush-at-end"];
+        for at in [Some("commit:2"), None] {
+            let mut command = stage.cluster.command("ecap-consume");
+            command.args(args).arg(format!("kept-{kept}")).args(sink).args(query);
+            let ended = Ended::of(command.envs(at.map(|at| ("ECAP_FAILPOINT", at))));
+            assert_eq!(ended.code == 0, at.is_none(), "{ended:?}");
+        }
+        let mut given: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        for file in fs::read_dir(folder).unwrap() {
+            let file = file.unwrap().path();
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            let batch = name.split_once('-').unwrap().0.to_string();
+            given.entry(batch).or_default().push(fs::read(file).unwrap());
+        }
+        let twice: Vec<_> = given.values().filter(|bytes| bytes.len() == 2).collect();
+        assert_eq!(twice.len(), 1, "the batch that was not done comes again");
+        assert_eq!(twice[0][0], twice[0][1]);
+    }
 }
