@@ -2,7 +2,7 @@
 
 use super::table::{Outcome, Table};
 use super::write::{Files, added};
-use super::{ATTEMPTS, gave_up, read};
+use super::{ATTEMPTS, overtaken, read};
 use crate::Result;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::DeltaOperation;
@@ -96,5 +96,5 @@ async fn replace(table: &mut Table, group: &[Add], target: u64, done: &mut Optim
             return Ok(());
         }
     }
-    Err(gave_up())
+    Err(overtaken().hint("nothing was committed: try again"))
 }

@@ -7,7 +7,7 @@ use crate::delta::columns::{evolved, fit, parted, taking};
 use crate::delta::merge::merge;
 use crate::delta::table::{Interest, Outcome, Table};
 use crate::delta::write::{Files, added, write};
-use crate::delta::{ATTEMPTS, gave_up, runtime};
+use crate::delta::{ATTEMPTS, overtaken, runtime};
 use crate::place::Place;
 use crate::record::partition::named;
 use crate::record::storable;
@@ -143,7 +143,7 @@ impl Keeping<'_> {
                 return Ok(());
             }
         }
-        Err(gave_up())
+        Err(overtaken())
     }
 
     /// The number of the batch, as Delta counts.

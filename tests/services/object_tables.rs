@@ -3,7 +3,7 @@
 use super::objects::{Store, options};
 use crate::sinks::{give, rows, writer};
 use ecap::Result;
-use ecap::clock::SystemClock;
+use ecap::clock::{Stop, SystemClock};
 use ecap::delta::optimize::optimize;
 use ecap::delta::table::{Interest, Table};
 use ecap::error::Fault;
@@ -12,6 +12,7 @@ use ecap::sink::delta::{DeltaSink, Options};
 use serde_json::json;
 use std::sync::Arc;
 
+use ecap::sink::retry::{Patience, Retrying};
 const TABLE: &str = "s3://lake/bronze";
 
 fn place(store: &Store) -> Place {
@@ -61,7 +62,19 @@ fn many_queries_at_the_same_time_lose_nothing() {
         for query in 0..4i64 {
             let store = &store;
             scope.spawn(move || {
-                let mut sink = open(store, &format!("q{query}"));
+                let sink = Box::new(open(store, &format!("q{query}")));
+                let mut sink = Retrying::new(
+                    "delta",
+                    sink,
+                    Patience {
+                        retries: None,
+                        slow: None,
+                        timer: Arc::new(SystemClock),
+                        stop: Stop::default(),
+                        dice: rand::random,
+                        tell: Box::new(|_| ()),
+                    },
+                );
                 for batch in 0..8i64 {
                     give(&mut sink, batch.unsigned_abs(), &rows([query * 100 + batch])).unwrap();
                 }

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::subjects::{TABLE, place, table_rows};
 use super::{give, rows, writer};
-use ecap::clock::{ManualClock, SystemClock};
+use ecap::clock::{Clock, ManualClock, Stop, SystemClock};
 use ecap::delta::optimize::{Optimized, optimize};
 use ecap::delta::runtime;
 use ecap::delta::table::{Interest, Table};
@@ -11,6 +11,7 @@ use ecap::delta::vacuum::{Wanted, vacuum};
 use ecap::place::Place;
 use ecap::sink::Writer;
 use ecap::sink::delta::{DeltaSink, Options};
+use ecap::sink::retry::{Patience, Retrying};
 use ecap::{Error, Result};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
@@ -183,6 +184,41 @@ fn the_data_of_a_batch_are_written_once_when_others_commit_first() {
     give(&mut second, 0, &rows([100])).unwrap();
     assert_eq!(ids(&store), [0, 1, 2, 3, 4, 100]);
     assert_eq!(files(&store).iter().filter(|file| file.ends_with(".parquet")).count(), 6);
+}
+
+#[test]
+fn who_is_overtaken_again_and_again_comes_back_later() {
+    let (store, fault) = (store(), Fault::none());
+    let columns = rows([]).schema();
+    let clock = Arc::new(ManualClock::at(0));
+    let sink =
+        DeltaSink::open(place(&store, &fault), Options::default(), &columns, writer("a"), clock.clone());
+    let (told, lines) = std::sync::mpsc::channel();
+    let mut sink = Retrying::new(
+        "delta",
+        Box::new(sink.unwrap()),
+        Patience {
+            retries: Some(3),
+            slow: None,
+            timer: clock.clone(),
+            stop: Stop::default(),
+            dice: || 0.5,
+            tell: Box::new(move |line| told.send(line.to_string()).unwrap()),
+        },
+    );
+    fault.overtake(12);
+    give(&mut sink, 0, &rows([1, 2])).unwrap();
+    let lines: Vec<_> = lines.try_iter().collect();
+    assert!(
+        lines[0]
+            .contains("other writers committed first, 5 times in a row: batch 0 with 2 rows is held back")
+    );
+    assert!(lines[1].contains("was taken after"), "{lines:?}");
+    assert!(clock.now() > 0, "there are pauses between");
+    assert_eq!(ids(&store), [1, 2]);
+    fault.overtake(usize::MAX);
+    let error = give(&mut sink, 1, &rows([3])).unwrap_err();
+    assert!(error.to_string().contains("was given again 3 times"), "{error}");
 }
 
 #[test]

@@ -28,6 +28,8 @@ struct State {
     /// Whether it does not happen yet.
     is_held: bool,
     meanwhile: Option<Meanwhile>,
+    /// How often somebody else commits first.
+    others: usize,
 }
 
 /// What happens while a process sleeps.
@@ -68,7 +70,7 @@ impl Fault {
     }
 
     fn new(kind: Kind, at: Option<usize>) -> Self {
-        let state = State { kind, at, steps: 0, is_dead: false, is_held: false, meanwhile: None };
+        let state = State { kind, at, steps: 0, is_dead: false, is_held: false, meanwhile: None, others: 0 };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -99,6 +101,19 @@ impl Fault {
             Kind::Twice => Verdict::TakeTwice,
             Kind::Sleep => Verdict::TakeAndSleep,
         }
+    }
+
+    /// So often somebody else commits first from here on.
+    pub fn overtake(&self, times: usize) {
+        self.0.lock().unwrap().others = times;
+    }
+
+    /// Whether somebody else commits first.
+    pub fn is_overtaken(&self) -> bool {
+        let mut state = self.0.lock().unwrap();
+        let is_overtaken = state.others > 0;
+        state.others = state.others.saturating_sub(1);
+        is_overtaken
     }
 
     /// Whether the step of the fault was reached.
