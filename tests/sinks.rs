@@ -1,7 +1,7 @@
 //! Sinks that keep results: one contract for all of them, and what is special to each.
 
 mod compact;
-mod contract;
+pub mod contract;
 mod delta;
 mod evolution;
 pub mod fault;

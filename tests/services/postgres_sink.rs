@@ -1,6 +1,9 @@
 //! Batches in a table, exactly once whatever fails; psql reads them back.
 
 use super::postgres::Postgres;
+use crate::consume::steps::{self, Kept};
+use crate::sinks::contract::holds_without_faults;
+use crate::sinks::subjects::Subject;
 use crate::support::numbered::{ids, killed_again_and_again, rows, write, write_as_told};
 use crate::support::relay::{Protocol, Relay, contains};
 use ecap::error::Fault;
@@ -134,5 +137,46 @@ fn writes_as_told() {
     write_as_told(|url| {
         let sink = PostgresSink::new(target(url, "results", &[]), rows(0).schema(), writer("sums"));
         Box::new(sink.unwrap())
+    });
+}
+
+/// A table of a server of its own, as a subject of the contract.
+fn subject(key: &'static [&'static str]) -> Subject {
+    let postgres = std::rc::Rc::new(Postgres::start());
+    let own = postgres.clone();
+    let columns = crate::sinks::rows([]).schema();
+    let open = move |writer| PostgresSink::new(target(&own.url(), "results", key), columns.clone(), writer);
+    let read = move || {
+        let ids = postgres.run("SELECT id FROM results");
+        ids.lines().map(|id| id.parse().unwrap()).collect()
+    };
+    Subject::new(open, read)
+}
+
+#[test]
+fn it_holds_what_every_sink_promises() {
+    holds_without_faults(|| subject(&[]));
+    holds_without_faults(|| subject(&["id"]));
+}
+
+#[test]
+fn a_table_has_each_row_once_wherever_a_query_ends() {
+    let postgres = Postgres::start();
+    steps::holds(&Kept {
+        flags: &|number| {
+            let (url, table) = (format!("url={}", postgres.url()), format!("table=results{number}"));
+            ["--sink", "postgres", "--sink-option", &url, "--sink-option", &table].map(Into::into).to_vec()
+        },
+        steps: &[
+            "postgres claim",
+            "postgres commit",
+            "postgres commit:3",
+            "postgres committed",
+            "postgres committed:3",
+        ],
+        rows: &|_, number| {
+            let rows = postgres.run(&format!("SELECT results{number} FROM results{number}"));
+            rows.lines().map(Into::into).collect()
+        },
     });
 }

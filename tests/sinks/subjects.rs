@@ -2,14 +2,22 @@
 
 use super::fault::{Fault, Verdict};
 use super::rows;
+use crate::sinks_kafka;
+use crate::support::{Cluster, PATIENCE};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use ecap::clock::ManualClock;
+use ecap::catalog::Topic;
+use ecap::clock::{ManualClock, SystemClock};
 use ecap::delta::table::{Interest, Table};
 use ecap::delta::{read, runtime};
+use ecap::kafka::config::Connection;
 use ecap::place::Place;
+use ecap::record::schema::Schema;
 use ecap::sink::delta::{DeltaSink, Options};
+use ecap::sink::exec::{self, Exec};
 use ecap::sink::file::{FileSink, Form, Layout};
+use ecap::sink::kafka::{Destination, KafkaSink};
+use ecap::sink::memory::Memory;
 use ecap::sink::steps::Steps;
 use ecap::sink::{Sink, Writer};
 use ecap::{Error, Result};
@@ -20,10 +28,13 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rdkafka::message::{Message, OwnedMessage};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A sink, with a place of its own.
@@ -39,6 +50,15 @@ pub struct Subject {
 type Opens = Box<dyn Fn(Writer, &Fault) -> Result<Box<dyn Sink>>>;
 
 impl Subject {
+    /// A sink whose steps nothing is done to, by how it is opened for a writer and how the ids of its rows are read.
+    pub fn new<S: Sink + 'static>(
+        open: impl Fn(Writer) -> Result<S> + 'static,
+        read: impl Fn() -> Vec<i64> + 'static,
+    ) -> Self {
+        let open = move |writer, _: &Fault| Ok(Box::new(open(writer)?) as Box<dyn Sink>);
+        Self { open: Box::new(open), read: Box::new(read), gives_whole_batches: true, steps: 0 }
+    }
+
     /// Opens the sink.
     pub fn open(&self, writer: Writer, fault: &Fault) -> Box<dyn Sink> {
         (self.open)(writer, fault).unwrap()
@@ -214,6 +234,9 @@ impl ObjectStore for Faulty {
         data: PutPayload,
         how: PutOptions,
     ) -> object_store::Result<PutResult> {
+        if at.as_ref().contains("_delta_log/") && self.fault.is_overtaken() {
+            self.inner.put_opts(at, "{\"commitInfo\":{}}\n".into(), how.clone()).await?;
+        }
         self.step(|| self.inner.put_opts(at, data.clone(), how.clone())).await
     }
 
@@ -234,9 +257,6 @@ impl ObjectStore for Faulty {
         paths: futures::stream::BoxStream<'static, object_store::Result<StorePath>>,
     ) -> futures::stream::BoxStream<'static, object_store::Result<StorePath>> {
         self.inner.delete_stream(paths)
-        if at.as_ref().contains("_delta_log/") && self.fault.is_overtaken() {
-            self.inner.put_opts(at, "{\"commitInfo\":{}}\n".into(), how.clone()).await?;
-        }
     }
 
     fn list(
@@ -300,6 +320,49 @@ fn in_delta(options: Options) -> Subject {
     };
     let read = move || table_rows(&store).iter().flat_map(ids_of).collect();
     Subject { open: Box::new(open), read: Box::new(read), gives_whole_batches: true, steps: 2 }
+}
+
+pub fn kafka() -> Subject {
+    const TOPIC: &str = "analytics-results";
+    let cluster = Rc::new(Cluster::start());
+    cluster.create_topics(&[TOPIC]);
+    let own = cluster.clone();
+    let open = move |writer: Writer| {
+        let destination = Destination {
+            connection: Connection::new(&own.address),
+            prefix: own.prefix.clone(),
+            topic: Topic::undeclared(&own.name(TOPIC), Schema::default()),
+            key: vec!["category".into()],
+            patience: PATIENCE,
+            longest: Duration::from_secs(60),
+            clock: Arc::new(SystemClock),
+        };
+        KafkaSink::new(destination, &rows([]).schema(), &writer)
+    };
+    let id = |record: &OwnedMessage| {
+        serde_json::from_slice::<Value>(record.payload().unwrap()).unwrap()["id"].as_i64().unwrap()
+    };
+    let read = move || sinks_kafka::committed(&cluster, TOPIC).iter().map(id).collect();
+    Subject::new(open, read)
+}
+
+pub fn exec_by_number() -> Subject {
+    let folder = Rc::new(TempDir::new().unwrap());
+    let own = folder.clone();
+    let open = move |writer| {
+        let command = format!("cat > {}/$ECAP_QUERY-$ECAP_BATCH.ndjson", own.path().display());
+        Ok(Exec::new(command, exec::Form::Ndjson, writer))
+    };
+    let read = move || {
+        globbed(folder.path(), Form::Ndjson).iter().flat_map(|file| ids(Form::Ndjson, file)).collect()
+    };
+    Subject::new(open, read)
+}
+
+pub fn memory() -> Subject {
+    let memory = Memory::default();
+    let own = memory.clone();
+    Subject::new(move |_| Ok(own.clone()), move || memory.rows().iter().flat_map(ids_of).collect())
 }
 
 pub fn delta_that_adds() -> Subject {
