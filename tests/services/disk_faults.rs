@@ -3,10 +3,13 @@
 
 use super::disk::Disk;
 use super::tables::says;
-use crate::support::feed::Feed;
+use crate::support::feed::{Feed, line};
 use crate::support::{Told, wait_for};
 use serde_json::{Value, json};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
 
 /// A sink that keeps its results on a disk, by what its place is called there.
 struct Kept {
@@ -33,23 +36,64 @@ struct Running {
     query: Told,
     place: PathBuf,
     args: Vec<String>,
+    user: Option<User>,
+}
+
+/// Somebody who is not root, with our program in a place that they can reach.
+struct User {
+    program: TempDir,
+}
+
+impl User {
+    const ID: u32 = 65_534;
+
+    fn new() -> Self {
+        let program = TempDir::new().unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_ecap-consume"), program.path().join("ecap-consume")).unwrap();
+        let user = Self { program };
+        user.owns(user.program.path());
+        user
+    }
+
+    /// A folder with all that is in it becomes theirs.
+    fn owns(&self, folder: &Path) {
+        owned_by(Self::ID, folder);
+    }
+
+    /// A command of ours as they run it.
+    fn command(&self, ours: &Command) -> Command {
+        let mut command = Command::new(self.program.path().join("ecap-consume"));
+        command.args(ours.get_args()).uid(Self::ID).gid(Self::ID);
+        ours.get_current_dir().map(|folder| command.current_dir(folder));
+        command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    }
+}
+
+fn owned_by(user: u32, folder: &Path) {
+    super::run(Command::new("chown").arg("-R").arg(format!("{user}:{user}")).arg(folder));
 }
 
 impl Running {
     fn start(kept: &Kept, disk: &Path) -> Self {
+        Self::start_as(None, kept, disk)
+    }
+
+    fn start_as(user: Option<User>, kept: &Kept, disk: &Path) -> Self {
         let (feed, place) = (Feed::new(), disk.join(kept.place));
         let args = ["--sink", kept.sink, "--path", place.to_str().unwrap()];
         let args: Vec<_> = args.iter().chain(kept.more).map(ToString::to_string).collect();
         feed.put("first", 0..2);
-        let query = start(&feed, &args);
-        let running = Self { feed, query, place, args };
+        user.iter().for_each(|user| [feed.folder(), disk].iter().for_each(|folder| user.owns(folder)));
+        let query = start(&feed, &args, user.as_ref());
+        let running = Self { feed, query, place, args, user };
         running.has(0..2);
         running
     }
 
     /// The same query once more, where it was.
     fn again(&mut self) {
-        self.query = start(&self.feed, &self.args);
+        self.query = start(&self.feed, &self.args, self.user.as_ref());
     }
 
     /// The numbers that readers find.
@@ -73,8 +117,12 @@ impl Running {
     }
 }
 
-fn start(feed: &Feed, args: &[String]) -> Told {
-    Told::start(&mut feed.query(&args.iter().map(String::as_str).collect::<Vec<_>>()))
+fn start(feed: &Feed, args: &[String], user: Option<&User>) -> Told {
+    let query = feed.query(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    Told::start(&mut match user {
+        Some(user) => user.command(&query),
+        None => query,
+    })
 }
 
 #[test]
@@ -136,6 +184,39 @@ fn a_checkpoint_whose_disk_is_full_is_waited_for() {
 }
 
 #[test]
+fn a_full_disk_of_dead_letters_is_waited_for() {
+    for place in ["parquet:letters", "delta:letters", "./letters.ndjson"] {
+        let (disk, feed) = (Disk::of("size=1m"), Feed::new());
+        let (kind, name) = place.split_once(':').map_or(("", place), |(kind, name)| (kind, name));
+        let letters = disk.path().join(name).display().to_string();
+        let letters = if kind.is_empty() { letters } else { format!("{kind}:{letters}") };
+        let out = feed.path("out.ndjson");
+        let sink = ["--sink", "ndjson", "--path", out.to_str().unwrap(), "--dead-letters", &letters];
+        let query = Told::start(&mut feed.query(&sink));
+        feed.put("first", 0..2);
+        // Each of them becomes a letter with its bytes.
+        let bad: String = (0..4_000).map(|n| line(n).replace('}', "")).collect();
+        std::fs::write(feed.path("in/bad.tmp"), bad).unwrap();
+        std::fs::rename(feed.path("in/bad.tmp"), feed.path("in/bad.ndjson")).unwrap();
+        query.says(&["No space left", "is held back and given again"]);
+        feed.put("third", 2..5);
+        disk.mount("remount,size=64m");
+        query.says(&["was taken after"]);
+        wait_for("the rows", || {
+            let text = std::fs::read_to_string(&out).unwrap_or_default();
+            (text.lines().count() == 5).then_some(())
+        });
+        query.end();
+        let listed = crate::support::binary_command("ecap-consume", feed.folder())
+            .args(["dead-letters", "list", &letters, "--format", "json"])
+            .output()
+            .unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(listed.contains(":4000") || listed.contains(": 4000"), "each letter once: {listed}");
+    }
+}
+
+#[test]
 fn a_disk_that_became_read_only_ends_it_and_the_next_start_goes_on() {
     for kept in &SINKS {
         let disk = Disk::of("size=16m");
@@ -143,6 +224,20 @@ fn a_disk_that_became_read_only_ends_it_and_the_next_start_goes_on() {
         disk.mount("remount,ro");
         running.fails(&["cannot write batch 1", "Read-only file system"]);
         disk.mount("remount,rw");
+        running.again();
+        running.has(0..5);
+        running.query.end();
+    }
+}
+
+#[test]
+fn a_right_that_was_taken_away_ends_it_and_the_next_start_goes_on() {
+    for kept in &SINKS {
+        let disk = Disk::of("size=16m");
+        let mut running = Running::start_as(Some(User::new()), kept, disk.path());
+        owned_by(0, disk.path());
+        running.fails(&["cannot write batch 1", "Permission denied"]);
+        owned_by(User::ID, disk.path());
         running.again();
         running.has(0..5);
         running.query.end();

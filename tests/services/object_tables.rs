@@ -2,6 +2,9 @@
 
 use super::objects::{Store, options};
 use crate::sinks::{give, rows, writer};
+use crate::support::feed::Feed;
+use crate::support::relay::{Protocol, Relay};
+use crate::support::{Told, wait_for};
 use ecap::Result;
 use ecap::clock::{Stop, SystemClock};
 use ecap::delta::optimize::optimize;
@@ -9,10 +12,10 @@ use ecap::delta::table::{Interest, Table};
 use ecap::error::Fault;
 use ecap::place::{Place, runtime};
 use ecap::sink::delta::{DeltaSink, Options};
+use ecap::sink::retry::{Patience, Retrying};
 use serde_json::json;
 use std::sync::Arc;
 
-use ecap::sink::retry::{Patience, Retrying};
 const TABLE: &str = "s3://lake/bronze";
 
 fn place(store: &Store) -> Place {
@@ -98,4 +101,29 @@ fn what_a_store_says_is_told() {
     fails(&guarded.options(), Fault::Failed, &["InvalidAccessKeyId", "check the credentials"]);
     drop(empty);
     fails(&options(9), Fault::Unreachable, &["http://127.0.0.1:9/lake"]);
+}
+
+#[test]
+fn a_store_that_stops_while_a_query_writes_to_its_table_is_waited_for() {
+    let (store, feed) = (Store::start(), Feed::new());
+    let relay = Relay::start(Protocol::Raw, &format!("127.0.0.1:{}", store.port()));
+    feed.put("first", 0..2);
+    let mut query = feed.query(&["--sink", "delta", "--path", "s3://lake/numbers"]);
+    let query = Told::start(query.args(["--progress", "json"]).envs(options(relay.port())));
+    let has = |numbers: std::ops::Range<u32>| {
+        let expected = json!(numbers.collect::<Vec<_>>());
+        wait_for("the rows", || (store.tables(&["numbers", "s3://lake/numbers"]) == expected).then_some(()));
+    };
+    query.says(&[r#""batchId":0"#]);
+    has(0..2);
+    relay.down();
+    feed.put("second", 2..5_000);
+    query.says(&["sink delta: ", "batch 1 with 4,998 rows is held back and given again"]);
+    let before = query.resident();
+    feed.put("third", 5_000..40_000);
+    relay.up();
+    query.says(&["batch 1 with 4,998 rows was taken after"]);
+    has(0..40_000);
+    assert!(query.resident() < before + 200, "{before} MB, and {} MB", query.resident());
+    query.end();
 }

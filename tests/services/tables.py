@@ -54,7 +54,7 @@ def append(path, ids):
 
 def rows_of(path):
     """By whoever reads such a place."""
-    if os.path.isdir(f"{path}/_delta_log"):
+    if "://" in path or os.path.isdir(f"{path}/_delta_log"):
         return pyarrow.table(deltalake.DeltaTable(path).to_pyarrow_table())["n"].to_pylist()
     files = [path] if os.path.isfile(path) else glob.glob(f"{path}/**/*.*", recursive=True)
     read = {"parquet": "read_parquet", "csv": "read_csv_auto", "ndjson": "read_json_auto"}
@@ -67,7 +67,7 @@ def rows_of(path):
 
 
 def numbers(path):
-    return sorted(rows_of(path)) if os.path.exists(path) else []
+    return sorted(rows_of(path)) if "://" in path or os.path.exists(path) else []
 
 
 def retype(path):

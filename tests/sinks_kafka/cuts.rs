@@ -99,6 +99,24 @@ fn what_another_sink_of_the_query_left_open_is_ended_by_its_next_run() {
     has_each_once(&cluster, 1);
 }
 
+#[test]
+fn a_broker_that_hangs_is_given_the_batch_again() {
+    let cluster = cluster();
+    let relay = Relay::start(Protocol::Kafka, &cluster.address);
+    let mut sink = open_at(&format!("127.0.0.1:{}", relay.port()), &cluster.prefix, "sums").unwrap();
+    for batch in [0, 1] {
+        write(&mut sink, batch).unwrap();
+        relay.hang();
+        for _ in 0..2 {
+            let error = write(&mut sink, batch + 1).unwrap_err();
+            assert_eq!(error.fault(), Fault::Unreachable, "{error}");
+        }
+        relay.up();
+    }
+    write(&mut sink, 2).unwrap();
+    has_each_once(&cluster, 3);
+}
+
 /// Cuts the network at each request of this kind, before and after the broker has it, and has the same sink or a new
 /// one go on. A request that the sink does not send fails the test.
 fn survives_a_cut_at(kind: i16, is_of_begin: bool) {

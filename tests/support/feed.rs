@@ -43,7 +43,8 @@ impl Feed {
     }
 }
 
-fn line(n: u32) -> String {
+/// The record of a number.
+pub fn line(n: u32) -> String {
     let mut state = u64::from(n) + 1;
     let mut word = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

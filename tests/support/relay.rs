@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How a stream falls into messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ struct Shared {
     own_port: u16,
     fault: Mutex<Option<Fault>>,
     is_down: AtomicBool,
+    /// Whether bytes stay where they are, and connections too.
+    hangs: AtomicBool,
     cuts: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -49,6 +52,7 @@ impl Relay {
             own_port: listener.local_addr().unwrap().port(),
             fault: Mutex::new(None),
             is_down: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
             cuts: AtomicUsize::new(0),
             open: Mutex::new(vec![]),
         });
@@ -77,8 +81,14 @@ impl Relay {
         }
     }
 
-    /// Takes connections again; nothing is to fail.
+    /// Passes nothing on, and cuts nothing: who is connected hears no more.
+    pub fn hang(&self) {
+        self.0.hangs.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes connections and passes bytes on again; nothing is to fail.
     pub fn up(&self) {
+        self.0.hangs.store(false, Ordering::SeqCst);
         *self.0.fault.lock().unwrap() = None;
         self.0.is_down.store(false, Ordering::SeqCst);
     }
@@ -152,6 +162,14 @@ impl Relay {
     }
 
     fn next(&self, from: &mut TcpStream) -> Option<Vec<u8>> {
+        let message = self.message(from);
+        while self.0.hangs.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        message
+    }
+
+    fn message(&self, from: &mut TcpStream) -> Option<Vec<u8>> {
         match self.0.protocol {
             Protocol::Raw => {
                 let mut bytes = vec![0; 64 << 10];
