@@ -48,7 +48,8 @@ test: needs ## unit and integration tests on the embedded broker; needs only car
 .PHONY: test-services
 test-services: needs ## Kafka's tools, kcat, Python clients and DuckDB, then test-spark, test-flink and test-kafka
 	@scripts/install-test-tools.sh services
-	cargo test --test integration -- services:: --skip services::spark:: --skip services::flink::
+	cargo test --test integration -- services:: --skip services::spark:: --skip services::flink:: --skip services::kills::
+	cargo test --test integration -- services::kills:: --nocapture
 	@$(MAKE) --no-print-directory test-spark test-flink test-kafka
 
 .PHONY: test-spark
@@ -69,13 +70,15 @@ test-kafka: needs ## the integration tests on a real Apache Kafka, started for t
 	@scripts/test-kafka.sh
 
 .PHONY: test-long
-test-long: needs ## the property tests with many more cases (CASES=10000), 100 kills, an hour of consumers, 10 million generated rows, windows of 10 million keys; a failure prints its seed
+test-long: needs ## the property tests with many more cases (CASES=10000), 100 kills of each, 1,000 of queries into every sink (KILLS=N: both), an hour of consumers, 10 million generated rows, windows of 10 million keys; a failure prints its seed
 	@scripts/install-test-tools.sh generator
 	ECAP_TEST_ROWS=$(or $(ROWS),10000000) cargo test $(TESTS) -- --nocapture generate::tests gen::large services::generator
 	ECAP_TEST_MINUTES=$(or $(MINUTES),60) cargo test $(TESTS) -- --nocapture consumers::steady
 	ECAP_TEST_KEYS=$(or $(KEYS),10000000) cargo test $(TESTS) -- --nocapture consume::large_state
 	ECAP_TEST_KILLS=$(or $(KILLS),100) ECAP_TEST_CSV_MB=$(or $(CSV_MB),2048) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
+	@scripts/install-test-tools.sh services
+	ECAP_TEST_KILLS=$(or $(KILLS),1000) cargo test $(TESTS) -- services::kills:: --nocapture
 
 .PHONY: fuzz
 fuzz: needs ## libFuzzer on requests to the embedded broker (RUNS=10000000; needs a nightly toolchain)
