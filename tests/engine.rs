@@ -7,6 +7,7 @@ mod counting;
 mod joins;
 mod letters;
 mod objects;
+mod refused;
 mod restart;
 mod sessions;
 mod spill;

@@ -146,13 +146,12 @@ impl Engine<'_> {
         while let Some((start, count)) = parts.pop() {
             match self.graph.push(topic, &rows.slice(start, count)) {
                 Ok(more) => late += more,
-                Err(failed) if !failed.nothing_happened => return Err(of_running(&failed.error)),
+                Err(failed) if !failed.on_rows => return Err(failed.into()),
                 Err(failed) if count == 1 => {
-                    let reason = super::graph::sentence(&failed.error);
-                    let reject = Reject::new(Code::TransformFailed, reason);
+                    let reject = Reject::new(Code::TransformFailed, super::graph::sentence(&failed.error));
                     self.refuse(topic, decoded, record(start), Stage::Transform, &reject)?;
                 }
-                Err(failed) if count == 0 => return Err(of_running(&failed.error)),
+                Err(failed) if count == 0 => return Err(failed.into()),
                 Err(_) => {
                     let half = count / 2;
                     parts.push((start + half, count - half));

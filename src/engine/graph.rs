@@ -7,7 +7,7 @@ use super::stopwatch::{Phase, Stopwatch};
 use crate::clock::{Micros, SystemClock};
 use crate::query::cut::OperatorSpec;
 use crate::query::error::of_running;
-use crate::query::plan::StreamPlan;
+use crate::query::plan::{ScanFeed, StreamPlan};
 use crate::query::stage::{Feed, Leaf, Target};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
@@ -24,8 +24,17 @@ pub struct Graph {
     results: Results,
     /// Late rows since they were last asked for, by operator.
     late: Vec<u64>,
+    pushed: OfPushed,
     /// Where the time goes.
     pub watch: Stopwatch,
+}
+
+/// What came of rows that were pushed, until it is certain that all of them go through the query.
+#[derive(Default)]
+struct OfPushed {
+    results: Vec<RecordBatch>,
+    /// The operators that have some of them, and how many were late there.
+    operators: Vec<(usize, u64)>,
 }
 
 impl Graph {
@@ -38,7 +47,7 @@ impl Graph {
         let operators = operators.collect::<datafusion::common::Result<_>>().map_err(|e| of_running(&e))?;
         let late = vec![0; plan.stages.operators.len()];
         let watch = Stopwatch::new(Arc::new(SystemClock));
-        Ok(Self { plan, operators, results: Results::default(), late, watch })
+        Ok(Self { plan, operators, results: Results::default(), late, pushed: OfPushed::default(), watch })
     }
 
     /// From now on state keeps to `limit`, shared by the operators, which write to the disk what is beyond it. `mode` is that
@@ -73,66 +82,87 @@ impl Graph {
     /// were late.
     ///
     /// # Errors
-    /// When an expression of the query fails on a row, and whether something had already come of the others.
+    /// When an expression of the query fails on one of the rows: then none of them was taken.
     pub fn push(&mut self, scan: usize, rows: &RecordBatch) -> std::result::Result<u64, Failed> {
-        let before: u64 = self.late.iter().sum();
-        let mut ready = Vec::new();
-        self.watch.enter(Phase::Plan);
-        for feed in &self.plan.scans[scan].feeds {
-            let own = rows.project(&feed.columns).map_err(|error| Failed::before(error.into()))?;
-            let stage = &self.plan.stages.stages[feed.stage];
-            stage.leaves[feed.leaf].slot.put(vec![own]);
-            let rows = self.plan.run(stage).and_then(|rows| whole(stage.plan.schema(), rows));
-            ready.push((stage.target, rows.map_err(Failed::before)?));
+        let pushed = self.push_all(scan, rows);
+        match &pushed {
+            Ok(_) => self.commit().map_err(|error| Failed { on_rows: false, ..Failed::of(error) })?,
+            Err(_) => self.roll_back(),
         }
-        let mut nothing_happened = true;
-        for (target, rows) in ready {
-            let taken = self.take(target, rows);
-            taken.map_err(|failed| Failed {
-                nothing_happened: nothing_happened && failed.nothing_happened,
-                ..failed
-            })?;
-            nothing_happened = false;
-        }
-        Ok(self.late.iter().sum::<u64>() - before)
+        pushed
     }
 
-    /// Takes the rows of a stage to where they go.
-    fn take(&mut self, target: Target, rows: RecordBatch) -> std::result::Result<(), Failed> {
+    /// Takes rows through the stages and operators, up to where they are taken for good.
+    fn push_all(&mut self, scan: usize, rows: &RecordBatch) -> std::result::Result<u64, Failed> {
+        let mut late = 0;
+        for feed in 0..self.plan.scans[scan].feeds.len() {
+            let &ScanFeed { stage, leaf, ref columns } = &self.plan.scans[scan].feeds[feed];
+            let own = rows.project(columns).map_err(|error| Failed::of(error.into()))?;
+            self.watch.enter(Phase::Plan);
+            late += self.run(stage, leaf, vec![own])?;
+        }
+        Ok(late)
+    }
+
+    /// Runs a stage on rows in one of its leaves, and takes what comes of them to where it goes; gives how many of these
+    /// rows were late there.
+    fn run(&mut self, stage: usize, leaf: usize, rows: Vec<RecordBatch>) -> std::result::Result<u64, Failed> {
+        self.plan.stages.stages[stage].leaves[leaf].slot.put(rows);
+        self.run_on(stage)
+    }
+
+    /// The same on what is in its slots.
+    fn run_on(&mut self, stage: usize) -> std::result::Result<u64, Failed> {
+        let stage = &self.plan.stages.stages[stage];
+        let rows = self.plan.run(stage).and_then(|rows| whole(stage.plan.schema(), rows));
+        self.take(stage.target, rows.map_err(Failed::of)?)
+    }
+
+    /// Takes the rows of a stage to where they go; gives how many of them were late there.
+    fn take(&mut self, target: Target, rows: RecordBatch) -> std::result::Result<u64, Failed> {
         if rows.num_rows() == 0 {
-            return Ok(());
+            return Ok(0);
         }
         let Target::Operator(operator, input) = target else {
-            return self.results.add(rows).map_err(|error| Failed::behind(ours(error)));
+            self.pushed.results.push(rows);
+            return Ok(0);
         };
         self.watch.enter(Phase::State);
-        // An operator evaluates its expressions before it changes anything.
-        let pushed = self.operators[operator].push(input, &rows).map_err(Failed::before)?;
-        self.late[operator] += pushed.late;
-        self.operators[operator].spill().map_err(Failed::behind)?;
+        let pushed = self.operators[operator].push(input, &rows).map_err(Failed::of)?;
+        self.pushed.operators.push((operator, pushed.late));
         if pushed.rows.iter().any(|rows| rows.num_rows() > 0) {
-            self.give(operator, pushed.rows).map_err(Failed::behind)?;
+            self.watch.enter(Phase::Result);
+            let (stage, leaf) = self.reader(operator).map_err(Failed::of)?;
+            self.run(stage, leaf, pushed.rows)?;
         }
-        Ok(())
+        Ok(pushed.late)
     }
 
-    /// Runs a stage on what is in its slots, and takes the rows on.
-    fn run(&mut self, stage: usize) -> datafusion::common::Result<()> {
-        self.watch.enter(Phase::Result);
-        let stage = &self.plan.stages.stages[stage];
-        let rows = self.plan.run(stage).and_then(|rows| whole(stage.plan.schema(), rows))?;
-        self.take(stage.target, rows).map_err(|failed| failed.error)
-    }
-
-    /// Takes the rows of an operator to the stage that reads it.
-    fn give(&mut self, operator: usize, rows: Vec<RecordBatch>) -> datafusion::common::Result<()> {
+    /// The stage that reads the rows of an operator, and the leaf at which it does.
+    fn reader(&self, operator: usize) -> datafusion::common::Result<(usize, usize)> {
         for (number, stage) in self.plan.stages.stages.iter().enumerate() {
-            if let Some(leaf) = stage.leaves.iter().find(|leaf| leaf.feed == Feed::Operator(operator)) {
-                leaf.slot.put(rows);
-                return self.run(number);
+            if let Some(leaf) = stage.leaves.iter().position(|leaf| leaf.feed == Feed::Operator(operator)) {
+                return Ok((number, leaf));
             }
         }
         internal_err!("the rows of an operator go nowhere")
+    }
+
+    /// Takes for good what was pushed.
+    fn commit(&mut self) -> datafusion::common::Result<()> {
+        self.watch.enter(Phase::State);
+        for (operator, late) in self.pushed.operators.drain(..) {
+            self.operators[operator].commit()?;
+            self.operators[operator].spill()?;
+            self.late[operator] += late;
+        }
+        self.pushed.results.drain(..).try_for_each(|rows| self.results.add(rows)).map_err(ours)
+    }
+
+    /// Forgets what was pushed.
+    fn roll_back(&mut self) {
+        self.operators.iter_mut().for_each(|operator| operator.roll_back());
+        self.pushed = OfPushed::default();
     }
 
     /// Event time has come to `watermark`: operators give what is ready, from the topics to the result.
@@ -149,7 +179,9 @@ impl Graph {
             };
             let mut any = self.advance_into(number, first, mode)?;
             while any {
-                self.run(number).map_err(|error| of_running(&error))?;
+                self.watch.enter(Phase::Result);
+                self.run_on(number).map_err(|failed| of_running(&failed.error))?;
+                self.commit().map_err(|error| of_running(&error))?;
                 any = self.advance_into(number, |operator, _| operator.more(), mode)?;
             }
         }
@@ -263,17 +295,15 @@ impl Graph {
 pub struct Failed {
     /// Why.
     pub error: DataFusionError,
-    /// Whether no operator had changed yet: then a part of the rows can be tried alone.
-    pub nothing_happened: bool,
+    /// Whether it was an expression that failed on some of them: then a part of the rows can be tried alone.
+    pub on_rows: bool,
 }
 
 impl Failed {
-    fn before(error: DataFusionError) -> Self {
-        Self { error, nothing_happened: true }
-    }
-
-    fn behind(error: DataFusionError) -> Self {
-        Self { error, nothing_happened: false }
+    /// An error of ours is not one of an expression: a disk does not take or give rows of state.
+    fn of(error: DataFusionError) -> Self {
+        let on_rows = !matches!(&error, DataFusionError::External(inner) if inner.is::<Error>());
+        Self { error, on_rows }
     }
 }
 

@@ -235,6 +235,7 @@ fn run_within(
                 own.iter().partition(|row| row.time.is_some_and(|time| time <= late_until));
             let pushed = join.push(side, &batch(&spec, side, &own)).expect("joins");
             assert_eq!(pushed.late, late.len() as u64, "late rows are counted");
+            join.commit().expect("keeps");
             join.spill().expect("writes");
             assert!(limit != Some(0) || join.rows() == 0 || join.spilled() > 0, "all are on the disk");
             collect(&spec, &pushed.rows, &mut pairs);
@@ -437,6 +438,7 @@ fn rows_that_can_match_nothing_do_not_wait() {
     let row = |id, time, value| Row { side: 0, id, key: Some(1), time, value };
     let rows = [row(1, None, 5), row(2, Some(0), 0), row(3, Some(0), 5)];
     let pushed = join.push(0, &batch(&spec, 0, &rows.iter().collect::<Vec<_>>())).expect("joins");
+    join.commit().expect("keeps");
     let mut pairs = BTreeSet::new();
     collect(&spec, &pushed.rows, &mut pairs);
     assert_eq!(

@@ -179,7 +179,7 @@ fn a_folder_that_takes_nothing_is_said() {
     let mut query = graph(10_000, 10_000);
     keep_to(&mut query, Some(0), &file, OutputMode::Append);
     let failed = query.push(0, &super::state::rows_of(&query, &many()[..10])).expect_err("no folder");
-    assert!(!failed.nothing_happened, "the rows are not tried again in halves");
+    assert!(!failed.on_rows, "the rows are not tried again in halves");
     let error = ecap::Error::from(failed);
     assert!(error.message().starts_with("cannot keep state in "), "{error}");
 }

@@ -2,7 +2,7 @@
 //! time for which a key is remembered.
 
 use super::key_map::KeyMap;
-use super::keys::{Key, KeyMaker};
+use super::keys::{Key, KeyMaker, Keys};
 use super::seen_disk::{SeenOnDisk, each_key, rows_of};
 use super::spill::Disk;
 use super::{Operator, Part, Pushed, Snapshot, StateLimit, ours};
@@ -28,6 +28,9 @@ pub struct Dedup {
     delay: Micros,
     maker: KeyMaker,
     seen: KeyMap<Seen>,
+    /// The keys of rows that were pushed, and which of them are new: these are among the keys that were seen, and nothing
+    /// else knows of them yet.
+    pushed: Vec<(Keys, Vec<New>)>,
     /// Where keys go that memory is not to hold, where there is a limit; and those that are there.
     disk: Option<Disk>,
     on_disk: SeenOnDisk,
@@ -42,6 +45,9 @@ pub struct Dedup {
     fresh: usize,
     updated: usize,
 }
+
+/// A key that was not seen before: its row, its hash, and until when it is remembered.
+type New = (usize, u64, Micros);
 
 /// What is known of a key.
 struct Seen {
@@ -61,6 +67,7 @@ impl Dedup {
             spec,
             maker,
             seen: KeyMap::default(),
+            pushed: Vec::new(),
             disk: None,
             on_disk: SeenOnDisk::default(),
             expiring: BinaryHeap::new(),
@@ -145,11 +152,11 @@ impl Dedup {
 impl Operator for Dedup {
     fn push(&mut self, _: usize, rows: &RecordBatch) -> Result<Pushed> {
         let (keys, times) = self.spec.evaluate(rows)?;
-        let keys = self.maker.keys(&keys)?;
-        let keys: Vec<Key<'_>> = (0..rows.num_rows()).map(|row| keys.key(row)).collect();
+        let made = self.maker.keys(&keys)?;
+        let keys: Vec<Key<'_>> = (0..rows.num_rows()).map(|row| made.key(row)).collect();
         let known = self.known(&keys)?;
         let times = times.as_primitive::<TimestampMicrosecondType>();
-        let (mut late, mut first) = (0, Vec::with_capacity(rows.num_rows()));
+        let (mut late, mut first, mut new) = (0, Vec::with_capacity(rows.num_rows()), Vec::new());
         for (row, known) in known.into_iter().enumerate() {
             // A row without a time is remembered from where event time stands.
             let time = if times.is_valid(row) { times.value(row) } else { self.watermark.saturating_add(1) };
@@ -158,14 +165,33 @@ impl Operator for Dedup {
             let passes = !is_late && !known && self.seen.get(keys[row]).is_none();
             first.push(passes);
             if passes {
-                self.fresh += 1;
                 let until = time.saturating_add(self.delay);
-                self.remember(keys[row], Seen { until, saved: false });
-                self.note_unsaved(keys[row].hash);
+                self.seen.set(keys[row], Seen { until, saved: false });
+                new.push((row, keys[row].hash, until));
             }
         }
+        self.pushed.push((made, new));
         let rows = filter_record_batch(rows, &BooleanArray::from(first))?;
         Ok(Pushed { rows: if rows.num_rows() > 0 { vec![rows] } else { vec![] }, late })
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        for (_, new) in std::mem::take(&mut self.pushed) {
+            self.fresh += new.len();
+            for (_, hash, until) in new {
+                self.expiring.push(Reverse((until, hash)));
+                self.note_unsaved(hash);
+            }
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        for (keys, new) in self.pushed.drain(..) {
+            for (row, ..) in new {
+                self.seen.take(keys.key(row), |_| true);
+            }
+        }
     }
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {

@@ -23,6 +23,8 @@ pub struct Join {
     spec: Arc<JoinSpec>,
     converter: RowConverter,
     kept: [Kept; 2],
+    /// Rows that were pushed, and are not kept yet.
+    pushed: Vec<Arriving>,
     /// Where rows go that memory is not to hold, where there is a limit.
     disk: Option<Disk>,
     watermark: Micros,
@@ -31,13 +33,25 @@ pub struct Join {
     updated: usize,
 }
 
+/// Rows that met the other side.
+struct Arriving {
+    side: usize,
+    arrived: Arrived,
+    /// Which of them are to be kept.
+    kept: Vec<u32>,
+    /// Which of them matched.
+    matched: Vec<bool>,
+    /// Which of the rows that the other side keeps matched.
+    others: Vec<Place>,
+}
+
 /// What came of rows when they met the other side.
 struct Met {
     /// The rows that match, side by side.
     joined: Vec<RecordBatch>,
     /// Which of the rows that arrived matched.
     own: Vec<bool>,
-    /// Which of the rows that are kept matched.
+    /// Which of the rows that they met matched.
     other: Vec<Place>,
 }
 
@@ -58,7 +72,8 @@ impl Join {
         let types = left.keys.iter().map(|key| key.data_type(&left.schema).map(SortField::new));
         let converter = RowConverter::new(types.collect::<Result<_>>()?)?;
         let kept = [Kept::new(&spec, 0), Kept::new(&spec, 1)];
-        Ok(Self { spec, converter, kept, disk: None, watermark: Micros::MIN, fresh: 0, updated: 0 })
+        let (pushed, disk, watermark) = (vec![], None, Micros::MIN);
+        Ok(Self { spec, converter, kept, pushed, disk, watermark, fresh: 0, updated: 0 })
     }
 
     /// Counts the late rows, gives out those that cannot match anything, and gives the others.
@@ -88,11 +103,10 @@ impl Join {
         Arrived::of(spec, self.spec.nulls_match, &self.converter, live).map(Some)
     }
 
-    /// Joins rows that arrived with what the other side keeps. Changes nothing yet.
-    fn meet(&self, side: usize, arrived: &Arrived) -> Result<Met> {
+    /// Joins rows that arrived with rows of the other side.
+    fn meet(&self, side: usize, arrived: &Arrived, other: &Kept, met: &mut Met) -> Result<()> {
         let count = arrived.rows.num_rows();
-        let mut met = Met { joined: Vec::new(), own: vec![false; count], other: Vec::new() };
-        let (mut pairs, reach, other) = (Pairs::default(), self.spec.reach(side), &self.kept[1 - side]);
+        let (mut pairs, reach) = (Pairs::default(), self.spec.reach(side));
         // More at once where they are read from the disk, so that a block is read once for several of its rows.
         let most = if other.spilled() > 0 { READ } else { CHUNK };
         for first in (0..count).step_by(CHUNK) {
@@ -100,21 +114,43 @@ impl Join {
                 pairs.own.push(own);
                 pairs.other.push(place);
                 if pairs.own.len() >= most {
-                    self.join(side, arrived, std::mem::take(&mut pairs), &mut met)?;
+                    self.join((side, arrived), other, std::mem::take(&mut pairs), met)?;
                 }
             }
         }
-        self.join(side, arrived, pairs, &mut met)?;
-        Ok(met)
+        self.join((side, arrived), other, pairs, met)
+    }
+
+    /// Joins rows that arrived with those that were pushed just before them, which are kept nowhere yet.
+    fn meet_pushed(&mut self, side: usize, arrived: &Arrived, met: &mut Met) -> Result<()> {
+        let mut pushed = std::mem::take(&mut self.pushed);
+        for before in pushed.iter_mut().filter(|before| before.side != side) {
+            let mut other = Kept::new(&self.spec, 1 - side);
+            other.add(&before.arrived, &before.kept, &before.matched)?;
+            self.meet(side, arrived, &other, met)?;
+            let by_bucket = other.by_bucket(&before.arrived, &before.kept);
+            for (number, row) in met.other.drain(..) {
+                let position = by_bucket.get(&number).and_then(|positions| positions.get(row as usize));
+                position.into_iter().for_each(|position| before.matched[*position as usize] = true);
+            }
+        }
+        self.pushed = pushed;
+        Ok(())
     }
 
     /// Puts pairs together and keeps those for which the rest of the condition holds.
-    fn join(&self, side: usize, arrived: &Arrived, pairs: Pairs, met: &mut Met) -> Result<()> {
+    fn join(
+        &self,
+        (side, arrived): (usize, &Arrived),
+        other: &Kept,
+        pairs: Pairs,
+        met: &mut Met,
+    ) -> Result<()> {
         let Pairs { own, other: places } = pairs;
         if own.is_empty() {
             return Ok(());
         }
-        let theirs = self.kept[1 - side].gather(&places)?;
+        let theirs = other.gather(&places)?;
         let own = UInt32Array::from(own);
         let mine = take_record_batch(&arrived.rows, &own)?;
         let mut joined = self.beside(side, mine.columns(), theirs.columns())?;
@@ -134,14 +170,15 @@ impl Join {
         Ok(())
     }
 
-    /// Keeps the rows that something to come can match, and the unmatched ones of an outer side.
-    fn keep(
-        &mut self,
+    /// Which rows are to be kept: those that something to come can match, and the unmatched ones of an outer side. What
+    /// nothing can match any more comes out.
+    fn to_keep(
+        &self,
         side: usize,
         arrived: &Arrived,
         matched: &[bool],
         out: &mut Vec<RecordBatch>,
-    ) -> Result<()> {
+    ) -> Result<Vec<u32>> {
         let dead_before = self.spec.dead_before(side, self.watermark);
         let preserved = self.spec.preserves(side);
         let (mut kept, mut alone) = (Vec::new(), Vec::new());
@@ -152,9 +189,8 @@ impl Join {
                 kept.push(position);
             }
         }
-        self.fresh += kept.len();
-        self.kept[side].add(arrived, &kept, matched)?;
-        self.give_alone(side, &arrived.rows, alone, out)
+        self.give_alone(side, &arrived.rows, alone, out)?;
+        Ok(kept)
     }
 
     /// Gives out rows without a match, where these come out at all.
@@ -190,12 +226,29 @@ impl Operator for Join {
     fn push(&mut self, input: usize, rows: &RecordBatch) -> Result<Pushed> {
         let mut pushed = Pushed::default();
         if let Some(arrived) = self.admit(input, rows, &mut pushed)? {
-            let met = self.meet(input, &arrived)?;
+            let own = vec![false; arrived.rows.num_rows()];
+            let mut met = Met { joined: vec![], own, other: vec![] };
+            self.meet(input, &arrived, &self.kept[1 - input], &mut met)?;
+            let others = std::mem::take(&mut met.other);
+            self.meet_pushed(input, &arrived, &mut met)?;
             pushed.rows.extend(met.joined);
-            self.kept[1 - input].mark(met.other);
-            self.keep(input, &arrived, &met.own, &mut pushed.rows)?;
+            let kept = self.to_keep(input, &arrived, &met.own, &mut pushed.rows)?;
+            self.pushed.push(Arriving { side: input, arrived, kept, matched: met.own, others });
         }
         Ok(pushed)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        for Arriving { side, arrived, kept, matched, others } in self.pushed.drain(..) {
+            self.fresh += kept.len();
+            self.kept[1 - side].mark(others);
+            self.kept[side].add(&arrived, &kept, &matched)?;
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        self.pushed.clear();
     }
 
     fn advance(&mut self, watermark: Micros, _: OutputMode) -> Result<Vec<RecordBatch>> {

@@ -133,16 +133,21 @@ impl Kept {
 
     /// Keeps the rows at `positions`; `matched` says of all that arrived whether they matched.
     pub fn add(&mut self, arrived: &Arrived, positions: &[u32], matched: &[bool]) -> Result<()> {
+        for (number, positions) in self.by_bucket(arrived, positions) {
+            let bucket = self.buckets.entry(number).or_default();
+            bucket.add(arrived, positions, self.preserved.then_some(matched))?;
+        }
+        Ok(())
+    }
+
+    /// The rows at `positions` by the bucket that they go to, in which they keep this order.
+    pub fn by_bucket(&self, arrived: &Arrived, positions: &[u32]) -> BTreeMap<i64, Vec<u32>> {
         let mut by_bucket: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         for position in positions {
             let number = arrived.times[*position as usize].div_euclid(self.width);
             by_bucket.entry(number).or_default().push(*position);
         }
-        for (number, positions) in by_bucket {
-            let bucket = self.buckets.entry(number).or_default();
-            bucket.add(arrived, positions, self.preserved.then_some(matched))?;
-        }
-        Ok(())
+        by_bucket
     }
 
     /// Which of the rows that are kept have the key of one of `rows` that arrived, and a time that is between `from`

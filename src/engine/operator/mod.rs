@@ -48,8 +48,16 @@ use std::time::Duration;
 ///
 /// Its results do not depend on how rows were split into batches, as long as nothing is late.
 pub trait Operator {
-    /// Takes rows of its input number `input`. O(rows).
+    /// Looks at rows of its input number `input`, with all expressions that it needs, and says what comes of them at once.
+    /// Rows that are pushed until the next [`Self::commit`] belong together: they meet each other, and all of them count, or
+    /// none. O(rows).
     fn push(&mut self, input: usize, rows: &RecordBatch) -> Result<Pushed>;
+
+    /// Takes the rows that were pushed.
+    fn commit(&mut self) -> Result<()>;
+
+    /// Forgets the rows that were pushed since the last [`Self::commit`], as if they had not been.
+    fn roll_back(&mut self);
 
     /// Event time has come to `watermark`, which never goes back: gives the rows that are ready, and drops
     /// what no row to come can need. [`Micros::MAX`] is the end of a bounded run: all is ready, and what a run to come
@@ -77,7 +85,7 @@ pub trait Operator {
     /// From now on it keeps to `limit`, by writing rows to the disk. `mode` is that of all `advance`s to come.
     fn keep_to(&mut self, limit: StateLimit, mode: OutputMode);
 
-    /// Writes to the disk what is above the limit. Called after each `push`.
+    /// Writes to the disk what is above the limit. Called after each `commit`.
     fn spill(&mut self) -> Result<()>;
 
     /// How many bytes of its state are on the disk.

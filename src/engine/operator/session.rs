@@ -28,6 +28,8 @@ pub struct SessionAggregate {
     /// Partial aggregates with the bounds of their session: keys, states, start, end.
     rows: StateRows,
     open: Open,
+    /// Rows that were pushed, all in time, and are in no session yet.
+    pushed: Vec<Evaluated>,
     /// Where rows go that memory is not to hold, where there is a limit.
     disk: Option<Disk>,
     /// Where the rows of sessions stand that are still to be given since the last `advance`.
@@ -76,6 +78,7 @@ impl SessionAggregate {
             maker,
             rows,
             open: Open::new(),
+            pushed: Vec::new(),
             disk: None,
             giving: VecDeque::new(),
             over: false,
@@ -238,10 +241,18 @@ impl Operator for SessionAggregate {
         let (kept, late) = self.in_time(rows.panes.as_primitive::<TimestampMicrosecondType>());
         match kept.len() {
             0 => {}
-            all if all == rows.rows() => self.merge(&rows)?,
-            _ => self.merge(&rows.take(&UInt32Array::from(kept))?)?,
+            all if all == rows.rows() => self.pushed.push(rows),
+            _ => self.pushed.push(rows.take(&UInt32Array::from(kept))?),
         }
         Ok(Pushed { rows: vec![], late })
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        std::mem::take(&mut self.pushed).iter().try_for_each(|rows| self.merge(rows))
+    }
+
+    fn roll_back(&mut self) {
+        self.pushed.clear();
     }
 
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {

@@ -24,6 +24,8 @@ pub struct WindowAggregate {
     pub(super) spec: Arc<AggregateSpec>,
     pub(super) window: WindowSpec,
     pub(super) panes: BTreeMap<Micros, Pane>,
+    /// Rows that were pushed and are in no pane yet, by its start.
+    pushed: Vec<(Micros, Evaluated)>,
     pub(super) frozen: Frozen,
     /// What need not be merged from panes when a window that slides is closed.
     pub(super) rolling: Vec<RollingDistinct>,
@@ -47,6 +49,7 @@ impl WindowAggregate {
             spec,
             window,
             panes: BTreeMap::new(),
+            pushed: Vec::new(),
             frozen,
             rolling,
             open: Micros::MIN,
@@ -56,10 +59,10 @@ impl WindowAggregate {
         })
     }
 
-    /// Aggregates rows that came out of the plan below; gives how many of them were late. O(rows).
+    /// Evaluates rows that came out of the plan below, by pane; gives how many of them were late. O(rows).
     ///
     /// A row is late when all of its windows are final. A row without a time is in no window.
-    fn take_rows(&mut self, rows: &RecordBatch) -> Result<u64> {
+    fn evaluate(&mut self, rows: &RecordBatch) -> Result<u64> {
         if rows.num_rows() == 0 {
             return Ok(0);
         }
@@ -67,7 +70,7 @@ impl WindowAggregate {
         let panes = rows.panes.as_primitive::<TimestampMicrosecondType>();
         let (Some(first), Some(last)) = (compute::min(panes), compute::max(panes)) else { return Ok(0) };
         if first == last && panes.null_count() == 0 && first >= self.open {
-            self.panes.entry(first).or_insert_with(|| Pane::new(first)).update(&self.spec, &rows)?;
+            self.pushed.push((first, rows));
             return Ok(0);
         }
         let mut late = 0;
@@ -80,8 +83,7 @@ impl WindowAggregate {
             }
         }
         for (pane, positions) in by_pane {
-            let own: Evaluated = rows.take(&UInt32Array::from(positions))?;
-            self.panes.entry(pane).or_insert_with(|| Pane::new(pane)).update(&self.spec, &own)?;
+            self.pushed.push((pane, rows.take(&UInt32Array::from(positions))?));
         }
         Ok(late)
     }
@@ -192,8 +194,19 @@ pub enum Keep {
 
 impl Operator for WindowAggregate {
     fn push(&mut self, _: usize, rows: &RecordBatch) -> Result<Pushed> {
-        let late = self.take_rows(rows)?;
+        let late = self.evaluate(rows)?;
         Ok(Pushed { rows: vec![], late })
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        for (pane, rows) in self.pushed.drain(..) {
+            self.panes.entry(pane).or_insert_with(|| Pane::new(pane)).update(&self.spec, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        self.pushed.clear();
     }
 
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>> {

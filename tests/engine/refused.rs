@@ -1,0 +1,229 @@
+//! A record on which an expression fails is a dead letter, wherever in a query that is: it leaves no trace, and all others
+//! count.
+
+use crate::support::cases;
+use crate::support::listed::{Listed, Stored};
+use ecap::catalog::Catalog;
+use ecap::clock::{ManualClock, Stop};
+use ecap::engine::letters::LetterSink;
+use ecap::engine::options::{Options, OutputMode, Trigger};
+use ecap::engine::{Engine, Surroundings};
+use ecap::query::plan::StreamPlan;
+use ecap::record::letter::rows::Letters;
+use ecap::sink::memory::Memory;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SALES: &str = "customer-transactions";
+const EVENTS: &str = "user-events";
+
+/// The records of topics, by name.
+pub(super) type Topics = BTreeMap<&'static str, Vec<Stored>>;
+
+/// How a query is run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub mode: OutputMode,
+    pub flush: bool,
+    pub per_read: usize,
+}
+
+impl Run {
+    pub fn of(mode: OutputMode) -> Self {
+        Self { mode, flush: true, per_read: 7 }
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// The rows as text, in the order in which they came.
+    pub rows: Vec<String>,
+    /// The reasons of dead letters, by topic and offset.
+    letters: BTreeMap<(String, i64), String>,
+}
+
+impl Ran {
+    fn sorted(&self) -> Vec<String> {
+        let mut rows = self.rows.clone();
+        rows.sort_unstable();
+        rows
+    }
+}
+
+/// Runs a query over all that is there. Nothing is late.
+pub(super) fn run(sql: &str, topics: &Topics, Run { mode, flush, per_read }: Run) -> Ran {
+    let plan = StreamPlan::new(sql, &Catalog::built_in().unwrap(), "", None).unwrap();
+    let options = Options {
+        trigger: Trigger::AvailableNow,
+        mode,
+        delay: Some(Duration::from_secs(3_600)),
+        max_skew: None,
+        flush_at_end: flush,
+        ..Options::default()
+    };
+    let source = |topic: &str| Listed::all(topics[topic].clone(), per_read);
+    let (memory, letters) = (Memory::default(), Memory::default());
+    let around = Surroundings {
+        sources: plan.scans.iter().map(|scan| Box::new(source(&scan.topic.name)) as _).collect(),
+        sink: Box::new(memory.clone()),
+        letters: Some(LetterSink {
+            sink: Box::new(letters.clone()),
+            consumer: "a test".into(),
+            query: "a test".into(),
+        }),
+        checkpoint: None,
+        listener: Box::new(|_| Ok(())),
+        clock: Arc::new(ManualClock::at(0)),
+    };
+    let totals = Engine::new(plan, options, around).unwrap().run(&Stop::default()).unwrap();
+    let text = |rows| arrow::util::pretty::pretty_format_batches(&[rows]).unwrap().to_string();
+    let lines = |text: String| text.lines().skip(3).filter(|line| line.starts_with('|')).map(shown).collect();
+    let rows: Vec<Vec<String>> = memory.rows().into_iter().map(|rows| lines(text(rows))).collect();
+    let mut refused = BTreeMap::new();
+    for rows in letters.rows() {
+        for letter in Letters::of(&rows).unwrap().iter() {
+            assert_eq!((letter.code, letter.stage), ("TRANSFORM_FAILED", "transform"));
+            let place = (letter.topic.to_string(), letter.offset.unwrap());
+            assert_eq!(refused.insert(place, letter.reason.to_string()), None, "a letter comes once");
+        }
+    }
+    let read = topics.values().map(Vec::len).sum::<usize>() as u64;
+    assert_eq!((totals.read, totals.rejected, totals.late), (read, refused.len() as u64, 0));
+    Ran { rows: rows.concat(), letters: refused }
+}
+
+/// A line of a table without its padding.
+fn shown(line: &str) -> String {
+    line.split('|').map(str::trim).collect::<Vec<_>>().join("|")
+}
+
+/// Second, customer and quantity. Where the quantity is nothing, expressions of the tests fail.
+pub(super) type Sale = (i64, u8, i64);
+
+pub(super) fn sales(sales: &[Sale]) -> Vec<Stored> {
+    let value = |(_, c, q): &Sale| format!(r#"{{"customer_id":"c{c}","quantity":{q},"final_amount":1}}"#);
+    let stored =
+        |sale: &Sale| Stored { timestamp: sale.0 * 1_000_000, value: Some(value(sale)), ..Stored::default() };
+    sales.iter().map(stored).collect()
+}
+
+fn events(events: &[Sale]) -> Vec<Stored> {
+    let value = |(second, user, duration): &Sale| {
+        format!(
+            r#"{{"event_id":"e","session_id":"s","event_type":"view","user_id":"c{user}",
+                "duration_ms":{duration},"timestamp":{}}}"#,
+            second * 1_000
+        )
+    };
+    events.iter().map(|event| Stored { value: Some(value(event)), ..Stored::default() }).collect()
+}
+
+/// The offsets of its letters.
+fn offsets(ran: &Ran) -> Vec<i64> {
+    ran.letters.keys().map(|(_, offset)| *offset).collect()
+}
+
+/// The offsets of the sales that a query must refuse, where that is easily said.
+fn bad(sql: &str, sales: &[Sale]) -> Option<Vec<i64>> {
+    let first_of_each = [FIRST_OF_EACH, FIRST_OF_EACH_IN_WINDOWS].contains(&sql);
+    if !first_of_each && ![TWO_WINDOWS, RAW_AND_WINDOW, WITH_ITSELF, OUTER_WITH_ITSELF].contains(&sql) {
+        return None;
+    }
+    let (mut bad, mut seen) = (Vec::new(), BTreeSet::new());
+    for ((_, customer, quantity), offset) in sales.iter().zip(0..) {
+        // Of a customer who was seen nobody looks at more.
+        if first_of_each && seen.contains(customer) {
+            continue;
+        }
+        if *quantity == 0 {
+            bad.push(offset);
+        } else {
+            seen.insert(customer);
+        }
+    }
+    Some(bad)
+}
+
+/// The topics without the records that a run refused.
+fn without(topics: &Topics, refused: &Ran) -> Topics {
+    let kept = |topic: &str, records: &[Stored]| {
+        let numbered = records.iter().zip(0..);
+        let kept = numbered.filter(|(_, at)| !refused.letters.contains_key(&(topic.to_string(), *at)));
+        kept.map(|(record, _)| record.clone()).collect()
+    };
+    topics.iter().map(|(topic, records)| (*topic, kept(topic, records))).collect()
+}
+
+const TWO_WINDOWS: &str = "SELECT window.start AS s, count(*) AS n FROM `customer-transactions` \
+    GROUP BY window(_timestamp, '10 seconds') UNION ALL SELECT window.start AS s, sum(10 div quantity) AS n \
+    FROM `customer-transactions` GROUP BY window(_timestamp, '20 seconds', '5 seconds')";
+const RAW_AND_WINDOW: &str = "SELECT _timestamp AS s, quantity AS n FROM `customer-transactions` UNION ALL \
+    SELECT window.start AS s, max(10 div quantity) AS n FROM `customer-transactions` \
+    GROUP BY window(_timestamp, '10 seconds')";
+const WITH_ITSELF: &str = "SELECT a.quantity AS q, a.quantity div b.quantity AS n FROM `customer-transactions` a \
+    JOIN `customer-transactions` b ON a.customer_id = b.customer_id \
+    AND b._timestamp BETWEEN a._timestamp - INTERVAL 9 SECONDS AND a._timestamp";
+const OUTER_WITH_ITSELF: &str = "SELECT a.quantity AS q, b.quantity AS r, coalesce(a.quantity div b.quantity, 0) AS n \
+    FROM `customer-transactions` a FULL JOIN `customer-transactions` b ON a.customer_id = b.customer_id \
+    AND a.quantity >= b.quantity AND b._timestamp BETWEEN a._timestamp - INTERVAL 9 SECONDS AND a._timestamp";
+const FIRST_OF_EACH: &str = "SELECT customer_id AS c, 10 div quantity AS n FROM \
+    (SELECT DISTINCT ON (customer_id) * FROM `customer-transactions`)";
+const FIRST_OF_EACH_IN_WINDOWS: &str = "SELECT window.start AS s, customer_id AS c, sum(10 div quantity) AS n FROM \
+    (SELECT DISTINCT ON (customer_id) * FROM `customer-transactions`) \
+    GROUP BY window(_timestamp, '10 seconds'), customer_id";
+const FIRST_OF_EACH_JOINED: &str = "SELECT a.customer_id AS c, a.quantity AS q, b.quantity AS r FROM \
+    (SELECT DISTINCT ON (customer_id) * FROM `customer-transactions`) a JOIN `customer-transactions` b \
+    ON a.customer_id = b.customer_id AND a.quantity div b.quantity >= 0 \
+    AND b._timestamp BETWEEN a._timestamp - INTERVAL 9 SECONDS AND a._timestamp + INTERVAL 9 SECONDS";
+const SESSIONS: &str = "SELECT session_window.start AS s, sum(10 div quantity) AS n FROM \
+    (SELECT DISTINCT customer_id, quantity, _timestamp FROM `customer-transactions`) \
+    GROUP BY session_window(_timestamp, '3 seconds')";
+const WITH_EVENTS: &str = "SELECT t.customer_id AS c, t.quantity AS q, t.quantity div e.duration_ms AS n \
+    FROM `customer-transactions` t LEFT JOIN `user-events` e ON t.customer_id = e.user_id \
+    AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS";
+const WITH_EVENTS_IN_WINDOWS: &str = "SELECT window.start AS s, count(*) AS c, sum(t.quantity div e.duration_ms) AS n \
+    FROM `customer-transactions` t JOIN `user-events` e ON t.customer_id = e.user_id \
+    AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS \
+    GROUP BY window(t._timestamp, '10 seconds')";
+
+const QUERIES: [&str; 10] = [
+    TWO_WINDOWS,
+    RAW_AND_WINDOW,
+    WITH_ITSELF,
+    OUTER_WITH_ITSELF,
+    FIRST_OF_EACH,
+    FIRST_OF_EACH_IN_WINDOWS,
+    FIRST_OF_EACH_JOINED,
+    SESSIONS,
+    WITH_EVENTS,
+    WITH_EVENTS_IN_WINDOWS,
+];
+
+fn any_sales() -> impl Strategy<Value = Vec<Sale>> {
+    let quantity = prop_oneof![1 => Just(0i64), 6 => 1i64..9];
+    prop::collection::vec((0i64..40, 0u8..6, quantity), 1..60)
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn the_results_are_those_without_the_records_that_are_refused(
+        sql in prop::sample::select(&QUERIES[..]), (one, two) in (any_sales(), any_sales()),
+        per_read in 1usize..40, other in 1usize..40,
+    ) {
+        let all = [(SALES, sales(&one)), (EVENTS, events(&two))];
+        let topics: Topics = all.into_iter().filter(|(name, _)| sql.contains(name)).collect();
+        let way = |per_read| Run { per_read, ..Run::of(OutputMode::Append) };
+        let spoiled = run(sql, &topics, way(per_read));
+        let clean = run(sql, &without(&topics, &spoiled), way(other));
+        prop_assert_eq!(&clean.letters, &BTreeMap::new(), "{}", sql);
+        prop_assert_eq!(clean.sorted(), spoiled.sorted(), "{}", sql);
+        if let Some(bad) = bad(sql, &one) {
+            prop_assert_eq!(offsets(&spoiled), bad, "{}", sql);
+        }
+    }
+}
