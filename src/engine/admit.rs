@@ -148,7 +148,7 @@ impl Engine<'_> {
                 Ok(more) => late += more,
                 Err(failed) if !failed.on_rows => return Err(failed.into()),
                 Err(failed) if count == 1 => {
-                    let reject = Reject::new(Code::TransformFailed, super::graph::sentence(&failed.error));
+                    let reject = Reject::new(Code::TransformFailed, self.graph.reason(&failed));
                     self.refuse(topic, decoded, record(start), Stage::Transform, &reject)?;
                 }
                 Err(failed) if count == 0 => return Err(failed.into()),

@@ -5,8 +5,9 @@ use super::options::OutputMode;
 use super::results::Results;
 use super::stopwatch::{Phase, Stopwatch};
 use crate::clock::{Micros, SystemClock};
+use crate::query::culprit;
 use crate::query::cut::OperatorSpec;
-use crate::query::error::of_running;
+use crate::query::error::{of_running, reason};
 use crate::query::plan::{ScanFeed, StreamPlan};
 use crate::query::stage::{Feed, Leaf, Target};
 use crate::{Error, Result};
@@ -107,8 +108,9 @@ impl Graph {
     /// Runs a stage on rows in one of its leaves, and takes what comes of them to where it goes; gives how many of these
     /// rows were late there.
     fn run(&mut self, stage: usize, leaf: usize, rows: Vec<RecordBatch>) -> std::result::Result<u64, Failed> {
-        self.plan.stages.stages[stage].leaves[leaf].slot.put(rows);
+        self.plan.stages.stages[stage].leaves[leaf].slot.put(rows.clone());
         self.run_on(stage)
+            .map_err(|failed| Failed { at: failed.at.or(Some(Place::Stage(stage, leaf, rows))), ..failed })
     }
 
     /// The same on what is in its slots.
@@ -128,7 +130,12 @@ impl Graph {
             return Ok(0);
         };
         self.watch.enter(Phase::State);
-        let pushed = self.operators[operator].push(input, &rows).map_err(Failed::of)?;
+        let pushed = match self.operators[operator].push(input, &rows) {
+            Ok(pushed) => pushed,
+            Err(error) => {
+                return Err(Failed { at: Some(Place::Operator(operator, input, rows)), ..Failed::of(error) });
+            }
+        };
         self.pushed.operators.push((operator, pushed.late));
         if pushed.rows.iter().any(|rows| rows.num_rows() > 0) {
             self.watch.enter(Phase::Result);
@@ -234,6 +241,19 @@ impl Graph {
         std::mem::replace(&mut self.results, none)
     }
 
+    /// Why rows did not go through the query, in a sentence, with the expression that failed on them.
+    pub fn reason(&self, failed: &Failed) -> String {
+        let culprit = failed.at.as_ref().and_then(|at| match at {
+            Place::Stage(stage, leaf, rows) => culprit::in_stage(&self.plan, *stage, *leaf, rows),
+            Place::Operator(operator, input, rows) => {
+                culprit::in_operator(&self.plan.stages.operators[*operator], *input, rows)
+            }
+        });
+        let reason = reason(&failed.error);
+        let reason = reason.lines().next().unwrap_or_default();
+        culprit.map_or_else(|| reason.to_string(), |expression| format!("{expression}: {reason}"))
+    }
+
     /// How many rows or groups each operator keeps.
     pub fn kept(&self) -> impl Iterator<Item = usize> + '_ {
         self.operators.iter().map(|operator| operator.rows())
@@ -297,13 +317,24 @@ pub struct Failed {
     pub error: DataFusionError,
     /// Whether it was an expression that failed on some of them: then a part of the rows can be tried alone.
     pub on_rows: bool,
+    /// Where, with the rows that came there.
+    at: Option<Place>,
+}
+
+/// A place at which expressions are evaluated.
+#[derive(Debug)]
+enum Place {
+    /// A stage and the leaf that had rows.
+    Stage(usize, usize, Vec<RecordBatch>),
+    /// An operator and its input that had rows.
+    Operator(usize, usize, RecordBatch),
 }
 
 impl Failed {
     /// An error of ours is not one of an expression: a disk does not take or give rows of state.
     fn of(error: DataFusionError) -> Self {
         let on_rows = !matches!(&error, DataFusionError::External(inner) if inner.is::<Error>());
-        Self { error, on_rows }
+        Self { error, on_rows, at: None }
     }
 }
 
@@ -311,12 +342,6 @@ impl From<Failed> for Error {
     fn from(failed: Failed) -> Self {
         of_running(&failed.error)
     }
-}
-
-/// Why an expression failed, in a sentence.
-pub fn sentence(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
-    text.lines().next().unwrap_or_default().to_string()
 }
 
 /// The rows of a stage as one batch: what an operator takes, it takes as a whole or not at all.

@@ -126,6 +126,12 @@ impl AggregateSpec {
         Ok((spec, below))
     }
 
+    /// All that is evaluated of each row.
+    pub fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        let arguments = self.key_expressions.iter().chain(self.arguments.iter().flatten());
+        [&self.pane].into_iter().chain(arguments).chain(self.filters.iter().flatten())
+    }
+
     /// Evaluates what the aggregate needs of each row.
     ///
     /// # Errors

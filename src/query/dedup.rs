@@ -161,6 +161,11 @@ impl DedupSpec {
         self.keys.iter().map(ToString::to_string).collect()
     }
 
+    /// All that is evaluated of each row.
+    pub fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        self.keys.iter().chain([&self.time])
+    }
+
     /// The keys' and the time's column of rows.
     ///
     /// # Errors

@@ -218,6 +218,13 @@ pub struct Side {
     pub lag: Micros,
 }
 
+impl Side {
+    /// All that is evaluated of each row.
+    pub fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        [&self.time].into_iter().chain(&self.condition).chain(&self.keys)
+    }
+}
+
 impl JoinSpec {
     /// From the node and the columns of its inputs; `physical` makes a physical expression.
     ///

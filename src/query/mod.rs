@@ -6,6 +6,7 @@
 pub mod aggregate;
 mod bounds;
 pub mod check;
+pub mod culprit;
 pub mod cut;
 pub mod dedup;
 pub mod error;

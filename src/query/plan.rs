@@ -14,7 +14,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Optimizer;
-use datafusion::physical_plan::{collect, displayable};
+use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use std::sync::Arc;
@@ -171,8 +171,15 @@ impl StreamPlan {
     /// When an expression of the query fails on a row.
     pub fn run(&self, stage: &Stage) -> datafusion::common::Result<Vec<RecordBatch>> {
         // A plan keeps metrics of each execution, so each gets a fresh copy.
-        let fresh = stage.kept.next(&stage.plan)?;
-        self.runtime.block_on(collect(fresh, self.context.clone()))
+        self.execute(stage.kept.next(&stage.plan)?)
+    }
+
+    /// Runs a plan that was not executed yet.
+    pub(super) fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+    ) -> datafusion::common::Result<Vec<RecordBatch>> {
+        self.runtime.block_on(collect(plan, self.context.clone()))
     }
 }
 

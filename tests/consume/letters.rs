@@ -195,4 +195,6 @@ fn a_record_on_which_an_expression_fails_is_a_dead_letter_and_no_stop() {
     assert_eq!(stage.counts(&super::json_lines(&ended.ok())), BTreeMap::from([(0, 36)]));
     let offsets: Vec<_> = letters(&path).iter().map(|letter| integer(letter, "offset")).collect();
     assert_eq!(offsets, [7, 17, 27, 37]);
+    let reason = letters(&path)[0]["reason"].as_str().unwrap().to_string();
+    assert!(reason.starts_with("10 div (CAST(right(customer_id, 1) AS INT) - 7): 'div' by zero"), "{reason}");
 }

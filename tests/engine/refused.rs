@@ -227,3 +227,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_reason_names_the_expression() {
+    let topics = Topics::from([(SALES, sales(&[(0, 1, 2), (1, 2, 0), (2, 3, 4)]))]);
+    let from = "FROM `customer-transactions`";
+    for (sql, expression) in [
+        (format!("SELECT 10 div quantity AS n {from}"), "10 div quantity: 'div' by zero"),
+        (format!("SELECT customer_id {from} WHERE 7 % quantity < 5"), "7 % quantity: '%' by zero"),
+        (
+            format!("SELECT customer_id {from} WHERE quantity > 1 OR CAST(customer_id AS INT) = 1"),
+            "CAST(customer_id AS INT): ",
+        ),
+        (format!("SELECT upper(substr('abc', 10 div quantity)) AS n {from}"), "10 div quantity: "),
+        (
+            format!("SELECT 1 / (quantity * (quantity + 1)) AS n {from}"),
+            "1 / (quantity * (quantity + 1)): '/' by zero",
+        ),
+        (
+            format!("SELECT 10 div quantity AS n, _timestamp AS t {from} WHERE quantity < 3"),
+            "10 div quantity: ",
+        ),
+        (
+            format!("SELECT CASE WHEN quantity < 3 THEN 10 div quantity ELSE 0 END AS n {from}"),
+            "10 div quantity",
+        ),
+        (TWO_WINDOWS.into(), "10 div quantity: 'div' by zero"),
+        (FIRST_OF_EACH_IN_WINDOWS.into(), "10 div quantity: 'div' by zero"),
+        (FIRST_OF_EACH_JOINED.into(), "quantity div quantity"),
+        (WITH_ITSELF.into(), "quantity div quantity: 'div' by zero"),
+        (
+            format!("SELECT count(*) AS n {from} GROUP BY window(_timestamp, '10 seconds'), 10 div quantity"),
+            "10 div quantity: ",
+        ),
+        (format!("SELECT DISTINCT _timestamp AS t, 10 div quantity AS n {from}"), "10 div quantity: "),
+    ] {
+        let ran = run(&sql, &topics, Run::of(OutputMode::Append));
+        assert_eq!(offsets(&ran), [1], "{sql}");
+        let reason = ran.letters.values().next().unwrap();
+        assert!(reason.contains(expression), "{sql}\n{reason}\n{expression}");
+    }
+}
