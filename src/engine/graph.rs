@@ -94,13 +94,17 @@ impl Graph {
     }
 
     /// Takes rows through the stages and operators, up to where they are taken for good.
+    ///
+    /// A row is late when all of its windows are final, so it is late for all that the topic feeds. What is late for one of
+    /// them is older than a bound, and the one with the lowest bound has the fewest: with the same filters on all branches
+    /// these are just the rows that are late for all. A branch without state has no late rows.
     fn push_all(&mut self, scan: usize, rows: &RecordBatch) -> std::result::Result<u64, Failed> {
-        let mut late = 0;
+        let mut late = u64::MAX;
         for feed in 0..self.plan.scans[scan].feeds.len() {
             let &ScanFeed { stage, leaf, ref columns } = &self.plan.scans[scan].feeds[feed];
             let own = rows.project(columns).map_err(|error| Failed::of(error.into()))?;
             self.watch.enter(Phase::Plan);
-            late += self.run(stage, leaf, vec![own])?;
+            late = late.min(self.run(stage, leaf, vec![own])?);
         }
         Ok(late)
     }

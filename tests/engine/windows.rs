@@ -298,6 +298,28 @@ fn a_late_record_is_one_whose_windows_are_all_final() {
 }
 
 #[test]
+fn a_record_that_several_windows_miss_is_late_once() {
+    let sale = |millis| Sale { partition: 0, millis, category: 1, customer: 1, cents: 100 };
+    let windows = |size: &str| {
+        let from = "FROM `customer-transactions` GROUP BY window(_timestamp";
+        format!("SELECT window.start AS s, count(*) AS n {from}, '{size}')")
+    };
+    let raw = "SELECT _timestamp AS s, CAST(1 AS BIGINT) AS n FROM `customer-transactions`";
+    // One record a batch; the watermark is at 30 s when the last two come: [0, 60) is open.
+    let sales = [sale(1_000), sale(30_000), sale(2_000), sale(3_000)];
+    for (sql, late) in [
+        (windows("10 seconds"), 2),
+        (format!("{} UNION ALL {}", windows("10 seconds"), windows("15 seconds")), 2),
+        (format!("{} UNION ALL {}", windows("10 seconds"), windows("1 minute")), 0),
+        (format!("{} UNION ALL {}", windows("1 minute"), windows("10 seconds")), 0),
+        (format!("{raw} UNION ALL {}", windows("10 seconds")), 0),
+    ] {
+        let (_, totals) = stream(&sales, &sql, OutputMode::Append, Duration::ZERO, 1);
+        assert_eq!(totals.late, late, "{sql}");
+    }
+}
+
+#[test]
 fn a_query_may_filter_windows_and_records() {
     let sale = |millis, cents| Sale { partition: 0, millis, category: 1, customer: 1, cents };
     let sales = [sale(1_000, 100), sale(2_000, 900), sale(12_000, 100)];
