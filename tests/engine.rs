@@ -4,6 +4,7 @@ mod aggregates;
 mod alignment;
 pub mod checkpoint;
 mod counting;
+mod flush;
 mod joins;
 mod letters;
 mod objects;

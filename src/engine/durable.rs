@@ -4,7 +4,6 @@ use super::checkpoint::{Checkpoint, Commit, Entry, HeldTable};
 use super::{Engine, Running};
 use crate::Result;
 use crate::clock::{Micros, Stop};
-use crate::engine::options::OutputMode;
 use crate::tables::Table;
 use arrow::array::RecordBatch;
 use std::sync::Arc;
@@ -67,8 +66,7 @@ impl Engine<'_> {
         self.watermark.restore(entry.watermark.clone(), self.clock.now());
         let watermark = entry.watermark.current;
         let reached = if entry.closes { Some(Micros::MAX) } else { watermark };
-        let mode = if entry.closes { OutputMode::Append } else { self.options.mode };
-        self.graph.advance(reached.unwrap_or(Micros::MIN), mode)?;
+        self.graph.advance(reached.unwrap_or(Micros::MIN), self.options.mode)?;
         let rows = self.graph.take_results();
         if let Some(checkpoint) = &mut self.checkpoint {
             // Whoever has lost the checkpoint cannot write it again.

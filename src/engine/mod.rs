@@ -280,15 +280,14 @@ impl<'a> Engine<'a> {
         self.give_out(running, &rows, watermark)
     }
 
-    /// Closes what is still open at the end of a bounded run.
+    /// Closes what is still open at the end of a bounded run. Complete mode shows all once more where that changed something.
     fn flush(&mut self) -> Result<()> {
-        if self.options.mode != OutputMode::Append {
-            return Ok(());
-        }
         let began = self.graph.watch.begin();
-        self.graph.advance(Micros::MAX, OutputMode::Append)?;
+        self.graph.advance(Micros::MAX, self.options.mode)?;
         let rows = self.graph.take_results();
-        if rows.is_empty() {
+        let is_shown =
+            self.options.mode == OutputMode::Complete && self.graph.updated().all(|rows| rows == 0);
+        if rows.is_empty() || is_shown {
             return Ok(());
         }
         let running = Running { closes: true, ..self.running(began) };

@@ -7,7 +7,7 @@ use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::letters::LetterSink;
 use ecap::engine::options::{Options, OutputMode, Trigger};
-use ecap::engine::{Engine, Surroundings};
+use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
 use ecap::record::letter::rows::Letters;
 use ecap::sink::memory::Memory;
@@ -43,6 +43,7 @@ pub(super) struct Ran {
     pub rows: Vec<String>,
     /// The reasons of dead letters, by topic and offset.
     letters: BTreeMap<(String, i64), String>,
+    pub totals: Totals,
 }
 
 impl Ran {
@@ -92,7 +93,7 @@ pub(super) fn run(sql: &str, topics: &Topics, Run { mode, flush, per_read }: Run
     }
     let read = topics.values().map(Vec::len).sum::<usize>() as u64;
     assert_eq!((totals.read, totals.rejected, totals.late), (read, refused.len() as u64, 0));
-    Ran { rows: rows.concat(), letters: refused }
+    Ran { rows: rows.concat(), letters: refused, totals }
 }
 
 /// A line of a table without its padding.

@@ -264,7 +264,8 @@ fn state_takes_memory_while_it_is_kept() {
         push(&mut query, &sales);
         query.advance(i64::MIN, mode).expect("shows");
         assert!((before + 10_000..1_000_000).contains(&memory(&query)), "{mode:?} {}", memory(&query));
-        query.advance(i64::MAX, mode).expect("closes");
+        // Not the end of a run: in update mode that leaves windows open, as they are shown.
+        query.advance(i64::MAX - 1, mode).expect("closes");
         assert!(memory(&query) <= before + 1_000, "{mode:?} {}", memory(&query));
     }
 }

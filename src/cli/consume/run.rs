@@ -69,7 +69,7 @@ pub struct RunArgs {
     /// How far a partition may be ahead of the slowest in event time before it waits for it; off is however far
     #[arg(long, default_value = "10m", value_name = "DURATION", allow_hyphen_values = true)]
     max_skew: Limit,
-    /// At the end of a bounded run, close the windows that are still open
+    /// At the end of a bounded run, close what is still open
     #[arg(long)]
     flush_at_end: bool,
     /// How much memory state may take, such as 256m; beyond that it goes to the disk [default: however much]

@@ -61,7 +61,7 @@ pub trait Operator {
 
     /// Event time has come to `watermark`, which never goes back: gives the rows that are ready, and drops
     /// what no row to come can need. [`Micros::MAX`] is the end of a bounded run: all is ready, and what a run to come
-    /// brings is late only for what was ready then.
+    /// brings is late only for what was ready then. Where what changed is shown already, it stays as it is.
     fn advance(&mut self, watermark: Micros, mode: OutputMode) -> Result<Vec<RecordBatch>>;
 
     /// More of the rows that are ready since the last `advance`, where memory is not to hold all of them at once; none

@@ -267,12 +267,13 @@ impl Operator for SessionAggregate {
             (self.giving, self.over) = (self.open.places().into(), false);
             return self.give();
         }
-        let shown = self.results(&changed)?;
-        let ended = self.open.take_ended(self.watermark.max(ending));
         if mode == OutputMode::Append {
-            (self.giving, self.over) = (ended.into(), true);
+            (self.giving, self.over) = (self.open.take_ended(self.watermark.max(ending)).into(), true);
             return self.give();
         }
+        let shown = self.results(&changed)?;
+        // At the end of a bounded run the others are shown, and a run to come goes on with them.
+        let ended = self.open.take_ended(self.watermark);
         self.open.rows.drop_rows(&ended, &mut self.rows);
         Ok(shown)
     }

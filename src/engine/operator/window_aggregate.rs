@@ -222,7 +222,10 @@ impl Operator for WindowAggregate {
             OutputMode::Complete => self.give_all(Giving::all(self.starts_over(self.panes.keys().copied()))),
             OutputMode::Update => {
                 let changed = self.changed()?;
-                self.forget(watermark);
+                // At the end of a bounded run they are shown, and a run to come goes on with them.
+                if watermark < Micros::MAX {
+                    self.forget(watermark);
+                }
                 self.spill_above_limit()?;
                 Ok(changed)
             }
