@@ -14,5 +14,6 @@ mod sessions;
 mod spill;
 mod state;
 mod tables;
+mod turns;
 mod waiting;
 mod windows;

@@ -50,8 +50,14 @@ use std::time::Duration;
 use stopwatch::{Phase, Stopwatch};
 use watermark::Watermark;
 
-/// So long a read waits for records where none are there.
+/// So long a chunk waits for records where none are there.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// So long a round takes where each record is given out at once: one that comes in a topic waits while others are waited for.
+const TURN: Duration = Duration::from_millis(4);
+
+/// The client counts in milliseconds.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Hears of each batch.
 pub type Listener<'a> = Box<dyn FnMut(&Arc<Progress>) -> Result<()> + 'a>;
@@ -240,19 +246,37 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Reads a chunk of each topic and takes it through the query up to its state.
+    /// Reads a chunk of each topic and takes it through the query up to its state. No topic is waited for while another
+    /// one has records.
     fn chunk(&mut self, running: &mut Running) -> Result<()> {
+        let topics = self.topics.len() as u32;
+        if topics == 1 {
+            self.round(PATIENCE, running)?;
+        } else if !self.round(Duration::ZERO, running)? {
+            let turn = if self.is_continuous() { TURN } else { PATIENCE };
+            let mut rounds = 0..PATIENCE.as_millis() / turn.as_millis();
+            let each = (turn / topics).max(SHORTEST);
+            while rounds.next().is_some() && !self.round(each, running)? {}
+        }
+        self.align()
+    }
+
+    /// Reads what is there of each topic, and waits for each as long as there was none of any; gives whether there was some.
+    fn round(&mut self, patience: Duration, running: &mut Running) -> Result<bool> {
+        let mut any = false;
         for topic in 0..self.topics.len() {
             // All records of a batch arrive when it begins, so that it can run again with the same result.
             let arrived = if self.is_continuous() { self.clock.now() } else { running.began };
-            let decoded = self.read(topic, PATIENCE / self.topics.len() as u32, arrived)?;
+            let decoded = self.read(topic, if any { Duration::ZERO } else { patience }, arrived)?;
             let read_at = self.graph.watch.enter(Phase::Other);
             for partition in &decoded {
                 self.admit(topic, partition, read_at, running)?;
             }
-            running.counts[topic].add(self.topics.take_counts(topic));
+            let counts = self.topics.take_counts(topic);
+            any |= counts.read > 0;
+            running.counts[topic].add(counts);
         }
-        self.align()
+        Ok(any)
     }
 
     /// Reads and decodes a chunk of a topic, whose records arrive at `arrived`.

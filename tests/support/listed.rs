@@ -2,7 +2,7 @@
 
 use ecap::engine::source::{Mark, Position, Source, SourceRecord};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A record as it stands in a topic.
@@ -25,6 +25,8 @@ pub struct Listed {
     pub reads: Vec<usize>,
     /// Hears of each read before it.
     pub hears: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// How long each read was to wait.
+    pub waits: Arc<Mutex<Vec<Duration>>>,
     read: usize,
     positions: BTreeMap<i32, Position>,
     waiting: BTreeSet<i32>,
@@ -56,7 +58,7 @@ impl Listed {
         records.truncate(to);
         let all = records.clone();
         let (records, reads, waiting) = (records.split_off(from).into(), reads.to_vec(), BTreeSet::new());
-        Self { all, records, reads, hears: None, read: 0, positions, waiting }
+        Self { all, records, reads, hears: None, waits: Arc::default(), read: 0, positions, waiting }
     }
 }
 
@@ -99,7 +101,13 @@ impl Source for Listed {
         Ok(())
     }
 
-    fn read(&mut self, _: usize, _: Duration, take: &mut dyn FnMut(SourceRecord<'_>)) -> ecap::Result<()> {
+    fn read(
+        &mut self,
+        _: usize,
+        patience: Duration,
+        take: &mut dyn FnMut(SourceRecord<'_>),
+    ) -> ecap::Result<()> {
+        self.waits.lock().unwrap().push(patience);
         self.hears.iter().for_each(|hears| hears());
         let mut count = self.reads[self.read % self.reads.len()];
         self.read += 1;
