@@ -25,7 +25,7 @@ pub fn statement(sql: &str) -> Result<Statement> {
         return Err(Error::usage("the text has several statements, it can have one"));
     }
     match &statement {
-        Statement::Statement(inner) if matches!(**inner, Query(_)) => Ok(rewrite::statement(statement)),
+        Statement::Statement(inner) if matches!(**inner, Query(_)) => rewrite::statement(statement),
         _ => Err(Error::usage("the text is no SELECT").hint("a query is SELECT … FROM a topic")),
     }
 }
@@ -42,7 +42,7 @@ pub fn tables(statement: &Statement) -> Vec<String> {
 /// As [`statement`].
 pub fn expression(sql: &str) -> Result<ExprWithAlias> {
     let mut expression = parser(sql)?.parse_into_expr().map_err(of_syntax)?;
-    rewrite::expression(&mut expression.expr);
+    rewrite::expression(&mut expression.expr)?;
     Ok(expression)
 }
 

@@ -382,6 +382,25 @@ fn nested_values() {
 }
 
 #[test]
+fn approximate_aggregates_are_as_exact_as_they_are_asked_to_be_or_refused() {
+    all(&[
+        ("approx_count_distinct(n, 0.05)", "1 BIGINT"),
+        ("approx_percentile(n, 0.5, 10000)", "7.0 DOUBLE"),
+        ("percentile_approx(n, array(0.0, 1.0), 1)", "[7.0, 7.0] List(Float64, field: 'element')"),
+    ]);
+    fails(&[
+        (
+            "approx_count_distinct(n, 0.005)",
+            "relative error of 0.008125, and cannot have 0.005: count(DISTINCT …) is exact",
+        ),
+        ("approx_count_distinct(n, 'all')", "is a number, such as 0.05"),
+        ("approx_percentile(n, 0.5, 0)", "accuracy of approx_percentile is a whole number from 1 to 10000"),
+        ("percentile_approx(n, 0.5, 1000000)", "from 1 to 10000: percentile(…) is exact"),
+        ("percentile_approx(n, 0.5, n)", "is a whole number"),
+    ]);
+}
+
+#[test]
 fn columns_without_a_name_are_called_as_they_are_written() {
     let name = |sql: &str| {
         let sql = format!("SELECT {sql} FROM VALUES (1, named_struct('b', 2)) AS v(k, a)");

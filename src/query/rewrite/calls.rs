@@ -3,6 +3,7 @@
 use super::aggregate_calls;
 use super::scalar_calls::{self, field_name, int_literal};
 use super::syntax::{arguments, function, renamed, text};
+use crate::Result;
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, UnaryOperator};
 
 /// Functions that have another name.
@@ -67,15 +68,19 @@ pub fn names() -> impl Iterator<Item = String> {
 }
 
 /// Rewrites an expression whose parts are rewritten already.
-pub fn resolve(expression: &mut Expr) {
+///
+/// # Errors
+/// A usage error where a call asks for what is not given here.
+pub fn resolve(expression: &mut Expr) -> Result<()> {
     let resolved = match expression {
         Expr::Function(call) => {
             let name = call.name.to_string().to_ascii_lowercase();
             let other = OTHER_NAMES.iter().find(|(known, _)| *known == name).map(|(_, other)| *other);
-            let resolved = arguments(call).and_then(|arguments| {
-                aggregate_calls::resolve(&name, call, &arguments)
-                    .or_else(|| scalar_calls::resolve(other.unwrap_or(&name), &arguments))
-            });
+            let resolved = match arguments(call) {
+                None => None,
+                Some(arguments) => aggregate_calls::resolve(&name, call, &arguments)?
+                    .or_else(|| scalar_calls::resolve(other.unwrap_or(&name), &arguments)),
+            };
             resolved.or_else(|| other.map(|other| Expr::Function(renamed(call, other))))
         }
         Expr::RLike { negated, expr, pattern, .. } => {
@@ -115,6 +120,7 @@ pub fn resolve(expression: &mut Expr) {
     if let Some(resolved) = resolved {
         *expression = resolved;
     }
+    Ok(())
 }
 
 fn not(expression: Expr) -> Expr {
