@@ -2,14 +2,22 @@
 //! partial aggregates are kept and merged.
 
 use crate::support::listed::{Listed, Stored};
+use crate::support::{Ended, binary_command, project};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::options::{Options, OutputMode, Trigger};
 use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings};
+use ecap::query::functions::{Now, parser_options, register};
+use ecap::query::parse;
 use ecap::query::plan::StreamPlan;
 use ecap::sink::memory::Memory;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,15 +29,15 @@ const SALES: [&str; 5] = [
     r#"{"customer_id":"c","final_amount":50,"product_category":"a","first_name":"z","is_premium_customer":true}"#,
 ];
 
-/// The value of an aggregate at the end, as text.
-fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
-    let sql = format!(
-        "SELECT {aggregate} AS v FROM `customer-transactions` GROUP BY window(_timestamp, '1 minute')"
-    );
-    let plan = match StreamPlan::new(&sql, &Catalog::built_in().expect("valid"), "", None) {
-        Ok(plan) => plan,
-        Err(error) => return error.to_string(),
-    };
+/// What a query over these records of its topic gives at the end, where so many are read at once.
+fn last(
+    sql: &str,
+    records: impl Iterator<Item = String>,
+    at_once: usize,
+    mode: OutputMode,
+) -> Result<RecordBatch, String> {
+    let plan = StreamPlan::new(sql, &Catalog::built_in().expect("valid"), "", None);
+    let plan = plan.map_err(|error| error.to_string())?;
     let options = Options {
         trigger: Trigger::AvailableNow,
         mode,
@@ -41,9 +49,9 @@ fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
         ..Options::default()
     };
     let memory = Memory::default();
-    let sales = SALES.map(|value| Stored { value: Some(value.into()), ..Stored::default() });
+    let records = records.map(|value| Stored { value: Some(value), ..Stored::default() });
     let around = Surroundings {
-        sources: vec![Box::new(Listed::all(sales, at_once))],
+        sources: vec![Box::new(Listed::all(records, at_once))],
         sink: Box::new(memory.clone()),
         letters: None,
         checkpoint: None,
@@ -51,11 +59,24 @@ fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
         clock: Arc::new(ManualClock::at(0)),
     };
     let ran = Engine::new(plan, options, around).and_then(|mut engine| engine.run(&Stop::default()));
-    if let Err(error) = ran {
-        return error.to_string();
+    ran.map_err(|error| error.to_string())?;
+    Ok(memory.rows().last().expect("a window").clone())
+}
+
+/// The value of an aggregate over the sales at the end, as text, or what is wrong.
+fn aggregated(aggregate: &str, at_once: usize, mode: OutputMode) -> String {
+    let sql = format!(
+        "SELECT {aggregate} AS v FROM `customer-transactions` GROUP BY window(_timestamp, '1 minute')"
+    );
+    match last(&sql, SALES.into_iter().map(Into::into), at_once, mode) {
+        Ok(rows) => shown(&rows),
+        Err(reason) => reason,
     }
-    let rows = memory.rows();
-    let column = rows.last().expect("a window").column(0).clone();
+}
+
+/// The first value, and its type.
+fn shown(rows: &RecordBatch) -> String {
+    let column = rows.column(0);
     let options = FormatOptions::default().with_null("NULL");
     let text = ArrayFormatter::try_new(column.as_ref(), &options).expect("a type with a form");
     format!("{} {}", text.value(0), column.data_type())
@@ -132,4 +153,120 @@ fn every_aggregate_gives_the_same_however_its_rows_come() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The aggregates that a window does not take, as docs/sql.md says.
+const NOT_TAKEN: [&str; 1] = ["grouping"];
+
+/// A call of each aggregate of a session, by its name.
+fn call(name: &str) -> String {
+    let arguments = match name {
+        "approx_percentile_cont" | "percentile" | "percentile_cont" => "quantity, 0.5",
+        "approx_percentile_cont_with_weight" => "quantity, quantity, 0.5",
+        "bool_and" | "bool_or" => "is_premium_customer",
+        "corr" | "covar_pop" | "covar_samp" => "final_amount, quantity",
+        "nth_value" => "quantity, 2",
+        "string_agg" => "product_category, '+'",
+        _ if name.starts_with("regr_") => "final_amount, quantity",
+        _ => "quantity",
+    };
+    format!("{name}({arguments})")
+}
+
+/// A session as queries have it.
+fn session() -> SessionContext {
+    let mut config = SessionConfig::new().with_target_partitions(1).with_enable_ansi_mode(true);
+    config.options_mut().sql_parser = parser_options();
+    let builder = SessionStateBuilder::new().with_config(config);
+    SessionContext::new_with_state(register(builder, &Now::default()).expect("a session"))
+}
+
+/// The value of an aggregate over the sales as a table.
+fn of_a_table(session: &SessionContext, aggregate: &str) -> String {
+    let sql = format!(
+        "SELECT {aggregate} AS v FROM (SELECT CAST(q AS INT) AS quantity, CAST(a AS DOUBLE) AS final_amount, \
+         c AS product_category, p AS is_premium_customer FROM VALUES (1, 10, 'a', true), (2, 20, 'b', false), \
+         (3, 30, 'a', true), (4, 40, 'c', true), (NULL, 50, 'a', true) AS t(q, a, c, p))"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let rows = runtime.block_on(async {
+        let plan = session.state().statement_to_plan(parse::statement(&sql).expect("SQL")).await?;
+        session.execute_logical_plan(plan).await?.collect().await
+    });
+    match rows {
+        Ok(rows) => shown(&rows[0]),
+        Err(error) => error.strip_backtrace(),
+    }
+}
+
+#[test]
+fn every_aggregate_of_the_planner_gives_in_a_window_what_it_gives_over_a_table() {
+    let session = session();
+    let state = session.state();
+    let names: BTreeSet<_> =
+        state.aggregate_functions().values().map(|function| function.name().to_string()).collect();
+    assert!(names.len() > 40, "{names:?}");
+    let page = std::fs::read_to_string(project("docs/sql.md")).expect("the page");
+    let mut wrong = Vec::new();
+    for name in names {
+        let expected = of_a_table(&session, &call(&name));
+        let is_taken = !NOT_TAKEN.contains(&name.as_str());
+        for (at_once, mode) in [(5, OutputMode::Append), (1, OutputMode::Append), (1, OutputMode::Complete)] {
+            let found = aggregated(&call(&name), at_once, mode);
+            if is_taken != (found == expected) {
+                wrong.push(format!("{name}, {at_once} at once, {mode:?}: {found}; over a table: {expected}"));
+            }
+        }
+        if !is_taken && !page.contains(&format!("`{name}`")) {
+            wrong.push(format!("docs/sql.md does not say that a window does not take {name}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// How far the rank of a value is from the share `of` among sorted values, as a share.
+fn off(sorted: &[f64], value: f64, of: f64) -> f64 {
+    let share = |count: usize| count as f64 / sorted.len() as f64;
+    let below = share(sorted.partition_point(|other| *other < value));
+    let up_to = share(sorted.partition_point(|other| *other <= value));
+    (below - of).max(of - up_to).max(0.0)
+}
+
+#[test]
+fn approximate_aggregates_keep_to_their_documented_error() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let args = ["transactions", "-n", "20000", "--seed", "7", "-o", "-"];
+    let generated = Ended::of(binary_command("ecap-gen", folder.path()).args(args)).ok();
+    let records = || generated.lines().map(Into::into);
+    let shares = [0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999];
+    let accuracies = [("", 100.0), (", 10", 100.0), (", 1000", 1_000.0), (", 10000", 10_000.0)];
+    let percentiles = accuracies.iter().flat_map(|(accuracy, _)| {
+        shares.map(|share| format!("approx_percentile(total_amount, {share}{accuracy})"))
+    });
+    let sql = format!(
+        "SELECT count(DISTINCT user_id) AS a, approx_count_distinct(user_id) AS b, count(*) AS c, \
+         approx_count_distinct(transaction_id, 0.01) AS d, collect_list(total_amount) AS e, {} \
+         FROM transactions GROUP BY window(_timestamp, '1 minute')",
+        percentiles.collect::<Vec<_>>().join(", ")
+    );
+    // In complete mode what each batch brings is merged with what was there: the most that is lost.
+    for mode in [OutputMode::Append, OutputMode::Complete] {
+        let row = last(&sql, records(), 500, mode).expect("a window");
+        let count = |column: usize| row.column(column).as_primitive::<Int64Type>().value(0) as f64;
+        for (exact, approximate) in [(0, 1), (2, 3)] {
+            let (exact, approximate) = (count(exact), count(approximate));
+            assert!(exact > 4_000.0, "{exact}");
+            let error = (approximate - exact).abs() / exact;
+            assert!(error < 3.0 * 0.008_125, "{approximate} of {exact}: {error}");
+        }
+        let all = row.column(4).as_list::<i32>().value(0);
+        let mut all = all.as_primitive::<Float64Type>().values().to_vec();
+        all.sort_unstable_by(f64::total_cmp);
+        let wanted = accuracies.iter().flat_map(|(_, accuracy)| shares.map(|share| (share, *accuracy)));
+        for (column, (share, accuracy)) in (5..).zip(wanted) {
+            let value = row.column(column).as_primitive::<Float64Type>().value(0);
+            let error = off(&all, value, share);
+            assert!(error <= 1.0 / accuracy, "{mode:?}, {share}, {accuracy}: {value} is {error} off");
+        }
+    }
 }

@@ -84,6 +84,12 @@ fn arithmetic() {
         ("pmod(-7, 4)", "1 BIGINT"),
         ("NULL / 0", "NULL DOUBLE"),
         ("try_divide(1, 0)", "NULL DOUBLE"),
+        ("try_subtract(2, 1)", "1 BIGINT"),
+        ("try_subtract(CAST(-2147483648 AS INT), CAST(1 AS INT))", "NULL INT"),
+        ("try_multiply(2, 3)", "6 BIGINT"),
+        ("try_multiply(CAST(-2147483648 AS INT), CAST(10 AS INT))", "NULL INT"),
+        ("try_mod(3, 2)", "1 BIGINT"),
+        ("try_mod(2, 0)", "NULL BIGINT"),
         ("try_add(2147483647, 1)", "2147483648 BIGINT"),
         ("try_add(CAST(2147483647 AS INT), CAST(1 AS INT))", "NULL INT"),
         ("abs(-3)", "3 BIGINT"),
@@ -102,6 +108,10 @@ fn arithmetic() {
         ("bround(d)", "2.0 DOUBLE"),
         ("'10' + 1", "11 BIGINT"),
         ("s > '5' AND '1.5' * d > 3", "true BOOLEAN"),
+        ("cbrt(27.0)", "3.0 DOUBLE"),
+        ("exp(0)", "1.0 DOUBLE"),
+        ("log2(2)", "1.0 DOUBLE"),
+        ("log10(10)", "1.0 DOUBLE"),
         ("factorial(5)", "120 BIGINT"),
         ("coalesce(i, 0)", "7 INT"),
         ("CASE WHEN i > 5 THEN 1 ELSE 0 END", "1 INT"),
@@ -138,6 +148,11 @@ fn casts() {
         ("CAST(true AS STRING)", "true STRING"),
         ("CAST('true' AS BOOLEAN)", "true BOOLEAN"),
         ("string(i)", "7 STRING"),
+        ("int('7')", "7 INT"),
+        ("bigint('7')", "7 BIGINT"),
+        ("double('2.5')", "2.5 DOUBLE"),
+        ("boolean('true')", "true BOOLEAN"),
+        ("date('2025-07-27')", "2025-07-27 DATE"),
         ("timestamp('2025-07-27 10:08:09')", "2025-07-27T10:08:09 TIMESTAMP"),
         ("concat(t, '')", "2025-07-27 10:08:09.012345 STRING"),
     ]);
@@ -182,6 +197,12 @@ fn times() {
         ("date_add(t, 1)", "2025-07-28 DATE"),
         ("date_format(day, 'EEEE')", "Sunday STRING"),
         ("dayname(t)", "Sun STRING"),
+        ("monthname(DATE '2008-02-20')", "Feb STRING"),
+        ("next_day(DATE '2015-01-14', 'TU')", "2015-01-20 DATE"),
+        ("date_diff(DATE '2009-07-31', DATE '2009-07-30')", "1 INT"),
+        ("timestamp_seconds(1230219000)", "2008-12-25T15:30:00 TIMESTAMP"),
+        ("timestamp_micros(1230219000123123)", "2008-12-25T15:30:00.123123 TIMESTAMP"),
+        ("to_unix_timestamp('2016-04-08', 'yyyy-MM-dd')", "1460073600 BIGINT"),
         ("t - TIMESTAMP '2025-07-27 10:00:00' > INTERVAL 5 MINUTES", "true BOOLEAN"),
         ("to_timestamp(1753610889)", "2025-07-27T10:08:09 TIMESTAMP"),
         ("date_sub(day, 27)", "2025-06-30 DATE"),
@@ -226,6 +247,8 @@ fn texts() {
         ("length(s)", "11 INT"),
         ("char_length(s)", "11 INT"),
         ("trim('  a ')", "a STRING"),
+        ("rtrim('    SparkSQL   ')", "    SparkSQL STRING"),
+        ("ltrim('    SparkSQL')", "SparkSQL STRING"),
         ("replace(s, 'World', 'you')", "Hello you STRING"),
         ("split('a1b2c', '[0-9]')", "[a, b, c] List(Utf8)"),
         ("split('a,b,', ',')", "[a, b, ] List(Utf8)"),
@@ -247,6 +270,9 @@ fn texts() {
         ("\"double\"", "double STRING"),
         ("upper(none)", "NULL STRING"),
         ("lpad('7', 3, '0')", "007 STRING"),
+        ("rpad('hi', 5, '??')", "hi??? STRING"),
+        ("translate('AaBbCc', 'abc', '123')", "A1B2C3 STRING"),
+        ("rlike(s, '^Hell')", "true BOOLEAN"),
         ("initcap('heLLo wORLD-x')", "Hello World-x STRING"),
         ("locate('o', s, 6)", "8 INT"),
         ("locate('x', s)", "0 INT"),
@@ -269,6 +295,9 @@ fn conditions() {
         ("iff(i > 9, 'big', 'small')", "small STRING"),
         ("if(zero = 0, 0, n / zero)", "0.0 DOUBLE"),
         ("none <=> NULL", "true BOOLEAN"),
+        ("equal_null(3, 3)", "true BOOLEAN"),
+        ("equal_null(true, NULL)", "false BOOLEAN"),
+        ("equal_null(none, NULL)", "true BOOLEAN"),
         ("i == 7", "true BOOLEAN"),
         ("!(i = 7)", "false BOOLEAN"),
         ("isnull(none)", "true BOOLEAN"),
@@ -322,7 +351,11 @@ fn nested_values() {
         ("cardinality(m)", "2 INT"),
         ("array_contains(l, 2)", "true BOOLEAN"),
         ("array_join(array('a', 'b'), '-')", "a-b STRING"),
+        ("map_keys(map('x', 1))", "[x] List(Utf8)"),
         ("map_keys(m)", "[a, b] List(Utf8)"),
+        ("map_values(m)", "[1, NULL] List(Utf8)"),
+        ("array_distinct(array(1, 2, 3, NULL, 3))", "[1, 2, 3, NULL] List(Int32, field: 'element')"),
+        ("array_sort(array('b', 'd', NULL, 'c', 'a'))", "[a, b, c, d, NULL] List(Utf8, field: 'element')"),
         ("st.x", "1 INT"),
         ("st['y']", "z STRING"),
         ("to_json(struct(i, s AS name))", "{\"i\":7,\"name\":\"Hello World\"} STRING"),
@@ -413,13 +446,38 @@ fn columns_without_a_name_are_called_as_they_are_written() {
     assert_eq!(name("approx_count_distinct(k)").as_deref(), Ok("approx_count_distinct(k)"));
 }
 
-#[test]
-fn the_functions_of_the_documentation_are_there() {
+/// The functions of the documentation's table.
+fn documented() -> Vec<&'static str> {
     let page = include_str!("../../../docs/sql.md");
     let table =
         page.split("## Functions").nth(1).and_then(|rest| rest.split("### ").next()).unwrap_or_default();
     let rows = table.lines().filter(|line| line.starts_with("| "));
-    let named: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Whether a text calls a function.
+fn calls(text: &str, name: &str) -> bool {
+    let is_inside = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    text.match_indices(&format!("{name}(")).any(|(at, _)| !text[..at].ends_with(is_inside))
+}
+
+#[test]
+fn every_function_of_the_documentation_has_an_example() {
+    // Examples are the lines that begin with one; windows are those of the golden pipelines.
+    let of_rust = [include_str!("tests.rs"), include_str!("../../../tests/engine/aggregates.rs")];
+    let lines = of_rust.iter().flat_map(|text| text.lines().map(str::trim_start));
+    let examples: String = lines.filter(|line| line.starts_with("(\"") || line.starts_with('"')).collect();
+    let golden = std::fs::read_dir("tests/queries").expect("the golden pipelines").flatten();
+    let queries = golden.filter_map(|case| std::fs::read_to_string(case.path().join("query.sql")).ok());
+    let queries = queries.collect::<String>();
+    let has = |name: &str| calls(&examples, name) || name.contains("window") && calls(&queries, name);
+    let without: Vec<_> = documented().into_iter().filter(|name| !has(name)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn the_functions_of_the_documentation_are_there() {
+    let named = documented();
     let known = super::names();
     assert!(named.len() > 150, "{}", named.len());
     let missing: Vec<_> = named.iter().filter(|name| !known.iter().any(|known| known == *name)).collect();
