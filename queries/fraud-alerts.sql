@@ -1,6 +1,7 @@
 -- Both alerts with their severity, as records of the topic fraud-alerts. A sale above 10,000 raises one at once;
--- a customer raises one when the score of a minute first passes 20. Run it with --output-mode update: in
--- append mode the second kind comes when its minute is final, with the values of the whole minute.
+-- a customer raises one when the score of a minute first passes 20, with the values of that moment. (In append mode
+-- the second kind would come when its minute is final, with the values of the whole minute.)
+-- output-mode: update
 WITH high_value AS (
   SELECT concat('HIGH_VALUE-', transaction_id) AS alert_id,
          'HIGH_VALUE' AS alert_type,

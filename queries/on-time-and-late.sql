@@ -1,5 +1,6 @@
--- Revenue that reached Kafka within 5 minutes of its sale, and revenue that came later. Run it with
--- --watermark 15m: a window waits a quarter of an hour for what is late.
+-- Revenue that reached Kafka within 5 minutes of its sale, and revenue that came later. A window waits a quarter of
+-- an hour for what is late.
+-- watermark: 15m
 SELECT window.start AS window_start,
        window.end AS window_end,
        sum(CASE WHEN late THEN 0e0 ELSE total_amount END) AS on_time_amount,

@@ -2,6 +2,7 @@
 SELECT user_id,
        session_window.start AS session_start,
        max(timestamp) AS session_end,
+       timestampdiff(SECOND, session_window.start, max(timestamp)) AS session_seconds,
        count(*) AS events,
        count(*) FILTER (WHERE event_type = 'view') AS views,
        count(*) FILTER (WHERE event_type = 'cart') AS carts,

@@ -1,30 +1,106 @@
-//! What a query file says about its inputs, in comments: `-- table: categories = 'categories.csv'` and
-//! `-- schema: clicks = id STRING, at TIMESTAMP`.
+//! What a query file says of itself, in the comments at its head: `-- table: categories = 'categories.csv'`,
+//! `-- schema: clicks = id STRING, at TIMESTAMP`, `-- output-mode: update` and `-- watermark: 15m`.
 
-/// The definitions in a query's comments, in order.
+use crate::catalog::suggest;
+use crate::engine::options::OutputMode;
+use crate::error::Place;
+use crate::units::{format_duration, parse_duration};
+use crate::{Error, Result};
+use std::fmt;
+use std::time::Duration;
+
+/// What can be said.
+const KEYS: [&str; 4] = ["table", "schema", "output-mode", "watermark"];
+
+/// What a query's comments say. A flag on the command line wins over what it says too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     /// Tables, as `name = place`.
     pub tables: Vec<String>,
     /// Columns of topics, as `topic = columns`.
     pub schemas: Vec<String>,
+    /// Which rows are given out.
+    pub output_mode: Option<OutputMode>,
+    /// How long windows wait for late records.
+    pub watermark: Option<Duration>,
 }
 
 impl Header {
-    /// Reads the lines before the first that is neither a comment nor empty.
-    pub fn of(sql: &str) -> Self {
+    /// Reads the lines before the first that is neither a comment nor empty. A comment that begins with one word (and not a
+    /// letter alone) in small letters and a colon says something; any other is for people.
+    ///
+    /// # Errors
+    /// A usage error with the line where a key is not known (and the nearest that is), stands twice, or has no such value.
+    pub fn of(sql: &str) -> Result<Self> {
         let mut header = Self::default();
-        let comments =
-            sql.lines().map(str::trim).take_while(|line| line.is_empty() || line.starts_with("--"));
-        for line in comments.map(|line| line.trim_start_matches('-').trim()) {
-            if let Some(table) = line.strip_prefix("table:") {
-                header.tables.push(table.trim().into());
-            } else if let Some(schema) = line.strip_prefix("schema:") {
-                header.schemas.push(schema.trim().into());
+        let head = sql.lines().take_while(|line| line.trim().is_empty() || line.trim().starts_with("--"));
+        for (number, line) in (1..).zip(head) {
+            if let Some((key, value)) = definition(line) {
+                let column = 1 + line.chars().take_while(|letter| " \t-".contains(*letter)).count() as u64;
+                let place = Place::At { line: number, column };
+                header.take(key, value).map_err(|error| error.place(place))?;
             }
         }
-        header
+        Ok(header)
     }
+
+    fn take(&mut self, key: &str, value: &str) -> Result<()> {
+        let again = match key {
+            "table" => {
+                self.tables.push(value.into());
+                false
+            }
+            "schema" => {
+                self.schemas.push(value.into());
+                false
+            }
+            "output-mode" => self.output_mode.replace(mode(value)?).is_some(),
+            "watermark" => {
+                let delay = parse_duration(value).map_err(|error| error.at("watermark"))?;
+                self.watermark.replace(delay).is_some()
+            }
+            _ => {
+                let message = format!("a query file cannot say '{key}:', but {}", KEYS.join(", "));
+                return Err(suggest(Error::usage(message), key, KEYS.into_iter()));
+            }
+        };
+        if again { Err(Error::usage(format!("'{key}:' stands twice"))) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Header {
+    /// How the query runs where no flag says; nothing where the file does not say either.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = self.output_mode.map(|mode| format!("output-mode: {}", mode_name(mode)));
+        let delay = self.watermark.map(|delay| format!("watermark: {}", format_duration(delay)));
+        f.write_str(&mode.into_iter().chain(delay).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// `-- key: value`; none where a comment is for people.
+fn definition(line: &str) -> Option<(&str, &str)> {
+    let (key, value) = line.trim().trim_start_matches('-').trim_start().split_once(':')?;
+    let is_word = key.len() > 1 && key.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+    let is_apart = value.is_empty() || value.starts_with(char::is_whitespace);
+    (is_word && (is_apart || KEYS.contains(&key))).then_some((key, value.trim()))
+}
+
+/// The modes by name.
+const MODES: [(&str, OutputMode); 3] =
+    [("append", OutputMode::Append), ("update", OutputMode::Update), ("complete", OutputMode::Complete)];
+
+fn mode(name: &str) -> Result<OutputMode> {
+    let known = MODES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode);
+    known.ok_or_else(|| {
+        let names = MODES.map(|(name, _)| name);
+        let message = format!("'{name}' is no output mode: {}", names.join(", "));
+        suggest(Error::usage(message), name, names.into_iter())
+    })
+}
+
+/// A mode as it is written.
+pub fn mode_name(mode: OutputMode) -> &'static str {
+    MODES.iter().find(|(_, known)| *known == mode).map_or("", |(name, _)| name)
 }
 
 #[cfg(test)]
@@ -33,9 +109,39 @@ mod tests {
 
     #[test]
     fn definitions_stand_in_the_first_comments() {
-        let header =
-            Header::of("-- Sales\n\n-- table: c = 'c.csv'\n--schema: t = a INT\nSELECT 1 -- table: x = y");
+        let sql = "-- Sales: all of them\n-- a: the first\n\n-- table: c = 'c.csv'\n--schema: t = a INT\n-- output-mode: update\n\
+                   -- watermark: 15m\n-- see https://example.org\nSELECT 1 -- table: x = y";
+        let header = Header::of(sql).expect("a header");
         assert_eq!(header.tables, ["c = 'c.csv'"]);
         assert_eq!(header.schemas, ["t = a INT"]);
+        assert_eq!(header.output_mode, Some(OutputMode::Update));
+        assert_eq!(header.watermark, Some(Duration::from_secs(900)));
+        assert_eq!(header.to_string(), "output-mode: update, watermark: 15m");
+        assert_eq!(Header::of("SELECT 1").expect("none").to_string(), "");
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_refused_with_the_nearest() {
+        let wrong = |sql: &str| Header::of(sql).expect_err("wrong").to_string();
+        let keys = "table, schema, output-mode, watermark";
+        assert_eq!(
+            wrong("-- Sales\n-- watermrk: 15m"),
+            format!(
+                "line 2, column 4: a query file cannot say 'watermrk:', but {keys}: did you mean 'watermark'?"
+            )
+        );
+        assert_eq!(
+            wrong("-- trigger: 5s"),
+            format!("line 1, column 4: a query file cannot say 'trigger:', but {keys}")
+        );
+        assert_eq!(
+            wrong("-- output-mode: updat"),
+            "line 1, column 4: 'updat' is no output mode: append, update, complete: did you mean 'update'?"
+        );
+        assert!(wrong("-- watermark: soon").starts_with("line 1, column 4: watermark: "));
+        assert_eq!(
+            wrong("-- watermark: 1m\n-- watermark: 2m"),
+            "line 2, column 4: 'watermark:' stands twice"
+        );
     }
 }

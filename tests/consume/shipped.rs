@@ -1,7 +1,7 @@
 //! The queries in `queries/`, each on records that show what it is for; and what is said of queries before
 //! they run.
 
-use super::{ALL, Stage, integer, json_lines, shipped};
+use super::{ALL, Stage, integer, json_lines, sales, shipped};
 use crate::support::{Ended, binary_command, project};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,6 +92,41 @@ fn a_behavioural_alert_comes_once_when_its_score_first_crosses() {
 }
 
 #[test]
+fn where_alerts_are_kept_they_have_the_values_of_their_moment_too() {
+    let stage = Stage::new(&["transactions"]);
+    let path = shipped("fraud-alerts");
+    let kept = ["--sink", "ndjson", "--path", "alerts.ndjson"];
+    let mut query = stage.start(&[&["query", &path, "--trigger", "0s"][..], &kept].concat());
+    for number in 0..10 {
+        stage.put_sales(&[(number * 1_000, "u1", "a", 9_000.0)]);
+        query.batches(1);
+    }
+    query.interrupt().ok();
+    let alerts = std::fs::read_to_string(stage.cluster.folder.path().join("alerts.ndjson")).unwrap();
+    let alerts = json_lines(&alerts);
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!(integer(&alerts[0], "transaction_count"), 6);
+}
+
+#[test]
+fn the_default_windows_are_those_of_the_flags() {
+    let stage = Stage::with(&sales(300, 61_000));
+    let columns = |row: &Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let sorted = |mut rows: Vec<Value>| {
+        rows.sort_by_key(|row| row["window_start"].to_string());
+        rows
+    };
+    let flags = sorted(stage.rows(&["--window", "10s", "--slide", "5s"]));
+    let shipped = sorted(stage.shipped("sliding-sales", &[]));
+    assert_eq!(columns(&shipped[0]), columns(&flags[0]));
+    for column in ["window_start", "record_count", "unique_customers", "min_batch_number", "max_batch_number"]
+    {
+        let of = |rows: &[Value]| rows.iter().map(|row| row[column].clone()).collect::<Vec<_>>();
+        assert_eq!(of(&shipped), of(&flags), "{column}");
+    }
+}
+
+#[test]
 fn revenue_on_time_and_late() {
     let stage = Stage::new(&["transactions"]);
     let sale = |at: i64, arrived: i64, amount: f64| {
@@ -105,7 +140,7 @@ fn revenue_on_time_and_late() {
     sale(2 * MINUTE, 8 * MINUTE, 5.0);
     sale(6 * MINUTE, 7 * MINUTE, 2.0);
     stage.flush();
-    let rows = stage.shipped("on-time-and-late", &["--watermark", "15m"]);
+    let rows = stage.shipped("on-time-and-late", &[]);
     let shown: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -144,6 +179,7 @@ fn sessions_with_their_length_and_whether_they_bought() {
         .map(|row| {
             let user = row["user_id"].as_str().unwrap();
             let length = stage.time(row, "session_end") - stage.time(row, "session_start");
+            assert_eq!(integer(row, "session_seconds") * 1_000, length, "{row}");
             (user, length, integer(row, "events"), row["converted"].as_bool().unwrap())
         })
         .collect();
@@ -173,6 +209,8 @@ fn every_shipped_query_is_valid() {
     let args: Vec<_> = std::iter::once("validate").chain(files.iter().map(String::as_str)).collect();
     let out = alone(&args).ok();
     assert_eq!(out.lines().filter(|line| line.ends_with(": valid")).count(), files.len(), "{out}");
+    assert!(out.contains("fraud-alerts.sql (output-mode: update): valid"), "{out}");
+    assert!(out.contains("on-time-and-late.sql (watermark: 15m): valid"), "{out}");
 }
 
 #[test]
@@ -184,6 +222,8 @@ fn a_wrong_query_is_found_with_its_file_and_place() {
     let ended = alone(&["validate", &shipped("revenue-by-category"), path]);
     assert!(ended.out.contains("revenue-by-category.sql: valid"), "{ended:?}");
     ended.fails(2, &[path, "line 2", "'pric'", "'price'"]);
+    std::fs::write(path, "-- Prices\n-- watermrk: 1m\nSELECT price\nFROM transactions\n").unwrap();
+    alone(&["validate", path]).fails(2, &[path, "line 2", "'watermrk:'", "did you mean 'watermark'?"]);
 }
 
 #[test]
@@ -191,6 +231,7 @@ fn explain_says_what_is_read_and_what_is_kept() {
     let out = alone(&["explain", &shipped("fraud-alerts")]).ok();
     for part in [
         "transactions: event time timestamp, watermark 10m",
+        "in output mode update",
         "windows: tumbling 1m",
         "count(DISTINCT",
         "more with each distinct value",
@@ -200,6 +241,11 @@ fn explain_says_what_is_read_and_what_is_kept() {
     ] {
         assert!(out.contains(part), "'{part}' is missing in:\n{out}");
     }
+    let late = alone(&["explain", &shipped("on-time-and-late")]).ok();
+    assert!(late.contains("watermark 15m") && late.contains("in output mode update"), "{late}");
+    let flags = ["--watermark", "1m", "--output-mode", "append"];
+    let late = alone(&[&["explain", &shipped("on-time-and-late")][..], &flags].concat()).ok();
+    assert!(late.contains("watermark 1m") && late.contains("in output mode append"), "a flag wins: {late}");
     let json: Value =
         serde_json::from_str(&alone(&["explain", &shipped("correlated-events"), "--format", "json"]).ok())
             .unwrap();

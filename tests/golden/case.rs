@@ -5,9 +5,11 @@ use ecap::catalog::Catalog;
 use ecap::engine::options::OutputMode;
 use ecap::query::header::Header;
 use ecap::tables::Definition;
+use ecap::units::parse_duration;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the cases are.
 pub fn folder() -> PathBuf {
@@ -23,6 +25,8 @@ pub struct Case {
     pub sql: String,
     /// Topics by name, and the files with their records.
     pub topics: BTreeMap<String, PathBuf>,
+    /// What the head of the query says.
+    header: Header,
     /// What must come out.
     pub expected: Expected,
     /// How the query runs.
@@ -48,11 +52,10 @@ pub struct Settings {
     topics: BTreeMap<String, String>,
     /// One of the queries that ship, in the place of query.sql.
     query: Option<String>,
-    /// Which rows are given out.
-    #[serde(default)]
-    mode: Mode,
-    /// How long windows wait; the topic's own where it is not given.
-    pub watermark: Option<String>,
+    /// Which rows are given out; as the query's head says, or append, where it is not given.
+    mode: Option<Mode>,
+    /// How long windows wait; as the query's head says, or the topic's own, where it is not given.
+    watermark: Option<String>,
     /// The event-time column; the query's or the topic's own where it is not given.
     pub time: Option<String>,
     /// Whether the last windows are closed at the end (in append mode, where it is not given).
@@ -74,10 +77,9 @@ pub struct Settings {
 }
 
 /// As the engine's, for case.toml.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Mode {
-    #[default]
     Append,
     Update,
     Complete,
@@ -133,8 +135,12 @@ impl Case {
             _ => folder().join("data").join(file),
         };
         let topics = settings.topics.iter().map(|(topic, file)| (topic.clone(), found(file))).collect();
-        let flush = settings.flush.unwrap_or(matches!(settings.mode, Mode::Append));
-        Self { sql: need(&query.to_string_lossy()), name, topics, expected, settings, flush }
+        let sql = need(&query.to_string_lossy());
+        let header = Header::of(&sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let flush = settings.flush;
+        let mut case = Self { sql, name, topics, header, expected, settings, flush: false };
+        case.flush = flush.unwrap_or(case.mode() == OutputMode::Append);
+        case
     }
 
     /// The tables that the head of the query names, in files beside it.
@@ -143,16 +149,23 @@ impl Case {
             Some(_) => folder().join("../../queries"),
             None => folder().join(&self.name),
         };
-        Header::of(&self.sql).tables.iter().map(|text| Definition::parse(text, &folder)).collect()
+        self.header.tables.iter().map(|text| Definition::parse(text, &folder)).collect()
     }
 
     /// Which rows are given out.
     pub fn mode(&self) -> OutputMode {
         match self.settings.mode {
-            Mode::Append => OutputMode::Append,
-            Mode::Update => OutputMode::Update,
-            Mode::Complete => OutputMode::Complete,
+            None => self.header.output_mode.unwrap_or(OutputMode::Append),
+            Some(Mode::Append) => OutputMode::Append,
+            Some(Mode::Update) => OutputMode::Update,
+            Some(Mode::Complete) => OutputMode::Complete,
         }
+    }
+
+    /// How long windows wait, if it is not the topic's own time.
+    pub fn watermark(&self) -> Option<Duration> {
+        let own = self.settings.watermark.as_deref();
+        own.map(|delay| parse_duration(delay).expect("a duration")).or(self.header.watermark)
     }
 }
 

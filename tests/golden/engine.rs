@@ -15,7 +15,6 @@ use ecap::engine::watermark::Policy;
 use ecap::engine::{Engine, Surroundings, Totals};
 use ecap::query::plan::StreamPlan;
 use ecap::tables;
-use ecap::units::parse_duration;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -129,7 +128,7 @@ impl Run<'_> {
         Ok(Options {
             trigger: Trigger::AvailableNow,
             mode: self.case.mode(),
-            delay: self.case.settings.watermark.as_deref().map(parse_duration).transpose()?,
+            delay: self.case.watermark(),
             idle_timeout: None,
             policy: self.policy,
             flush_at_end: flush,

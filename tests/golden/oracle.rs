@@ -86,11 +86,7 @@ impl Source {
         let record = topical.topic.record.as_ref().expect("has records");
         let own = record.columns().fields.into_iter().map(|field| (field.name, field.kind.to_string()));
         let kafka = KAFKA.map(|(name, kind)| (name.to_string(), kind.to_string()));
-        let watermark = case
-            .settings
-            .watermark
-            .as_deref()
-            .map_or(record.watermark, |delay| ecap::units::parse_duration(delay).expect("a duration"));
+        let watermark = case.watermark().unwrap_or(record.watermark);
         Self {
             columns: own.chain(kafka).collect(),
             derived: record.derived.iter().filter(|(_, sql)| !sql.contains(ARRIVAL_TIME)).cloned().collect(),

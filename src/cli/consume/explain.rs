@@ -1,8 +1,9 @@
 //! What a query is made of, and what it keeps: `explain` and `validate`.
 
-use crate::catalog::Topic;
 use crate::cli::output::{self, Format, OutputArgs};
+use crate::engine::options::Options;
 use crate::query::cut::OperatorSpec;
+use crate::query::header::mode_name;
 use crate::query::plan::StreamPlan;
 use crate::units::format_duration;
 use crate::{Error, Result};
@@ -18,6 +19,8 @@ pub struct Explained {
     reads: Vec<Read>,
     /// What keeps state, in the order in which rows go through it.
     keeps: Vec<Kept>,
+    /// Which rows are given out.
+    output_mode: &'static str,
     /// The columns of a result, with their types.
     gives: Vec<String>,
     /// The plan of each stage.
@@ -51,12 +54,12 @@ struct Kept {
 }
 
 impl Explained {
-    /// Of a plan, with the delay of each topic.
-    pub fn new(plan: &StreamPlan, delay_of: impl Fn(&Topic) -> Duration) -> Self {
+    /// Of a plan, and how it runs.
+    pub fn new(plan: &StreamPlan, options: &Options) -> Self {
         let read = |scan: &crate::query::plan::Scan| Read {
             topic: scan.topic.name.clone(),
             event_time: scan.time.clone(),
-            watermark_seconds: delay_of(&scan.topic).as_secs_f64(),
+            watermark_seconds: options.delay_of(&scan.topic).as_secs_f64(),
             decoded: scan.columns.fields().iter().map(|field| field.name().clone()).collect(),
             columns: scan.topic.record.as_ref().map_or(0, |record| record.columns().fields.len()),
         };
@@ -65,6 +68,7 @@ impl Explained {
         Self {
             reads: plan.scans.iter().map(read).collect(),
             keeps: plan.stages.operators.iter().map(kept).collect(),
+            output_mode: mode_name(options.mode),
             gives: result.fields().iter().map(column).collect(),
             plan: plan.to_string(),
         }
@@ -103,7 +107,7 @@ impl Explained {
         if self.keeps.is_empty() {
             writeln!(text, "  nothing: each record is given out by itself")?;
         }
-        writeln!(text, "Gives\n  {}", self.gives.join(", "))?;
+        writeln!(text, "Gives, in output mode {}\n  {}", self.output_mode, self.gives.join(", "))?;
         writeln!(text, "Plan\n{}", self.plan.trim_end())
     }
 }

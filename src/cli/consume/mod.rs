@@ -115,17 +115,17 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
     match &cli.command {
         Some(Command::Query { file, run }) => {
             let sql = read(file)?;
-            let header = Header::of(&sql);
+            let header = header_of(&sql)?;
             run.inputs.declare(&mut settings, &header, &inputs::named_in(&sql, &header))?;
             let folder = file.parent().unwrap_or(Path::new(""));
             let tables = || run.inputs.tables(&header, folder);
             let own = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-            let query = run::Query { sql: &sql, own: &own };
+            let query = run::Query { sql: &sql, header: &header, own: &own };
             run::run(query, tables, run, &cli.common, &settings).inspect_err(|error| point_at(error, &sql))
         }
         Some(Command::Checkpoint(verb)) => checkpoint::run(verb, &cli.common),
         Some(Command::Explain { file, run }) => {
-            let explained = plan(file, run, settings)?;
+            let (_, explained) = plan(file, run, settings)?;
             explain::show(&explained, &cli.common.output)
         }
         Some(Command::Validate { files, run }) => validate(files, run, &settings),
@@ -139,24 +139,24 @@ pub fn run(cli: ConsumeCli) -> Result<()> {
             let sql = cli.query.to_sql(&settings, cli.run.time_column())?;
             let tables = || cli.run.inputs.tables(&header, Path::new(""));
             let own = cli.run.name_of(cli.query.topics(), &sql);
-            let query = run::Query { sql: &sql, own: &own };
+            let query = run::Query { sql: &sql, header: &header, own: &own };
             run::run(query, tables, &cli.run, &cli.common, &settings).map_err(Error::without_place)
         }
     }
 }
 
-/// Plans the query of a file, without a broker where no schema has to be inferred.
-fn plan(file: &Path, run: &run::RunArgs, mut settings: Settings) -> Result<Explained> {
+/// Plans the query of a file, without a broker where no schema has to be inferred; gives what the file says of it, too.
+fn plan(file: &Path, run: &run::RunArgs, mut settings: Settings) -> Result<(Header, Explained)> {
     let sql = read(file)?;
-    let header = Header::of(&sql);
+    let header = header_of(&sql)?;
     run.inputs.declare(&mut settings, &header, &inputs::named_in(&sql, &header))?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let plan = || {
         let tables = run.inputs.tables(&header, folder)?;
-        run::plan(&sql, tables, run, &settings)
+        run::plan((&sql, &header), tables, run, &settings)
     };
     let (plan, options) = plan().inspect_err(|error| point_at(error, &sql))?;
-    Ok(Explained::new(&plan, |topic| options.delay_of(topic)))
+    Ok((header, Explained::new(&plan, &options)))
 }
 
 /// Plans each query; the first error is the command's, once all have been looked at.
@@ -164,7 +164,11 @@ fn validate(files: &[PathBuf], run: &run::RunArgs, settings: &Settings) -> Resul
     let mut wrong = Vec::new();
     for file in files {
         match plan(file, run, settings.clone()) {
-            Ok(_) => output::print(&format!("{}: valid\n", file.display()))?,
+            Ok((header, _)) => {
+                let said = header.to_string();
+                let said = if said.is_empty() { said } else { format!(" ({said})") };
+                output::print(&format!("{}{said}: valid\n", file.display()))?;
+            }
             Err(error) => wrong.push(error.at(file.display())),
         }
     }
@@ -178,6 +182,11 @@ fn read(file: &Path) -> Result<String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::usage(format!("cannot read the query {}: {error}", file.display())))?;
     Ok(text.trim_end().trim_end_matches(';').to_string())
+}
+
+/// What a query file says of itself.
+fn header_of(sql: &str) -> Result<Header> {
+    Header::of(sql).inspect_err(|error| point_at(error, sql))
 }
 
 /// Shows the line of the query in which an error lies, to a person.

@@ -45,7 +45,8 @@ pub struct RunArgs {
     /// End the query where records were deleted before they were read (exit 5)
     #[arg(long)]
     fail_on_data_loss: bool,
-    /// Rows of final windows, rows that changed, or all rows [default: update on the console, append elsewhere]
+    /// Rows of final windows, rows that changed, or all rows [default: as the query file says, else update on the
+    /// console, append elsewhere]
     #[arg(long, value_enum)]
     output_mode: Option<Mode>,
     /// Where reading begins: earliest, latest, a time, or offsets by partition (0:1200,1:1180)
@@ -221,19 +222,20 @@ impl RunArgs {
         }
     }
 
-    fn options(&self) -> Options {
+    /// How the query runs whose file has this header.
+    fn options(&self, header: &Header) -> Options {
         Options {
             trigger: match self.trigger {
                 Trigger::Continuous(_) => Trigger::Continuous(self.checkpoint_interval),
                 trigger => trigger,
             },
             mode: match self.output_mode {
-                None => self.results.output_mode(),
+                None => header.output_mode.unwrap_or_else(|| self.results.output_mode()),
                 Some(Mode::Append) => OutputMode::Append,
                 Some(Mode::Update) => OutputMode::Update,
                 Some(Mode::Complete) => OutputMode::Complete,
             },
-            delay: self.watermark,
+            delay: self.watermark.or(header.watermark),
             idle_timeout: self.idle_timeout.0,
             policy: match (self.time, self.watermark_policy) {
                 (Time::Processing, _) => Policy::Processing,

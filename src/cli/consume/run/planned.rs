@@ -15,6 +15,7 @@ use crate::engine::{Engine, Listener, Surroundings};
 use crate::kafka::reader::Reader;
 use crate::kafka::start::{self, From};
 use crate::program;
+use crate::query::header::Header;
 use crate::query::plan::StreamPlan;
 use crate::sink::Sink;
 use crate::tables::Table;
@@ -28,6 +29,8 @@ const READ_AHEAD: usize = 4 << 20;
 pub struct Query<'a> {
     /// Its text.
     pub sql: &'a str,
+    /// What its file says of it.
+    pub header: &'a Header,
     /// What it is called by itself.
     pub own: &'a str,
 }
@@ -84,14 +87,14 @@ pub struct Planned<'a> {
 /// # Errors
 /// A usage error where the query, or a flag, is wrong.
 pub fn plan(
-    sql: &str,
+    (sql, header): (&str, &Header),
     tables: Vec<Arc<Table>>,
     args: &RunArgs,
     settings: &Settings,
 ) -> Result<(StreamPlan, Options)> {
     let (catalog, prefix) = (&settings.catalog, &settings.prefix);
     let plan = StreamPlan::with_tables(sql, catalog, prefix, args.time_column(), tables)?;
-    let options = args.options();
+    let options = args.options(header);
     options.check(&plan)?;
     Ok((plan, options))
 }
@@ -110,7 +113,7 @@ pub fn run(
     if args.print_sql {
         return output::print(&format!("{}\n", query.sql));
     }
-    let (plan, options) = plan(query.sql, tables()?, args, settings)?;
+    let (plan, options) = plan((query.sql, query.header), tables()?, args, settings)?;
     let shown = show::Shown::new(&common.output, args.progress, args.rows)?;
     let stop = interrupt::listen()?;
     Planned { query, plan, options, args, settings, goes_on: false }.run(&shown, &stop)

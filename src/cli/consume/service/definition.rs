@@ -99,7 +99,7 @@ impl Ready {
             (None, file) => {
                 let file = file.as_deref().unwrap_or(Path::new(""));
                 let sql = read(file)?;
-                let header = Header::of(&sql);
+                let header = Header::of(&sql).map_err(|error| error.at(file.display()))?;
                 self.run.inputs.declare(settings, &header, &inputs::named_in(&sql, &header))?;
                 Ok(Text { sql, header, folder: file.parent().unwrap_or(Path::new("")).into() })
             }

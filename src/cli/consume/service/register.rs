@@ -67,7 +67,7 @@ pub fn register(args: &Args, common: &CommonArgs) -> Result<()> {
     let ready = Ready::of(&definition, |group| settings.full(group))?;
     let text = ready.text(&mut settings)?;
     let tables = ready.run.inputs.tables(&text.header, &text.folder)?;
-    run::plan(&text.sql, tables, &ready.run, &settings).map_err(Error::without_place)?;
+    run::plan((&text.sql, &text.header), tables, &ready.run, &settings).map_err(Error::without_place)?;
     consumers::register(&path, std::slice::from_ref(&definition))?;
     let name = &definition.name;
     output::note(&format!("{name} is registered: `ecap-consume run --name {name}` runs it"));

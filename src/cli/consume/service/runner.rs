@@ -37,11 +37,11 @@ impl Runner for Queries {
         ready.run.bound_state(self.state_memory);
         let text = ready.text(&mut settings)?;
         let tables = ready.run.inputs.tables(&text.header, &text.folder)?;
-        let (plan, options) =
-            run::plan(&text.sql, tables, &ready.run, &settings).map_err(Error::without_place)?;
+        let (plan, options) = run::plan((&text.sql, &text.header), tables, &ready.run, &settings)
+            .map_err(Error::without_place)?;
         let (form, most) = show::form(&self.output, ready.run.rows())?;
         let heard = Heard { name: definition.name.clone(), form, most, vitals: vitals.clone() };
-        let query = Query { sql: &text.sql, own: &definition.name };
+        let query = Query { sql: &text.sql, header: &text.header, own: &definition.name };
         let planned = Planned { query, plan, options, args: &ready.run, settings: &settings, goes_on: true };
         planned.run(&heard, stop).map_err(Error::without_place)
     }
