@@ -3,6 +3,7 @@
 use super::config::Connection;
 use super::context::Context;
 use super::native::ids;
+use crate::catalog::suggest;
 use crate::clock::Micros;
 use crate::engine::source::{Origin, Position};
 use crate::kafka::admin::may_not_see;
@@ -46,6 +47,60 @@ impl std::str::FromStr for From {
                 }),
             },
         }
+    }
+}
+
+/// Where each topic of a query is read from: `earliest`, `transactions=0:5,1:7;latest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starts {
+    /// Of topics by name.
+    own: BTreeMap<String, From>,
+    /// Of those that are not named.
+    others: Option<From>,
+}
+
+impl std::str::FromStr for Starts {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut starts = Self { own: BTreeMap::new(), others: None };
+        for part in text.split(';').map(str::trim) {
+            let again = match part.split_once('=') {
+                Some((topic, at)) => {
+                    let at =
+                        at.trim().parse().map_err(|error: Error| error.at(format!("topic '{topic}'")))?;
+                    starts.own.insert(topic.trim().into(), at).map(|_| format!("of topic '{}'", topic.trim()))
+                }
+                None => {
+                    starts.others.replace(part.parse()?).map(|_| "of the topics that are not named".into())
+                }
+            };
+            if let Some(of) = again {
+                return Err(Error::usage(format!("two starts {of}")));
+            }
+        }
+        Ok(starts)
+    }
+}
+
+impl Starts {
+    /// Where each of these topics is read from.
+    ///
+    /// # Errors
+    /// A usage error where a topic is none of them (with the nearest that is), or where nothing is said of one.
+    pub fn of(&self, topics: &[&str]) -> Result<Vec<From>> {
+        if let Some(unknown) = self.own.keys().find(|topic| !topics.contains(&topic.as_str())) {
+            let message = format!("the query reads no topic '{unknown}', but {}", topics.join(", "));
+            return Err(suggest(Error::usage(message), unknown, topics.iter().copied()));
+        }
+        let start = |topic: &&str| {
+            let start = self.own.get(*topic).or(self.others.as_ref());
+            start.cloned().ok_or_else(|| {
+                let error = Error::usage(format!("nothing is said of topic '{topic}'"));
+                error.hint(format!("add ;{topic}=earliest, or ;earliest for all that are not named"))
+            })
+        };
+        topics.iter().map(start).collect()
     }
 }
 
@@ -93,7 +148,9 @@ fn start_at(
     for (partition, offset) in offsets {
         let Some(position) = positions.get_mut(partition) else {
             let message = format!("topic '{topic}' has {count} partitions, and no partition {partition}");
-            return Err(Error::usage(message));
+            return Err(
+                Error::usage(message).hint("TOPIC=0:1200,1:1180 says offsets of one topic of several")
+            );
         };
         if *offset > position.end {
             let message = format!("topic '{topic}', partition {partition} ends at {}", position.end);
@@ -237,4 +294,36 @@ fn start_at_time(
         *position = Position { start, next: start, caught_up: start == position.end, ..*position };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(text: &str, topics: &[&str]) -> Result<Vec<From>, String> {
+        text.parse::<Starts>().and_then(|starts| starts.of(topics)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_topic_begins_where_it_is_told() {
+        let offsets = From::Offsets(BTreeMap::from([(0, 5), (1, 7)]));
+        assert_eq!(starts("latest", &["a", "b"]), Ok(vec![From::Latest, From::Latest]));
+        assert_eq!(starts("b=0:5,1:7; earliest", &["a", "b"]), Ok(vec![From::Earliest, offsets.clone()]));
+        assert_eq!(starts("a = 0:5,1:7;b=2", &["a", "b"]), Ok(vec![offsets, From::Time(2_000)]));
+    }
+
+    #[test]
+    fn what_says_nothing_or_too_much_is_refused() {
+        for (text, part) in [
+            ("orders=0:5", "the query reads no topic 'orders', but order, click: did you mean 'order'?"),
+            ("order=0:5", "nothing is said of topic 'click': add ;click=earliest, or ;earliest for all"),
+            ("order=0:5;order=earliest", "two starts of topic 'order'"),
+            ("latest;earliest", "two starts of the topics that are not named"),
+            ("order=0:x;latest", "topic 'order': "),
+            ("order=0:5;", "earliest, latest, a time, or offsets by partition"),
+        ] {
+            let wrong = starts(text, &["order", "click"]).expect_err("wrong");
+            assert!(wrong.contains(part), "{text}: {wrong}");
+        }
+    }
 }

@@ -157,6 +157,42 @@ fn reading_begins_at_the_offsets_that_are_named() {
 }
 
 #[test]
+fn each_topic_begins_where_it_is_told() {
+    let stage = Stage::new(&[SALES, "transactions"]);
+    stage.sell(&sales(30, 10_000));
+    for millis in 0..10 {
+        let time = stage.base + millis;
+        let value = format!(
+            r#"{{"transaction_id":"t","user_id":"u","product_id":"p","price":1,"quantity":1,"timestamp":{time}}}"#
+        );
+        stage.put("transactions", 5, millis, Some(value.as_bytes()));
+    }
+    stage.flush();
+    let sql = "SELECT _topic FROM transactions UNION ALL SELECT _topic FROM `customer-transactions`";
+    std::fs::write(stage.cluster.folder.path().join("both.sql"), sql).unwrap();
+    let read = |flag: &str, from: &str| {
+        let args = ["query", "both.sql", "--trigger", "available-now", "--format", "json"];
+        let checkpoint = if flag == "--from" { "--temporary-checkpoint" } else { "--checkpoint=kept" };
+        let ended = stage.consume(&[&args[..], &[checkpoint, flag, from]].concat());
+        let of = |topic: &str| ended.out.lines().filter(|line| line.contains(&format!("{topic}\""))).count();
+        (of("\"transactions"), of(SALES), ended)
+    };
+    // Partition 5 is of one topic only. Ten records are in each partition of the other.
+    for flag in ["--from", "--restart-from"] {
+        let (transactions, sales, ended) = read(flag, "transactions=5:7;customer-transactions=0:8,1:10");
+        assert_eq!((transactions, sales), (3, 12), "{ended:?}");
+        let (transactions, sales, ended) = read(flag, "transactions=5:7;latest");
+        assert_eq!((transactions, sales), (3, 0), "{ended:?}");
+        let (_, _, ended) = read(flag, "transaction=5:7;latest");
+        ended.fails(2, &[flag, "the query reads no topic 'transaction'", "did you mean 'transactions'?"]);
+        let (_, _, ended) = read(flag, "transactions=5:7");
+        ended.fails(2, &[flag, "nothing is said of topic 'customer-transactions'", ";earliest"]);
+        let (_, _, ended) = read(flag, "5:7");
+        ended.fails(2, &["has 3 partitions, and no partition 5", "TOPIC=0:1200"]);
+    }
+}
+
+#[test]
 fn what_was_deleted_before_it_was_read_is_told_and_counted() {
     let stage = Stage::with(&(0..10).map(|n| at(n * 1_000)).collect::<Vec<_>>());
     stage.delete_before(4);

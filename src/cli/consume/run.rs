@@ -10,7 +10,8 @@ use crate::cli::common;
 use crate::engine::operator::StateLimit;
 use crate::engine::options::{Limits, Options, OutputMode, Trigger};
 use crate::engine::watermark::Policy;
-use crate::kafka::start::From;
+use crate::kafka::start::Starts;
+use crate::query::header::Header;
 use crate::units::{parse_duration, parse_size};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -49,10 +50,11 @@ pub struct RunArgs {
     /// console, append elsewhere]
     #[arg(long, value_enum)]
     output_mode: Option<Mode>,
-    /// Where reading begins: earliest, latest, a time, or offsets by partition (0:1200,1:1180)
-    #[arg(long, default_value = "latest", value_name = "WHERE")]
-    from: From,
-    /// How long a window waits for late records; the topic's own where it is not given
+    /// Where reading begins: earliest, latest, a time, or offsets by partition (0:1200,1:1180); of several topics each by its
+    /// name ('transactions=0:5,1:7;earliest', where the last is of those that are not named)
+    #[arg(long, default_value = "latest", value_name = "[TOPIC=]WHERE")]
+    from: Starts,
+    /// How long a window waits for late records [default: as the query file says, else the topic's own]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
     watermark: Option<Duration>,
     /// The column of event time; the query's or the topic's own where it is not given

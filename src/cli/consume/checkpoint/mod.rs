@@ -15,7 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::engine::checkpoint::{self, Asked, Checkpoint};
 use crate::engine::source::Origin;
 use crate::host;
-use crate::kafka::start::From;
+use crate::kafka::start::{From, Starts};
 use crate::place::parse_option;
 use crate::query::plan::StreamPlan;
 use crate::sink::retry::Patience;
@@ -44,8 +44,7 @@ pub struct CheckpointArgs {
     /// How many batches can be gone back by
     #[arg(long, default_value = "10", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     min_batches_to_retain: u64,
-    /// Drop the state of the checkpoint, and begin anew: earliest, latest, a time, offsets by partition, or last, where
-    /// it was
+    /// Drop the state of the checkpoint, and begin anew: where --from can say, or last, where it was
     #[arg(long, value_name = "WHERE")]
     restart_from: Option<Restart>,
 }
@@ -56,7 +55,7 @@ enum Restart {
     /// Where it was.
     Last,
     /// Elsewhere.
-    At(From),
+    At(Starts),
 }
 
 impl std::str::FromStr for Restart {
@@ -101,14 +100,26 @@ impl CheckpointArgs {
         Ok(Place { name, at, is_temporary: self.temporary_checkpoint })
     }
 
-    /// Where each topic is read from: from the marks of the checkpoint, where a restart says, or from `from`.
+    /// Where each of these topics is read from where no checkpoint has a mark of it: as a restart says, or `from`.
+    ///
+    /// # Errors
+    /// A usage error where these say too much or too little.
+    pub fn from(&self, from: &Starts, topics: &[&str]) -> Result<Vec<From>> {
+        let (flag, starts) = match &self.restart_from {
+            Some(Restart::At(starts)) => ("--restart-from", starts),
+            Some(Restart::Last) | None => ("--from", from),
+        };
+        starts.of(topics).map_err(|error| error.at(flag))
+    }
+
+    /// Where each topic is read from: the marks of the checkpoint, unless a restart says something else, or `from`.
     ///
     /// # Errors
     /// A usage error where it is to begin anew where it was, and no commit says where that is in what it reads now.
-    pub fn starts(&self, checkpoint: Option<&Checkpoint>, topics: usize, from: &From) -> Result<Vec<From>> {
+    pub fn starts(&self, checkpoint: Option<&Checkpoint>, from: Vec<From>) -> Result<Vec<From>> {
         let last = checkpoint.and_then(Checkpoint::last).map(|commit| &commit.sources);
         let marks = match &self.restart_from {
-            Some(Restart::At(from)) => return Ok(vec![from.clone(); topics]),
+            Some(Restart::At(_)) => None,
             Some(Restart::Last) => match checkpoint.and_then(Checkpoint::before) {
                 Some((_, None)) => {
                     let error = Error::usage(
@@ -120,11 +131,11 @@ impl CheckpointArgs {
             },
             None => last,
         };
-        let start = |topic: usize| {
+        let start = |(topic, from): (usize, From)| {
             let mark = marks.and_then(|marks| marks.get(topic));
-            mark.map_or_else(|| from.clone(), |mark| From::Offsets(mark.offsets.clone()))
+            mark.map_or(from, |mark| From::Offsets(mark.offsets.clone()))
         };
-        Ok((0..topics).map(start).collect())
+        Ok(from.into_iter().enumerate().map(start).collect())
     }
 
     /// Opens the checkpoint of a query of this text whose rows go to `sink`, or begins it. From then on it is waited for with

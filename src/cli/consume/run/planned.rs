@@ -130,6 +130,8 @@ impl Planned<'_> {
         tracing::info!("plan:\n{plan}");
         let is_continuous = matches!(args.trigger, Trigger::Continuous(_));
         let names: Vec<_> = plan.scans.iter().map(|scan| scan.topic.name.clone()).collect();
+        let bare: Vec<_> = names.iter().map(|name| settings.bare(name)).collect();
+        let from = args.checkpoint.from(&args.from, &bare)?;
         let every = match options.trigger {
             Trigger::Interval(every) | Trigger::Continuous(every) => Some(every),
             Trigger::Once | Trigger::AvailableNow => None,
@@ -156,7 +158,7 @@ impl Planned<'_> {
             query: &id,
             stop,
         })?;
-        let starts = args.checkpoint.starts(checkpoint.as_ref(), names.len(), &args.from)?;
+        let starts = args.checkpoint.starts(checkpoint.as_ref(), from)?;
         let reading = args.sources(folders, (&plan, &starts), settings, place.reference().as_deref());
         let (sources, topics) = reading?;
         let letters = args.dead_letters.open(
