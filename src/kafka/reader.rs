@@ -7,6 +7,7 @@ use super::context::Context;
 use super::mirror::Mirror;
 use super::start::{self, From};
 use crate::engine::source::{Allowance, Mark, Position, Source, SourceRecord};
+use crate::error::Fault;
 use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -197,16 +198,15 @@ impl Reader {
         Error::failed(format!("topic '{}': {error}", self.topic))
     }
 
+    fn gone(&self) -> Error {
+        Error::failed(format!("topic '{}' is gone: it was deleted while it was read", self.topic))
+    }
+
     /// What a failed read means: some things pass by themselves, others end the query.
     fn judge(&self, error: KafkaError) -> Result<()> {
         match &error {
-            KafkaError::MessageConsumption(code) => match code {
-                RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownPartition => Err(Error::failed(format!(
-                    "topic '{}' is gone: it was deleted while it was read",
-                    self.topic
-                ))),
+            KafkaError::MessageConsumption(code) => match *code {
+                code if start::is_absent(code) => Err(self.gone()),
                 RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::Authentication => {
                     Err(self.lost(&error))
                 }
@@ -297,15 +297,24 @@ impl Source for Reader {
     }
 
     fn look_ahead(&mut self) -> Result<()> {
-        if let Err(error) = self.look_for_partitions() {
+        let looked = self.look_for_partitions();
+        if let Err(error) = &looked {
             tracing::debug!("{error}");
         }
         let partitions: Vec<i32> = self.positions.keys().copied().collect();
         let bounds = match start::bounds(&self.questioner, &self.topic, &partitions) {
             Ok(bounds) => bounds,
             // A broker that is away for a while only delays what is seen of the ends.
-            Err(error) => {
+            Err(error) if error.fault() == Fault::Unreachable => {
                 tracing::warn!("{error}; reading goes on when it passes");
+                return Ok(());
+            }
+            // The client goes on fetching from a topic that is gone, without a word.
+            Err(_) if looked.as_ref().is_err_and(|error| error.fault() == Fault::Failed) => {
+                return Err(self.gone());
+            }
+            Err(error) => {
+                tracing::debug!("{error}");
                 return Ok(());
             }
         };

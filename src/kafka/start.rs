@@ -11,6 +11,7 @@ use crate::{Error, Result, units};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -180,7 +181,7 @@ pub fn origins(connection: &Connection, topics: &[&str]) -> Result<Vec<Origin>> 
 /// # Errors
 /// When the topic is not there, or the broker does not answer.
 pub fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> Result<Vec<i32>> {
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(|error| unanswered(&error))?;
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(|error| failed(topic, &error))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let partitions: Vec<i32> =
         found.map_or(vec![], |found| found.partitions().iter().map(|partition| partition.id()).collect());
@@ -188,15 +189,33 @@ pub fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> Result<Vec<i
     if found.is_some_and(|found| found.error() == Some(denied)) {
         return Err(may_not_see("topic", topic));
     }
+    let code = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
+    if let Some(code) = code.filter(|code| partitions.is_empty() && !is_absent(*code)) {
+        return Err(Error::unreachable(format!("topic '{topic}': {code}")));
+    }
     if partitions.is_empty() {
-        return Err(Error::failed(format!("topic '{topic}' is not there"))
-            .hint(format!("create it with `ecap-topics create-topics {topic}`")));
+        return Err(absent(topic));
     }
     Ok(partitions)
 }
 
-fn unanswered(error: &KafkaError) -> Error {
-    Error::unreachable(format!("the broker does not answer: {error}"))
+fn absent(topic: &str) -> Error {
+    let error = Error::failed(format!("topic '{topic}' is not there"));
+    error.hint(format!("create it with `ecap-topics create-topics {topic}`"))
+}
+
+/// What it means that a question about a topic has no answer.
+fn failed(topic: &str, error: &KafkaError) -> Error {
+    match error.rdkafka_error_code() {
+        Some(code) if is_absent(code) => absent(topic),
+        _ => Error::unreachable(format!("the broker does not answer: {error}")),
+    }
+}
+
+/// Whether a topic, or a partition of it, is not there.
+pub fn is_absent(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    matches!(code, UnknownPartition | UnknownTopic | UnknownTopicOrPartition)
 }
 
 /// Where partitions begin and end now: two questions, however many partitions there are.
@@ -239,14 +258,14 @@ fn offsets_of(
 ) -> Result<BTreeMap<i32, i64>> {
     let mut asked = TopicPartitionList::new();
     for partition in partitions {
-        asked.add_partition_offset(topic, *partition, at).map_err(|error| unanswered(&error))?;
+        asked.add_partition_offset(topic, *partition, at).map_err(|error| failed(topic, &error))?;
     }
-    let found = consumer.offsets_for_times(asked, patience).map_err(|error| unanswered(&error))?;
+    let found = consumer.offsets_for_times(asked, patience).map_err(|error| failed(topic, &error))?;
     let offset = |partition: &i32| {
         let element = found.find_partition(topic, *partition);
         match element.as_ref().map(|element| (element.offset(), element.error())) {
             Some((Offset::Offset(offset), Ok(()))) => Ok((*partition, offset)),
-            Some((_, Err(error))) => Err(unanswered(&error)),
+            Some((_, Err(error))) => Err(failed(topic, &error)),
             _ => Err(Error::unreachable(format!("topic '{topic}', partition {partition}: no answer"))),
         }
     };
@@ -283,9 +302,9 @@ fn start_at_time(
     for partition in positions.keys() {
         asked
             .add_partition_offset(topic, *partition, Offset::Offset((time / 1_000).max(0)))
-            .map_err(|error| unanswered(&error))?;
+            .map_err(|error| failed(topic, &error))?;
     }
-    let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| unanswered(&error))?;
+    let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| failed(topic, &error))?;
     for (partition, position) in positions {
         let start = match found.find_partition(topic, *partition).map(|element| element.offset()) {
             Some(Offset::Offset(offset)) => offset,

@@ -139,10 +139,62 @@ fn a_partition_that_waits_and_one_that_may_read_no_more_stop_nothing() {
 }
 
 #[test]
-fn a_load_sets_the_documented_limits() {
-    let stage = Stage::with(&[at(1_000)]);
-    let rows = stage.rows(&["--window", "10s", "--load", "small"]);
-    assert_eq!(stage.counts(&rows), BTreeMap::from([(0, 1)]));
+fn a_load_sets_the_documented_limits_and_waits() {
+    // A client keeps no more than 100,000 records that are on their way.
+    let stage = Stage::new(&[SALES]);
+    sales(100_500, 60_000).chunks(50_000).for_each(|sales| stage.sell(sales));
+    for (load, sizes, waits) in [
+        ("small", vec![10_000; 10].into_iter().chain([500]).collect(), ("10000", "3000", "500")),
+        ("medium", vec![100_000, 500], ("30000", "10000", "500")),
+        ("high", vec![100_500], ("60000", "20000", "100")),
+    ] {
+        let args = ["--trigger", "available-now", "--load", load, "-X", "debug=conf", "-vv"];
+        let mut query = stage.start(&[&TUMBLING[..], &args].concat());
+        let read: Vec<i64> =
+            query.batches(100_500).iter().map(|batch| integer(batch, "numInputRows")).collect();
+        assert_eq!(read, sizes, "{load}");
+        let ended = query.end();
+        let (session, heartbeat, wait) = waits;
+        for (setting, value) in [
+            ("session.timeout.ms", session),
+            ("heartbeat.interval.ms", heartbeat),
+            ("fetch.wait.max.ms", wait),
+        ] {
+            let told = format!("{setting} = {value}");
+            assert!(ended.err.lines().any(|line| line.ends_with(&told)), "{load} does not set {told}");
+        }
+        ended.ok();
+    }
+}
+
+#[test]
+fn a_batch_ends_where_the_next_one_is_due_unless_nothing_holds_it() {
+    // More than one chunk, each of which takes longer than the trigger.
+    let stage = Stage::with(&sales(80_000, 60_000));
+    let batches = |flags: &[&str]| {
+        let mut query = stage.start(&[&TUMBLING[..], &["--trigger", "1ms"], flags].concat());
+        let batches = query.batches(80_000).len();
+        query.interrupt().ok();
+        batches
+    };
+    assert_eq!(batches(&["--no-backpressure"]), 1);
+    assert!(batches(&[]) > 1);
+}
+
+#[test]
+fn a_topic_that_is_deleted_ends_the_query_with_one_line() {
+    for (trigger, query) in [("0s", "--aggregated"), ("1s", "--aggregated"), ("continuous", "--no-truncate")]
+    {
+        let stage = Stage::with(&[at(1_000)]);
+        let mut query = stage.start(&[query, "--trigger", trigger]);
+        query.batches(1);
+        stage.cluster.run("ecap-topics", &["delete-topic", SALES, "--yes"]).ok();
+        let gone = format!("topic '{}' is gone: it was deleted while it was read", stage.cluster.name(SALES));
+        query.says(&gone);
+        let ended = query.end();
+        assert!(!ended.err.contains("does not answer"), "{ended:?}");
+        ended.fails(1, &[&gone]);
+    }
 }
 
 #[test]
