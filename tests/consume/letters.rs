@@ -112,6 +112,15 @@ fn a_time_far_ahead_of_the_clock_ends_no_window() {
     assert_eq!(stage.counts(&super::json_lines(&ended.ok())), BTreeMap::from([(0, 2)]));
     let all = stage.rows(&[&args[..], &["--max-future", "off"]].concat());
     assert_eq!(all.len(), 2, "{all:?}");
+    let path = stage.cluster.folder.path().join("dead.ndjson");
+    stage.rows(&[&args[..], &["--dead-letters", path.to_str().unwrap()]].concat());
+    let letters = letters(&path);
+    assert_eq!(codes(&letters), [("time", "INVALID_VALUE", 1)]);
+    assert!(letters[0]["reason"].as_str().unwrap().contains("ahead of the clock"), "{letters:?}");
+    assert!(
+        letters[0]["value"].as_str().unwrap().contains(&(stage.base + 3 * day).to_string()),
+        "{letters:?}"
+    );
 }
 
 #[test]

@@ -135,6 +135,29 @@ fn late_records_are_counted_and_in_no_window() {
     assert_eq!(stage.counts(&rows), BTreeMap::from([(0, 1), (10_000, 2), (20_000, 1)]));
 }
 
+#[test]
+fn a_partition_that_falls_silent_holds_no_results_back() {
+    let silent = super::Sale { partition: 1, ..at(2_000) };
+    let stage = Stage::with(&[at(1_000), silent, at(25_000)]);
+    let flags = ["--window", "10s", "--watermark", "0s", "--trigger", "0s", "--output-mode", "append"];
+    let start = |timeout: &str| {
+        let mut query = stage.start(&[&flags[..], &["--idle-timeout", timeout, "--format", "json"]].concat());
+        assert_eq!(total(&query.batches(3), given_out), 0, "the watermark is at 2 s at most");
+        query
+    };
+    let (mut ends, mut waits) = (start("200ms"), start("off"));
+    let (mut sold, mut given) = (3, 0);
+    while given == 0 {
+        stage.sell(&[at(25_000 + sold)]);
+        sold += 1;
+        given = given_out(&ends.batch());
+    }
+    assert_eq!(total(&waits.batches(sold - 3), given_out), 0, "off is never");
+    assert_eq!(waits.interrupt().ok(), "");
+    let rows = json_lines(&ends.interrupt().ok());
+    assert_eq!(stage.counts(&rows[..1]), BTreeMap::from([(0, 2)]));
+}
+
 /// What two batches give out in a mode: three records in two windows, then one more in the second.
 fn rows_of_two_batches(mode: &str) -> (i64, i64) {
     let stage = Stage::with(&[at(1_000), at(11_000), at(12_000)]);

@@ -1,7 +1,7 @@
 //! Windows count what lies in them, however they are asked for.
 
 use super::{SALES, Sale, Stage, Window, at, brute_force, cents, integer, sales};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The default query's rows as windows, after the looks of each row.
@@ -183,6 +183,44 @@ fn a_printed_query_run_from_a_file_gives_the_same_rows() {
         assert!(!from_flags.is_empty());
         assert_eq!(from_flags, sorted(stage.rows(&["query", "query.sql"])), "{sql}");
     }
+}
+
+#[test]
+fn every_kind_of_aggregate_over_windows_that_start_elsewhere() {
+    // Two windows of ten seconds that begin three seconds behind the full ones.
+    let sale = |millis: i64, customer: i64, category: &'static str, cents: i64| Sale {
+        customer,
+        category,
+        cents,
+        ..at(millis)
+    };
+    let sales = [
+        sale(3_000, 1, "Books", 1_000),
+        sale(4_000, 2, "Books", 2_000),
+        sale(5_000, 1, "Games", 3_000),
+        sale(12_999, 3, "Books", 6_000),
+        sale(13_000, 4, "Shoes", 500),
+    ];
+    let stage = Stage::with(&sales);
+    let sql = "SELECT window.start AS window_start, count(*) AS record_count,
+                      approx_count_distinct(customer_id) AS customers, approx_percentile(final_amount, 0.5) AS middle,
+                      stddev(final_amount) AS deviation, first(product_category) AS first, last(final_amount) AS last,
+                      sort_array(collect_set(product_category)) AS categories
+               FROM `customer-transactions`
+               GROUP BY window(_timestamp, '10 seconds', '10 seconds', '3 seconds')";
+    std::fs::write(stage.cluster.folder.path().join("query.sql"), sql).unwrap();
+    let mut rows = stage.rows(&["query", "query.sql"]);
+    rows.sort_by_key(|row| stage.time(row, "window_start"));
+    assert_eq!(stage.counts(&rows), BTreeMap::from([(3_000, 4), (13_000, 1)]));
+    let row = &rows[0];
+    assert_eq!((integer(row, "customers"), cents(row, "middle"), cents(row, "last")), (3, 2_000, 6_000));
+    // The squares of the distances from 30 are 400, 100, 0 and 900.
+    let deviation = row["deviation"].as_f64().unwrap();
+    assert!((deviation - (1_400.0_f64 / 3.0).sqrt()).abs() < 1e-9, "{row}");
+    assert_eq!((&row["first"], &row["categories"]), (&json!("Books"), &json!(["Books", "Games"])));
+    let alone = &rows[1];
+    assert_eq!((integer(alone, "customers"), &alone["deviation"]), (1, &Value::Null), "{alone}");
+    assert_eq!((&alone["first"], &alone["categories"]), (&json!("Shoes"), &json!(["Shoes"])));
 }
 
 #[test]
