@@ -1,7 +1,7 @@
 //! Access rights of a cluster: told, granted and revoked.
 
 use super::{Code, Owned, Request, c_text, list, rust_text};
-use crate::kafka::admin::{Admin, refused};
+use crate::kafka::admin::{Admin, refused, wait_until};
 use crate::{Error, Result};
 use rdkafka_sys as sys;
 use serde::Serialize;
@@ -101,7 +101,7 @@ impl Admin {
         Ok(rights)
     }
 
-    /// Grants rights; one that is there already stays.
+    /// Grants rights of one principal, and waits until the broker has them; one that is there already stays.
     ///
     /// # Errors
     /// The first right that the cluster refuses, with its reason.
@@ -128,8 +128,13 @@ impl Admin {
             let results = sys::rd_kafka_CreateAcls_result_acls(result, &raw mut count);
             let mut errors =
                 list(results, count).iter().map(|result| sys::rd_kafka_acl_result_error(*result));
-            errors.try_for_each(|error| accepted("granting access rights", error))
+            errors.try_for_each(|error| accepted("granting access rights", error))?;
         }
+        let principal = rights.first().map(|right| right.principal.as_str());
+        wait_until("the broker to have the rights", || {
+            let told = self.rights(principal)?;
+            Ok(rights.iter().all(|right| told.contains(right)))
+        })
     }
 
     /// Revokes rights; those that were there.
