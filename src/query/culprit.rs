@@ -96,14 +96,6 @@ fn written(expression: &Arc<dyn PhysicalExpr>, columns: &Schema) -> String {
     if let Some(binary) = expression.downcast_ref::<BinaryExpr>() {
         return format!("{} {} {}", part(binary.left()), binary.op(), part(binary.right()));
     }
-    if let Some(case) = expression.downcast_ref::<CaseExpr>() {
-        let of = case.expr().map_or_else(String::new, |of| format!(" {}", whole(of)));
-        let branches = case.when_then_expr().iter();
-        let branches: String =
-            branches.map(|(when, then)| format!(" WHEN {} THEN {}", whole(when), whole(then))).collect();
-        let other = case.else_expr().map_or_else(String::new, |other| format!(" ELSE {}", whole(other)));
-        return format!("CASE{of}{branches}{other} END");
-    }
     let Some(call) = expression.downcast_ref::<ScalarFunctionExpr>() else {
         return fmt_sql(expression.as_ref()).to_string();
     };

@@ -249,19 +249,6 @@ fn the_reason_names_the_expression() {
             format!("SELECT 10 div quantity AS n, _timestamp AS t {from} WHERE quantity < 3"),
             "10 div quantity: ",
         ),
-        (
-            format!("SELECT CASE WHEN quantity < 3 THEN 10 div quantity ELSE 0 END AS n {from}"),
-            "10 div quantity",
-        ),
-        (TWO_WINDOWS.into(), "10 div quantity: 'div' by zero"),
-        (FIRST_OF_EACH_IN_WINDOWS.into(), "10 div quantity: 'div' by zero"),
-        (FIRST_OF_EACH_JOINED.into(), "quantity div quantity"),
-        (WITH_ITSELF.into(), "quantity div quantity: 'div' by zero"),
-        (
-            format!("SELECT count(*) AS n {from} GROUP BY window(_timestamp, '10 seconds'), 10 div quantity"),
-            "10 div quantity: ",
-        ),
-        (format!("SELECT DISTINCT _timestamp AS t, 10 div quantity AS n {from}"), "10 div quantity: "),
     ] {
         let ran = run(&sql, &topics, Run::of(OutputMode::Append));
         assert_eq!(offsets(&ran), [1], "{sql}");
