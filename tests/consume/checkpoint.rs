@@ -126,7 +126,7 @@ fn where_no_commit_is_whole_both_ways_out_are_open() {
     let args = [&WINDOWS[..], &AVAILABLE].concat();
     stage.consume(&args).fails(2, &["no commit in it is whole", "another --checkpoint", "--restart-from"]);
     let last = stage.consume(&[&args[..], &["--restart-from", "last"]].concat());
-    last.fails(2, &["no commit of the checkpoint says where the query was", "--restart-from earliest"]);
+    last.fails(2, &["no commit says where the query was", "--restart-from earliest"]);
     let again = [&args[..], &["--restart-from", "earliest", "--flush-at-end"]].concat();
     assert_eq!(json_lines(&stage.consume(&again).ok()).len(), 1);
     assert_eq!(on(&stage, &[]), Vec::<Value>::new(), "it goes on from there");
@@ -163,5 +163,5 @@ fn where_another_query_was_is_no_place_in_other_topics() {
     on(&stage, &[]);
     let other = ["--topic", "user-events", "--checkpoint", "kept", "--restart-from"];
     let last = stage.consume(&[&other[..], &["last"], &AVAILABLE].concat());
-    last.fails(2, &["where the query was in its topics", "--restart-from earliest"]);
+    last.fails(2, &["where the query was in what it reads now", "--restart-from earliest"]);
 }

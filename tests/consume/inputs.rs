@@ -71,19 +71,22 @@ fn a_table_is_loaded_again_and_the_rows_of_before_stay_where_it_cannot_be() {
     std::fs::write(stage.cluster.folder.path().join("q.sql"), sql).unwrap();
     let flags = ["query", "q.sql", "--table", "c=data/c.csv", "--trigger", "0s", "--format", "json"];
     let sell = || stage.sell(&[crate::consume::Sale { category: "books", ..at(4_000) }]);
-    // Each batch is behind the table's age: it reads what is there by then.
+    // The table is too old for each batch, which reads it again as it begins.
     let mut query = stage.start(&[&flags[..], &["--refresh", "0s"]].concat());
     query.batches(3);
     std::fs::write(&table, "name,factor,since\nbooks,7.25,2025-01-02\ntoys,2,\n").unwrap();
-    sell();
-    query.batches(1);
+    // The first of them may be in a batch that had begun.
+    for _ in 0..2 {
+        sell();
+        query.batches(1);
+    }
     std::fs::remove_file(&table).unwrap();
     query.says("the rows of before stay");
     sell();
     query.batches(1);
     let rows = super::json_lines(&query.interrupt().ok());
     let factors: Vec<_> = rows[rows.len() - 2..].iter().map(|row| row["factor"].as_f64().unwrap()).collect();
-    assert_eq!((rows.len(), factors), (4, vec![7.25, 7.25]), "{rows:?}");
+    assert_eq!((rows.len(), factors), (5, vec![7.25, 7.25]), "{rows:?}");
 }
 
 /// Runs a query over the sales with a table, without a broker.

@@ -122,10 +122,10 @@ impl CheckpointArgs {
             Some(Restart::At(_)) => None,
             Some(Restart::Last) => match checkpoint.and_then(Checkpoint::before) {
                 Some((_, None)) => {
-                    let error = Error::usage(
-                        "no commit of the checkpoint says where the query was in what it reads now",
-                    );
-                    return Err(error.hint("--restart-from earliest, latest, a time or offsets"));
+                    let message =
+                        "--restart-from last: no commit says where the query was in what it reads now";
+                    return Err(Error::usage(message)
+                        .hint("--restart-from earliest, latest, a time or offsets begins anew"));
                 }
                 before => before.and_then(|(_, marks)| marks.as_ref()),
             },
