@@ -155,8 +155,9 @@ fn two_queries_of_one_name_are_told_apart_by_their_owners() {
 /// The checkpoint of a query of flags as older programs made it, under a name that had the sink in it.
 fn older(stage: &Stage, sql: &str, name: &str) {
     let folder = stage.cluster.folder.path().join("home/checkpoints").join(name);
-    let plan =
-        StreamPlan::with_tables(sql, &Catalog::built_in().unwrap(), &stage.cluster.prefix, None, vec![]);
+    let prefix = &stage.cluster.prefix;
+    let catalog = Catalog::built_in().and_then(|catalog| catalog.prefixed(prefix)).unwrap();
+    let plan = StreamPlan::with_tables(sql, &catalog, prefix, None, vec![]);
     let asked = Asked {
         name: name.into(),
         sql: sql.into(),

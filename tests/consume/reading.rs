@@ -222,8 +222,11 @@ fn each_topic_begins_where_it_is_told() {
         let args = ["query", "both.sql", "--trigger", "available-now", "--format", "json"];
         let checkpoint = if flag == "--from" { "--temporary-checkpoint" } else { "--checkpoint=kept" };
         let ended = stage.consume(&[&args[..], &[checkpoint, flag, from]].concat());
-        let of = |topic: &str| ended.out.lines().filter(|line| line.contains(&format!("{topic}\""))).count();
-        (of("\"transactions"), of(SALES), ended)
+        let of = |topic: &str| {
+            let name = format!("\"{}\"", stage.cluster.name(topic));
+            ended.out.lines().filter(|line| line.contains(&name)).count()
+        };
+        (of("transactions"), of(SALES), ended)
     };
     // Partition 5 is of one topic only. Ten records are in each partition of the other.
     for flag in ["--from", "--restart-from"] {
