@@ -8,7 +8,7 @@ admin.py watermarks BOOTSTRAP       prints how long one metadata request takes w
 import sys
 import time
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 # librdkafka compares each partition of a request with all others: with more at a time it is slower.
@@ -20,7 +20,19 @@ def partitions_of(admin):
     return [TopicPartition(topic.topic, number) for topic in topics for number in sorted(topic.partitions)]
 
 
+def settle(admin):
+    """Waits for a broker that was just given topics, and is not the leader of all their partitions yet."""
+    while True:
+        try:
+            return watermarks(admin)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            time.sleep(1)
+
+
 def make_groups(admin, count):
+    settle(admin)
     partitions = partitions_of(admin)
     for first in range(0, count, 50):
         answers = []
