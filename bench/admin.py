@@ -5,6 +5,7 @@ admin.py watermarks BOOTSTRAP       prints how long one metadata request takes w
                                     partition, in seconds, asked for by many partitions at a time on a connection that is there
 """
 
+import concurrent.futures
 import sys
 import time
 
@@ -34,15 +35,17 @@ def settle(admin):
 def make_groups(admin, count):
     settle(admin)
     partitions = partitions_of(admin)
-    for first in range(0, count, 50):
+    names = {f"bench-{number:04}" for number in range(count)}
+    # A coordinator that is still loading refuses offsets, or says nothing: they are given again.
+    while missing := sorted(names - {group.group_id for group in admin.list_consumer_groups().result().valid}):
         answers = []
-        for number in range(first, min(first + 50, count)):
-            own = [partitions[(4 * number + offset) % len(partitions)] for offset in range(4)]
+        for name in missing[:50]:
+            first = 4 * int(name.removeprefix("bench-"))
+            own = [partitions[(first + offset) % len(partitions)] for offset in range(4)]
             own = [TopicPartition(place.topic, place.partition, 0) for place in own]
-            group = ConsumerGroupTopicPartitions(f"bench-{number:04}", own)
-            answers += admin.alter_consumer_group_offsets([group]).values()
-        for answer in answers:
-            answer.result(timeout=60)
+            group = ConsumerGroupTopicPartitions(name, own)
+            answers += admin.alter_consumer_group_offsets([group], request_timeout=10).values()
+        concurrent.futures.wait(answers)
 
 
 def watermarks(admin):
