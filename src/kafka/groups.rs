@@ -108,8 +108,7 @@ impl Admin {
     /// When the cluster does not tell them within `patience`.
     pub fn groups(&self, patience: Duration) -> Result<Vec<Group>> {
         let ask = || self.client().fetch_group_list(None, patience);
-        let is_open =
-            |answer: &KafkaResult<_>| answer.as_ref().err().and_then(code_of).is_some_and(has_no_coordinator);
+        let is_open = |answer: &KafkaResult<_>| answer.as_ref().is_err_and(has_no_coordinator);
         let list = settled(&SystemClock, patience, ask, is_open).map_err(failed("the consumer groups"))?;
         // Some old clients commit under no name; librdkafka cannot ask for that. Who may list all groups and look at a few
         // gets the others without a state.
@@ -125,9 +124,8 @@ impl Admin {
     /// Those of these groups that are there after all, as their members' own protocol tells of them.
     fn of_any_protocol(&self, groups: &[Group], patience: Duration) -> Result<Vec<Group>> {
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-        let code = |answer: &KafkaResult<Group>| answer.as_ref().err().and_then(code_of);
         let is_open = |answers: &Result<Vec<KafkaResult<Group>>>| {
-            answers.as_ref().is_ok_and(|answers| answers.iter().filter_map(code).any(has_no_coordinator))
+            answers.iter().flatten().filter_map(|answer| answer.as_ref().err()).any(has_no_coordinator)
         };
         let answers = settled(&SystemClock, patience, || describe(self.client(), &names), is_open)?;
         let mut found = Vec::new();

@@ -1,7 +1,9 @@
-//! A broker that begins to look after groups first reads what was kept of them, and answers nothing until then.
+//! Answers that are not the last word yet: a broker that begins to lead partitions, or to look after groups, first has to
+//! learn of it, and of what was kept of them.
 
+use super::admin::code_of;
 use crate::clock::{Micros, Stop, Timer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
 
 /// How long is waited before the same is asked again.
@@ -25,7 +27,12 @@ pub fn settled<T>(
 }
 
 /// Whether a broker says that it does not look after a group yet, or no longer.
-pub fn has_no_coordinator(code: RDKafkaErrorCode) -> bool {
+pub fn has_no_coordinator(error: &KafkaError) -> bool {
+    code_of(error).is_some_and(says_no_coordinator)
+}
+
+/// The same of a code.
+pub fn says_no_coordinator(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
     matches!(code, CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
 }

@@ -3,8 +3,9 @@
 use super::config::Connection;
 use super::context::Context;
 use super::native::ids;
+use super::settle::settled;
 use crate::catalog::suggest;
-use crate::clock::Micros;
+use crate::clock::{Micros, SystemClock};
 use crate::engine::source::{Origin, Position};
 use crate::kafka::admin::may_not_see;
 use crate::{Error, Result, units};
@@ -13,13 +14,10 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the broker may take to answer a question.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long until a question is asked again.
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// Where reading begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,13 +280,7 @@ pub fn first_bounds(
     topic: &str,
     partitions: &[i32],
 ) -> Result<BTreeMap<i32, (i64, i64)>> {
-    let start = Instant::now();
-    loop {
-        match bounds(consumer, topic, partitions) {
-            Err(_) if start.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
-            answer => return answer,
-        }
-    }
+    settled(&SystemClock, PATIENCE, || bounds(consumer, topic, partitions), Result::is_err)
 }
 
 /// Moves each start to the first record at or after `time`; to the end where there is none.

@@ -2,11 +2,11 @@
 
 use super::{Event, Requests, Sending, c_text, list, rust_text};
 use crate::clock::SystemClock;
-use crate::kafka::admin::{PATIENCE, code_of};
+use crate::kafka::admin::PATIENCE;
 use crate::kafka::committed::{Committed, elements};
 use crate::kafka::context::Context;
 use crate::kafka::groups::{Group, Member};
-use crate::kafka::settle::{has_no_coordinator, settled};
+use crate::kafka::settle::{has_no_coordinator, says_no_coordinator, settled};
 use crate::{Error, Result};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
@@ -156,8 +156,8 @@ unsafe fn member(member: *const MemberDescription) -> Member {
 
 fn is_open(answer: &Answer) -> bool {
     match answer {
-        Ok(places) => places.iter().any(|(_, code)| has_no_coordinator(*code)),
-        Err(error) => code_of(error).is_some_and(has_no_coordinator),
+        Ok(places) => places.iter().any(|(_, code)| says_no_coordinator(*code)),
+        Err(error) => has_no_coordinator(error),
     }
 }
 

@@ -147,7 +147,7 @@ impl CheckpointArgs {
         &self,
         place: &Place,
         (sql, sink): (&str, &str),
-        (plan, origins): (&StreamPlan, Vec<Origin>),
+        (plan, origins): (&StreamPlan, &dyn Fn() -> Result<Vec<Origin>>),
         patience: Patience,
     ) -> Result<Option<Checkpoint>> {
         let Some(at) = &place.at else { return Ok(None) };
@@ -156,7 +156,7 @@ impl CheckpointArgs {
             sql: sql.into(),
             sink: sink.into(),
             topics: plan.scans.iter().map(|scan| scan.topic.name.clone()).collect(),
-            origins,
+            origins: origins()?,
             state: plan.state(),
         };
         let options =

@@ -140,9 +140,12 @@ impl Planned<'_> {
         let place = args.checkpoint.place(&query, reads_folders, goes_on || args.results.keeps())?;
         let patience = args.results.patience((audience, stop), is_continuous);
         let folders = args.open_folders(&plan, settings)?;
-        let origins = origins(&plan, &folders, settings)?;
+        if folders.iter().any(Option::is_none) {
+            settings.connection.check()?;
+        }
+        let origins = || origins(&plan, &folders, settings);
         let about = (query.sql, &*args.results());
-        let checkpoint = args.checkpoint.open(&place, about, (&plan, origins), patience)?;
+        let checkpoint = args.checkpoint.open(&place, about, (&plan, &origins), patience)?;
         if let Some(done) = checkpoint.as_ref().and_then(Checkpoint::last) {
             let (name, batches) = (place.name(), format_count(done.totals.batches));
             audience.note(&format!("{name} goes on from its checkpoint, behind {batches} batches"));
@@ -199,14 +202,13 @@ fn identity(checkpoint: Option<&Checkpoint>) -> String {
 /// The folders of a plan's topics; none where a topic is read from the broker.
 type Folders = Vec<Option<Box<dyn Source>>>;
 
-/// What each topic of the plan is read from. Where that is a broker, there is one from here on.
+/// What each topic of the plan is read from.
 fn origins(plan: &StreamPlan, folders: &Folders, settings: &Settings) -> Result<Vec<Origin>> {
     let topics = || plan.scans.iter().map(|scan| scan.topic.name.as_str()).zip(folders);
     let read: Vec<_> = topics().filter(|(_, folder)| folder.is_none()).map(|(topic, _)| topic).collect();
     if read.is_empty() {
         return Ok(vec![Origin::Folder; folders.len()]);
     }
-    settings.connection.check()?;
     let mut read = start::origins(&settings.connection, &read)?.into_iter();
     let origin = |(_, folder): (_, &Option<_>)| match folder {
         Some(_) => Some(Origin::Folder),
