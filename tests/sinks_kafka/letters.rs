@@ -96,7 +96,8 @@ fn a_replay_that_is_cut_off_at_any_request_sends_each_record_once() {
         let planned = replay.plan().unwrap();
         assert_eq!((planned.records(), planned.before), (5, batch * 5));
         relay.cut_at(delivered, move |message| is_request(message, kind));
-        assert_eq!(replay.run(&planned).unwrap_err().fault(), Fault::Unreachable, "{kind} {delivered}");
+        let error = replay.run(&planned).unwrap_err();
+        assert_eq!(error.fault(), Fault::Unreachable, "{kind} {delivered}: {error}");
         relay.up();
         replay.run(&planned).unwrap();
         assert_eq!(replay.plan().unwrap().records(), 0);

@@ -34,6 +34,10 @@ pub const FENCED: [RDKafkaErrorCode; 3] =
 
 const POSITION: &str = ".position";
 
+/// A call is given at least so long: the client answers one that was given up before its thread saw it to the next call, and a
+/// commit that goes on is then told as one that cannot be made.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// The group that keeps how far the source of a producer with this transactional id has come.
 pub fn position_group(id: &str) -> String {
     format!("{id}{POSITION}")
@@ -161,8 +165,9 @@ impl Transactions {
         let start = Instant::now();
         loop {
             let left = self.patience.saturating_sub(start.elapsed());
-            match ask(left) {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && !left.is_zero() => {}
+            match ask(left.max(LEAST)) {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && start.elapsed() < self.patience => {}
                 answer => return answer,
             }
         }
