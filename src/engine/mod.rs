@@ -93,7 +93,8 @@ pub struct Engine<'a> {
     quality: Vec<Quality>,
     totals: Totals,
     history: History,
-    last_trigger: Micros,
+    /// When the batch before this one began.
+    last_trigger: Option<Micros>,
     looked_ahead: Micros,
 }
 
@@ -150,7 +151,6 @@ impl<'a> Engine<'a> {
             topics.keep_originals();
         }
         topics.lanes().for_each(|lane| watermark.expect(lane));
-        let last_trigger = clock.now();
         let mut graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
         graph.watch = Stopwatch::new(clock.clone());
         if let Some(limit) = &options.state {
@@ -170,7 +170,7 @@ impl<'a> Engine<'a> {
             quality,
             totals,
             history: History::default(),
-            last_trigger,
+            last_trigger: None,
             looked_ahead: Micros::MIN,
         })
     }
@@ -347,7 +347,7 @@ impl<'a> Engine<'a> {
         self.topics.mirror()?;
         let ended = self.graph.watch.enter(Phase::Other);
         let report = Arc::new(self.report(batch_id, &running, watermark, given, ended));
-        self.last_trigger = running.began;
+        self.last_trigger = Some(running.began);
         self.history.add(report.clone());
         (self.listener)(&report)
     }

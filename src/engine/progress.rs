@@ -21,7 +21,7 @@ pub struct Progress {
     pub timestamp: String,
     /// Records read, the refused ones with them.
     pub num_input_rows: u64,
-    /// Records that came per second since the batch before.
+    /// Records that came per second since the batch before; 0 of the first, whose records came at any time.
     pub input_rows_per_second: f64,
     /// Records per second of work.
     pub processed_rows_per_second: f64,

@@ -82,7 +82,7 @@ impl Engine<'_> {
             batch_id,
             timestamp: format_rfc3339(running.began),
             num_input_rows: read,
-            input_rows_per_second: rate(read, running.began - self.last_trigger),
+            input_rows_per_second: self.last_trigger.map_or(0.0, |last| rate(read, running.began - last)),
             processed_rows_per_second: rate(read, ended - running.began),
             duration_ms: self.graph.watch.durations(),
             event_time: EventTime::new(running.times, watermark),

@@ -197,6 +197,7 @@ fn progress_has_the_documented_names() {
     for name in ["timestamp", "inputRowsPerSecond", "processedRowsPerSecond", "rejected", "tombstones"] {
         assert!(!batch[name].is_null(), "{name}: {batch}");
     }
+    assert_eq!(batch["inputRowsPerSecond"], 0.0, "since when these came is not known");
     let phases = ["fetch", "decode", "plan", "state", "result", "sink"];
     let spent: i64 = phases.iter().map(|phase| integer(&batch["durationMs"], phase)).sum();
     assert!(spent <= integer(&batch["durationMs"], "triggerExecution"), "{batch}");

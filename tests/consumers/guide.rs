@@ -18,7 +18,8 @@ const REGISTER: [&str; 9] = [
 #[test]
 fn a_consumer_is_registered_with_four_flags_and_started_by_name() {
     let stage = Stage::new();
-    stage.consume(&REGISTER).ok();
+    let registered = stage.consume(&REGISTER);
+    assert!(registered.err.contains("`ecap-consume run --name my_consumer` runs it"), "{registered:?}");
     stage.consume(&REGISTER).fails(2, &["'my_consumer' is registered already", "unregister-consumer"]);
     let listed: Value =
         serde_json::from_str(&stage.consume(&["list-consumers", "--format", "json"]).ok()).unwrap();
@@ -104,6 +105,9 @@ fn the_default_consumers_run_and_the_status_is_the_documented_document() {
     stage.consume(&["restart-consumers"]).ok();
     process.becomes("user_behavior_consumer", "running");
     stage.consume(&["stop-consumers", "--name", "nobody"]).fails(2, &["there is no consumer 'nobody'"]);
+    let registered = stage.consume(&REGISTER);
+    let next = "`ecap-consume start-consumers --name my_consumer` runs it";
+    assert!(registered.err.contains(next), "{registered:?}");
     process.told.end();
 }
 

@@ -14,12 +14,13 @@ const SHOWN: usize = 20;
 /// What a run did.
 pub fn totals(topics: &str, totals: Totals, trends: Trends) -> String {
     // A run that found nothing new has no rates.
-    let rates = match trends == Trends::default() {
-        true => String::new(),
-        false => format!(
-            "; on average {:.0}/s came and {:.0}/s were processed",
-            trends.avg_input_rate, trends.avg_processing_rate
-        ),
+    let Trends { avg_input_rate: came, avg_processing_rate: processed, .. } = trends;
+    let rates = if came > 0.0 {
+        format!("; on average {came:.0}/s came and {processed:.0}/s were processed")
+    } else if processed > 0.0 {
+        format!("; on average {processed:.0}/s were processed")
+    } else {
+        String::new()
     };
     format!(
         "{topics}: {} records read in {} batch{}, {} refused, {} late, {} rows given out{rates}",

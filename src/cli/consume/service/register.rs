@@ -6,6 +6,7 @@ use super::{load, registry};
 use crate::cli::common::CommonArgs;
 use crate::cli::consume::run;
 use crate::cli::output;
+use crate::consumers::process::owner;
 use crate::consumers::registry::{self as consumers, Definition, Kind, Value, check_name};
 use crate::{Error, Result};
 use clap::builder::PossibleValuesParser;
@@ -70,7 +71,8 @@ pub fn register(args: &Args, common: &CommonArgs) -> Result<()> {
     run::plan((&text.sql, &text.header), tables, &ready.run, &settings).map_err(Error::without_place)?;
     consumers::register(&path, std::slice::from_ref(&definition))?;
     let name = &definition.name;
-    output::note(&format!("{name} is registered: `ecap-consume run --name {name}` runs it"));
+    let verb = if owner(&path)?.is_some() { "start-consumers" } else { "run" };
+    output::note(&format!("{name} is registered: `ecap-consume {verb} --name {name}` runs it"));
     Ok(())
 }
 
