@@ -9,7 +9,7 @@ mod panics;
 pub mod soak;
 mod steady;
 
-use crate::support::{Cluster, Ended, PATIENCE, Told, wait_for};
+use crate::support::{Cluster, Ended, PATIENCE, Told, wait_for, wait_while};
 use ecap::clock::{Clock, SystemClock};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -99,9 +99,10 @@ impl Process<'_> {
     /// Waits until a consumer has a status; its details.
     #[track_caller]
     pub fn becomes(&self, name: &str, status: &str) -> Value {
-        wait_for(&format!("{name} to be {status}"), || {
+        wait_while(|| {
             let details = self.status()["consumer_details"][name].clone();
-            (details["status"] == status).then_some(details)
+            let is_there = details["status"] == status;
+            if is_there { Ok(details) } else { Err(format!("{name} to be {status}; it is {details}")) }
         })
     }
 

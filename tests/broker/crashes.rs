@@ -1,7 +1,7 @@
 //! What was acknowledged stays, however the broker ends.
 
 use super::*;
-use crate::support::Ended;
+use crate::support::{Ended, took_at_most};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
 use std::collections::HashSet;
 use std::process::Output;
@@ -228,7 +228,7 @@ fn a_signal_ends_it_cleanly_within_a_second() {
             Command::new("kill").args([signal, &process.child.id().to_string()]).output().unwrap();
         assert!(killed.status.success());
         assert!(process.child.wait().unwrap().success());
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        took_at_most(Duration::from_secs(1), start);
     }
 }
 

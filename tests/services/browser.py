@@ -12,7 +12,8 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-PATIENCE = 25
+# On a busy machine, too.
+PATIENCE = 120
 OPTIONS = [
     "--headless=new",
     "--no-sandbox",

@@ -3,7 +3,7 @@
 use super::fault::{Fault, Verdict};
 use super::rows;
 use crate::sinks_kafka;
-use crate::support::{Cluster, PATIENCE};
+use crate::support::Cluster;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use ecap::catalog::Topic;
@@ -333,7 +333,7 @@ pub fn kafka() -> Subject {
             prefix: own.prefix.clone(),
             topic: Topic::undeclared(&own.name(TOPIC), Schema::default()),
             key: vec!["category".into()],
-            patience: PATIENCE,
+            patience: Duration::from_secs(30),
             longest: Duration::from_secs(60),
             clock: Arc::new(SystemClock),
         };

@@ -1,13 +1,12 @@
 //! `tail` reads what kcat reads, by the same words for offsets, and leaves out what is not wanted.
 
 use super::{catalog, five, numbers, shown, topics};
-use crate::support::Cluster;
+use crate::support::{Cluster, PATIENCE};
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 /// A key and a value, or nulls.
 type Record<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
@@ -25,7 +24,7 @@ fn send(cluster: &Cluster, topic: &str, records: &[Record<'_>]) {
         (record.key, record.payload) = (*key, *value);
         producer.send(record).map_err(|(error, _)| error).expect("sent");
     }
-    producer.flush(Duration::from_secs(30)).expect("delivered");
+    producer.flush(PATIENCE).expect("delivered");
 }
 
 #[test]
