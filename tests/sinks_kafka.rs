@@ -1,7 +1,7 @@
 //! Batches in a topic, exactly once whatever fails. They are read back as a reader of committed records sees them.
 
 mod cuts;
-mod faults;
+pub mod faults;
 mod letters;
 mod query;
 

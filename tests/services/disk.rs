@@ -1,6 +1,6 @@
 //! A small disk: a file system in memory, for root alone to make.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -18,6 +18,21 @@ impl Disk {
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// Takes all the room that is left.
+    pub fn fill(&self) {
+        let mut filler = std::fs::File::create(self.filler()).unwrap();
+        std::io::copy(&mut std::io::repeat(1), &mut filler).unwrap_err();
+    }
+
+    /// Gives that room back.
+    pub fn clear(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path().join("filler")
     }
 
     /// Changes it: `remount,size=64m`, `remount,ro`.

@@ -144,16 +144,10 @@ fn a_full_disk_is_waited_for() {
     }
 }
 
-/// Takes all the room of a disk, until the file is gone.
-fn fill(file: &Path) {
-    let mut file = std::fs::File::create(file).unwrap();
-    std::io::copy(&mut std::io::repeat(1), &mut file).unwrap_err();
-}
-
 #[test]
 fn a_checkpoint_whose_disk_is_full_is_waited_for() {
     let (disk, feed) = (Disk::of("size=256k"), Feed::new());
-    let (kept, out, filler) = (disk.path().join("kept"), feed.path("out.ndjson"), disk.path().join("filler"));
+    let (kept, out) = (disk.path().join("kept"), feed.path("out.ndjson"));
     let sink = ["--sink", "ndjson", "--path", out.to_str().unwrap()];
     let checkpoint = ["--checkpoint", kept.to_str().unwrap()];
     let query = Told::start(&mut feed.query(&[&sink[..], &checkpoint].concat()));
@@ -171,12 +165,12 @@ fn a_checkpoint_whose_disk_is_full_is_waited_for() {
     for (batch, from) in [(1, 2), (2, 4)] {
         let commit = kept.join(format!("{batch:012}.commit"));
         wait_for("the batch before in the checkpoint", || commit.exists().then_some(()));
-        fill(&filler);
+        disk.fill();
         feed.put(&format!("from {from}"), from..from + 2);
         let what = format!("batch {batch} is held back and given again");
         query.says(&["checkpoint: ", kept.to_str().unwrap(), "No space left", &what]);
         has(0..from as usize);
-        std::fs::remove_file(&filler).unwrap();
+        disk.clear();
         query.says(&["checkpoint: ", &format!("batch {batch} was taken after")]);
         has(0..from as usize + 2);
     }

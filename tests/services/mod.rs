@@ -11,6 +11,7 @@ mod disk_faults;
 mod duckdb;
 mod flink;
 mod generator;
+mod kafka_faults;
 mod kafka_rights;
 mod kafka_sink;
 mod kafka_topics;
@@ -83,12 +84,22 @@ struct Kafka {
 
 impl Kafka {
     fn start(nodes: u16, options: &[&str]) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
+        Self::start_in(TempDir::new().expect("a temporary folder"), nodes, options)
+    }
+
+    fn start_in(folder: TempDir, nodes: u16, options: &[&str]) -> Self {
         let port = free_ports(2 * nodes);
         let kafka = Self { address: format!("127.0.0.1:{port}"), folder };
         let (port, nodes) = (port.to_string(), nodes.to_string());
         Ended::of(kafka.script("start").args(["--port", &port, "--nodes", &nodes]).args(options)).ok();
         kafka
+    }
+
+    /// Starts its only node again, whether it ended by itself or not.
+    fn again(&self) {
+        let port = self.address.split(':').next_back().expect("a port");
+        Ended::of(&mut self.script("stop")).ok();
+        Ended::of(self.script("start").args(["--port", port])).ok();
     }
 
     fn script(&self, command: &str) -> Command {

@@ -1,18 +1,17 @@
 //! Three nodes of Apache Kafka, of which one is killed: it is told, and everything goes on.
 
 use super::Kafka;
-use crate::support::{Ended, Told, binary_command, wait_for};
+use crate::support::{Ended, PATIENCE, Told, binary_command, wait_for};
 use ecap::clock::{Clock, SystemClock};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 impl Kafka {
     /// Kills a node, with no time to say goodbye.
-    fn kill(&self, node: u16) {
+    pub(super) fn kill(&self, node: u16) {
         let pid = self.folder.path().join(format!("kafka/node-{node}/kafka.pid"));
         let pid = std::fs::read_to_string(pid).expect("a process");
         assert!(Command::new("kill").args(["-9", pid.trim()]).status().expect("kill runs").success());
@@ -20,8 +19,8 @@ impl Kafka {
 }
 
 /// The node that leads a partition.
-fn leader(producer: &BaseProducer, topic: &str, partition: i32) -> i32 {
-    let asked = producer.client().fetch_metadata(Some(topic), Duration::from_secs(30)).expect("an answer");
+pub(super) fn leader(producer: &BaseProducer, topic: &str, partition: i32) -> i32 {
+    let asked = producer.client().fetch_metadata(Some(topic), PATIENCE).expect("an answer");
     let partitions = asked.topics()[0].partitions();
     partitions.iter().find(|found| found.id() == partition).map_or(-1, |found| found.leader())
 }
@@ -37,7 +36,7 @@ fn sell(producer: &BaseProducer, base: i64, from: i64, count: i64) {
             .map_err(|(error, _)| error)
             .unwrap();
     }
-    producer.flush(Duration::from_secs(120)).expect("each is acknowledged");
+    producer.flush(PATIENCE).expect("each is acknowledged");
 }
 
 /// Reads the reports of a query until so many records were read.

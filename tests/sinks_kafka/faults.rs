@@ -11,22 +11,29 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A query that adds rows to the topic, file by file.
-struct Running {
-    cluster: Cluster,
-    feed: Feed,
-    query: Told,
+pub struct Running {
+    pub cluster: Cluster,
+    pub feed: Feed,
+    pub query: Told,
 }
 
 impl Running {
     fn start(cluster: Cluster) -> Self {
+        Self::start_with(cluster, &[])
+    }
+
+    /// With these arguments too.
+    pub fn start_with(cluster: Cluster, args: &[&str]) -> Self {
         let feed = Feed::new();
         feed.put("first", 0..2);
-        let topic = format!("topic={TOPIC}");
-        let mut query = feed.query(&["--sink", "kafka", "--sink-option", &topic]);
-        query.env("ECAP_BOOTSTRAP_SERVERS", &cluster.address).env("ECAP_TOPIC_PREFIX", &cluster.prefix);
-        let running = Self { query: Told::start(&mut query), cluster, feed };
+        let running = Self { query: query(&cluster, &feed, args), cluster, feed };
         wait_for("the rows", || (running.numbers() == [0, 1]).then_some(()));
         running
+    }
+
+    /// The same query once more, where it was.
+    pub fn again(&mut self) {
+        self.query = query(&self.cluster, &self.feed, &[]);
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -42,17 +49,25 @@ impl Running {
         futures::executor::block_on(answer).unwrap().remove(0).unwrap();
     }
 
-    fn put(&self, numbers: Range<u32>) {
+    /// More rows come.
+    pub fn put(&self, numbers: Range<u32>) {
         self.feed.put("second", numbers);
     }
 
     /// The numbers in the topic.
-    fn numbers(&self) -> Vec<i64> {
+    pub fn numbers(&self) -> Vec<i64> {
         let records = committed(&self.cluster, TOPIC);
         let mut numbers: Vec<_> = records.iter().map(|record| value(record)["n"].as_i64().unwrap()).collect();
         numbers.sort_unstable();
         numbers
     }
+}
+
+fn query(cluster: &Cluster, feed: &Feed, args: &[&str]) -> Told {
+    let topic = format!("topic={TOPIC}");
+    let mut query = feed.query(&[&["--sink", "kafka", "--sink-option", &topic], args].concat());
+    query.env("ECAP_BOOTSTRAP_SERVERS", &cluster.address).env("ECAP_TOPIC_PREFIX", &cluster.prefix);
+    Told::start(&mut query)
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl Groups {
     /// Commits offsets, all or none of them.
     ///
     /// # Errors
-    /// As [`Group::check_commit`]; `KafkaStorageError` if they cannot be written.
+    /// As [`Group::check_commit`]; `NotCoordinator` if they cannot be written.
     pub fn commit(
         &self,
         name: &str,
@@ -180,7 +180,7 @@ impl Groups {
     /// Keeps offsets until the transaction of `producer_id` ends, all or none of them.
     ///
     /// # Errors
-    /// As [`Group::check_pending`]; `KafkaStorageError` if they cannot be written.
+    /// As [`Group::check_pending`]; `NotCoordinator` if they cannot be written.
     pub fn commit_pending(
         &self,
         name: &str,
@@ -205,7 +205,7 @@ impl Groups {
     /// Ends a producer's transaction: what it kept for a group is committed, or forgotten.
     ///
     /// # Errors
-    /// `KafkaStorageError`; then nothing has changed.
+    /// `NotCoordinator` if it cannot be written; then nothing has changed.
     pub fn end_pending(&self, name: &str, producer_id: i64, commits: bool) -> Result<(), ResponseError> {
         let mut inner = self.lock();
         let Inner { all, journal, .. } = &mut *inner;
@@ -231,7 +231,7 @@ impl Groups {
     /// Deletes a group that nobody is in, with its offsets.
     ///
     /// # Errors
-    /// `NonEmptyGroup`, `GroupIdNotFound`, `KafkaStorageError`.
+    /// `NonEmptyGroup`, `GroupIdNotFound`; `NotCoordinator` if it cannot be written.
     pub fn delete(&self, name: &str) -> Result<(), ResponseError> {
         let mut inner = self.lock();
         let group = inner.all.get(name).ok_or(ResponseError::GroupIdNotFound)?;
@@ -283,12 +283,13 @@ impl Groups {
     /// A producer id that was never given out.
     ///
     /// # Errors
-    /// `KafkaStorageError`.
+    /// `CoordinatorLoadInProgress` if none can be reserved: producers ask again.
     pub fn new_producer_id(&self) -> Result<i64, ResponseError> {
         let mut inner = self.lock();
         if inner.next_producer_id >= inner.reserved_below {
             let below = inner.next_producer_id + ID_BLOCK;
-            inner.journal.append(&[Entry::ProducerIds { below }]).map_err(unwritable)?;
+            let reserved = inner.journal.append(&[Entry::ProducerIds { below }]).map_err(unwritable);
+            reserved.map_err(|_| ResponseError::CoordinatorLoadInProgress)?;
             inner.reserved_below = below;
         }
         inner.next_producer_id += 1;
@@ -409,7 +410,8 @@ fn pending_entries<'a>(
     offsets.map(entry).collect()
 }
 
+/// As on Apache Kafka, whose coordinator is another one then: every client asks again.
 fn unwritable(error: std::io::Error) -> ResponseError {
     tracing::error!(%error, "the journal could not be written");
-    ResponseError::KafkaStorageError
+    ResponseError::NotCoordinator
 }

@@ -94,7 +94,8 @@ impl Transactions {
     ///
     /// # Errors
     /// `ConcurrentTransactions` when one was open: the producer is to ask again. `ProducerFenced`,
-    /// `InvalidTransactionTimeout`, `InvalidRequest` for an empty id, `KafkaStorageError`.
+    /// `InvalidTransactionTimeout`, `InvalidRequest` for an empty id; `NotCoordinator` or
+    /// `CoordinatorLoadInProgress` if it cannot be written.
     pub fn init(
         &self,
         id: &str,
@@ -115,7 +116,7 @@ impl Transactions {
         known.admit(expected)?;
         if known.state == State::Ongoing {
             inner.keep(id, known.fenced(self.now_ms()))?;
-            self.finish(&mut inner, id)?;
+            self.finish(&mut inner, id).ok();
             return Err(ResponseError::ConcurrentTransactions);
         }
         if known.state.decided().is_some() {
@@ -133,7 +134,7 @@ impl Transactions {
     /// with the first of them.
     ///
     /// # Errors
-    /// `InvalidRequest` for an empty id; as [`Transaction::check`]; `KafkaStorageError`.
+    /// `InvalidRequest` for an empty id; as [`Transaction::check`]; `NotCoordinator` if they cannot be written.
     pub fn add(
         &self,
         id: &str,
@@ -174,7 +175,7 @@ impl Transactions {
     /// Commits or aborts the caller's transaction. When this returns, every reader sees it.
     ///
     /// # Errors
-    /// `InvalidRequest` for an empty id; as [`Transaction::decide`]. `KafkaStorageError` if nothing was
+    /// `InvalidRequest` for an empty id; as [`Transaction::decide`]. `NotCoordinator` if nothing was
     /// decided; what was is carried out as soon as it can be.
     pub fn end(&self, id: &str, caller: Identity, outcome: Outcome) -> Result<(), ResponseError> {
         let mut inner = self.lock();
@@ -309,9 +310,10 @@ impl Inner {
     }
 }
 
+/// As on Apache Kafka, whose coordinator is another one then: every client asks again.
 fn unwritable(error: std::io::Error) -> ResponseError {
     tracing::error!(%error, "the journal of transactions could not be written");
-    ResponseError::KafkaStorageError
+    ResponseError::NotCoordinator
 }
 
 #[cfg(test)]
