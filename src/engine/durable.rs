@@ -116,6 +116,7 @@ impl Engine<'_> {
             sources: self.topics.marks(),
             watermark: self.watermark.save(),
             operators: vec![],
+            origins: vec![],
             made: None,
         };
         checkpoint.commit(commit, &self.graph.snapshot()?)

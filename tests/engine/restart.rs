@@ -6,6 +6,7 @@ use arrow::array::{RecordBatch, StringArray};
 use ecap::catalog::Catalog;
 use ecap::engine::checkpoint::{Options, Store, inspect};
 use ecap::engine::options::OutputMode;
+use ecap::engine::source::Origin;
 use ecap::error::Fault;
 use ecap::query::plan::StreamPlan;
 use ecap::tables::Table;
@@ -127,6 +128,44 @@ fn who_begins_anew_and_is_killed_at_any_step_has_begun_or_has_not() {
         }
         assert!(begun > 40 && step > begun, "{broken}: {begun} of {step}");
     }
+}
+
+#[test]
+fn who_begins_anew_on_another_cluster_and_is_killed_at_any_step_has_begun_or_has_not() {
+    let of = |life: &Life, cluster: &str| {
+        let origins = vec![Origin::Topic { cluster: Some(cluster.into()), id: None }];
+        Life { origins, ..life.clone() }
+    };
+    let lived = || {
+        let life =
+            Life { records: 120, per_read: 20, flush: false, ..Life::of(TUMBLING, OutputMode::Append) };
+        let life = of(&life, "one");
+        life.run().unwrap();
+        life
+    };
+    let (mut step, mut begun) = (0, 0);
+    loop {
+        let life = lived();
+        let before = life.results.lines();
+        let other = of(&life, "another");
+        life.fuse.set(step);
+        let ended = anew(&other).run();
+        life.fuse.set(u64::MAX);
+        if ended.is_ok() {
+            break;
+        }
+        if let Err(error) = other.run() {
+            assert_eq!((begun, error.fault()), (0, Fault::Usage), "after {step} steps: {error}");
+            life.run().unwrap();
+            assert_eq!(life.results.lines(), before, "it goes on as if nothing had been, after {step} steps");
+        } else {
+            begun += 1;
+            assert_eq!(life.results.lines(), twice(before), "after {step} steps");
+            is_refused(&life, "of the cluster another, and this one that of the cluster one");
+        }
+        step += 1;
+    }
+    assert!(begun > 40 && step > begun, "{begun} of {step}");
 }
 
 #[test]

@@ -128,12 +128,15 @@ fn moved(topic: &str, was: &Origin, is: &Origin) -> Option<String> {
 }
 
 /// The query of a checkpoint as it goes on from a commit: with the new text, where its state is made by the same. What the
-/// commit says of that counts (`made`); what was kept of the query may be of before it began anew.
+/// last commit says of that counts; what was kept of the query may be of before it began anew.
 ///
 /// # Errors
 /// A usage error with what differs.
-pub fn compared(mut kept: Query, made: Option<u32>, asked: Asked) -> Result<Query> {
-    let is_same = made.map(|made| made == asked.made());
+pub fn compared(mut kept: Query, last: &Commit, asked: Asked) -> Result<Query> {
+    let is_same = last.made.map(|made| made == asked.made());
+    if !last.origins.is_empty() {
+        kept.origins.clone_from(&last.origins);
+    }
     if is_same == Some(true) {
         (kept.topics, kept.state) = (asked.topics.clone(), asked.state.clone());
         kept.versions = versions();

@@ -85,6 +85,10 @@ pub struct Commit {
     pub watermark: watermark::Saved,
     /// The state of each operator.
     pub operators: Vec<State>,
+    /// What each topic is read from, in the first commit of a query that began anew: [`Query::origins`] is still of before it
+    /// then. Empty in the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Option<Origin>>,
     /// A checksum over the query that made it: what it reads, and what makes its state. Those of
     /// earlier versions have none.
     #[serde(default)]

@@ -221,6 +221,9 @@ impl Checkpoint {
         failpoint::pass("state");
         let number = commit.totals.batches;
         commit.made = Some(self.made);
+        if !self.is_told {
+            commit.origins.clone_from(&self.query.origins);
+        }
         let (store, mut state) = (self.store.as_ref(), StateFiles::default());
         let mut write = |out: &mut dyn Write| {
             let read = |file, bytes| read_state(store, file, bytes);
@@ -334,7 +337,7 @@ impl Checkpoint {
             let message = format!("checkpoint {}: no commit in it is whole", store.place());
             return Err(ways_out(Error::usage(message), store.as_ref()));
         };
-        self.query = compared(kept, last.made, asked).map_err(|error| ways_out(error, store.as_ref()))?;
+        self.query = compared(kept, &last, asked).map_err(|error| ways_out(error, store.as_ref()))?;
         self.tell()?;
         for number in commits {
             match self.commit_of(number)? {
