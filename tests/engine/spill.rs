@@ -127,6 +127,23 @@ fn state_that_was_in_memory_is_gone_on_with_on_the_disk() {
 }
 
 #[test]
+fn groups_on_the_disk_that_change_come_out_whole() {
+    let (folder, limit, mode) = (folder(), 100_000, OutputMode::Update);
+    for (size, slide) in [(10_000, 10_000), (10_000, 5_000)] {
+        let (mut free, mut bound) = (by_customer(size, slide), by_customer(size, slide));
+        keep_to(&mut bound, Some(limit), folder.path(), mode);
+        for batch in many().chunks(3_000) {
+            for query in [&mut free, &mut bound] {
+                push_any(query, batch);
+                query.advance(i64::MIN, mode).expect("shows");
+            }
+            assert_eq!(lines(&results(&mut free)), lines(&results(&mut bound)));
+        }
+        assert!(bound.spilled().sum::<usize>() > 4 * limit, "{}", bound.spilled().sum::<usize>());
+    }
+}
+
+#[test]
 fn what_looks_at_several_rows_sees_whole_windows() {
     let (folder, limit) = (folder(), 100_000);
     let windows = sql_by_customer(10_000, 10_000);

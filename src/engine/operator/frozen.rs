@@ -40,9 +40,11 @@ impl Frozen {
         Ok(Self { spec, rows: StateRows::new(Arc::new(Schema::new(fields))), maker, disk: None })
     }
 
-    /// From now on rows may go to the disk.
-    pub fn keep_to(&mut self, limit: StateLimit) {
-        self.disk = Some(Disk::new(limit));
+    /// From now on rows may go to the disk, where keys all over are looked for with each batch or are not.
+    pub fn keep_to(&mut self, limit: StateLimit, finds_keys: bool) {
+        let mut disk = Disk::new(limit);
+        disk.finds_keys = finds_keys;
+        self.disk = Some(disk);
     }
 
     /// Adds groups of a pane; gives their batch, and its number.

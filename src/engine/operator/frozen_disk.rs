@@ -2,6 +2,7 @@
 
 use super::frozen::{Frozen, pane_of};
 use super::groups::Groups;
+use super::key_filter::KeyFilter;
 use super::keys::{Key, KeyMaker};
 use super::ours;
 use super::spill::{BLOCK, Disk, Hashes, RUN, Run, has_any, meet, part};
@@ -9,7 +10,7 @@ use super::state_rows::{Place, StateRows};
 use crate::clock::Micros;
 use crate::query::error::of_running;
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{BatchCoalescer, filter_record_batch};
 use datafusion::common::Result;
 use std::collections::{BTreeSet, HashSet};
 
@@ -31,7 +32,22 @@ fn write(
         let places: Vec<Place> = block.iter().map(|(_, place)| *place).collect();
         Ok((rows.take(&places).map_err(|error| of_running(&error))?, first..=last))
     };
-    disk.file().and_then(|file| file.write(pane, most, places.chunks(BLOCK).map(block))).map_err(ours)
+    let (count, finds_keys) = (disk.block(), disk.finds_keys);
+    let written = disk.file().and_then(|file| file.write(pane, most, places.chunks(count).map(block)));
+    let mut runs = written.map_err(ours)?;
+    if finds_keys {
+        add_filters(&mut runs, places);
+    }
+    Ok(runs)
+}
+
+/// Notes which keys runs have that were written of rows with these hashes.
+fn add_filters(runs: &mut [Run], mut hashed: &[(u64, Place)]) {
+    for run in runs {
+        let (own, others) = hashed.split_at(run.rows.min(hashed.len()));
+        run.filter = Some(KeyFilter::of(own.iter().map(|(hash, _)| *hash)));
+        hashed = others;
+    }
 }
 
 /// The hashes of the keys of rows at some places of a batch.
@@ -96,19 +112,27 @@ impl Frozen {
         )
     }
 
-    /// Merges rows on the disk that have one of these keys into groups.
-    pub fn merge_keys(&self, runs: &BTreeSet<u32>, keys: &[Key<'_>], groups: &mut Groups) -> Result<()> {
-        if runs.is_empty() {
-            return Ok(());
-        }
-        let wanted: HashSet<&[u8]> = keys.iter().map(|key| key.bytes).collect();
-        let mut hashes: Vec<u64> = keys.iter().map(|key| key.hash).collect();
+    /// The rows on the disk that have one of these keys, the older first. Each block that may have some is read once.
+    pub fn find<'a>(
+        &self,
+        runs: &BTreeSet<u32>,
+        keys: impl Iterator<Item = Key<'a>> + Clone,
+    ) -> Result<Vec<RecordBatch>> {
+        let wanted: HashSet<&[u8]> = keys.clone().map(|key| key.bytes).collect();
+        let mut hashes: Vec<u64> = keys.map(|key| key.hash).collect();
         hashes.sort_unstable();
-        self.each_block(
-            runs,
-            |block| has_any(block, &hashes),
-            |rows, _| groups.merge(&self.spec, &self.only(&rows, |key| wanted.contains(key.bytes))?),
-        )
+        // A block has one of them or two, and each batch is merged on its own.
+        let mut found = BatchCoalescer::new(self.rows.schema().clone(), BLOCK);
+        for run in runs.iter().filter_map(|number| self.rows.run(*number)) {
+            let asked = run.may_have(&hashes);
+            for block in run.blocks(|block| has_any(block, &asked)) {
+                let (rows, _) = block.map_err(ours)?;
+                let wanted = self.wanted(&rows, |key| wanted.contains(key.bytes))?;
+                found.push_batch_with_filter(rows, &wanted)?;
+            }
+        }
+        found.finish_buffered_batch()?;
+        Ok(std::iter::from_fn(|| found.next_completed_batch()).collect())
     }
 
     /// Rows of a pane that are on the disk merged into one of each group there; gives the numbers of their batches.
@@ -171,9 +195,12 @@ impl Frozen {
     }
 
     /// Those rows whose key is wanted.
-    fn only(&self, rows: &RecordBatch, wanted: impl Fn(Key<'_>) -> bool) -> Result<RecordBatch> {
+    pub fn only(&self, rows: &RecordBatch, wanted: impl Fn(Key<'_>) -> bool) -> Result<RecordBatch> {
+        Ok(filter_record_batch(rows, &self.wanted(rows, wanted)?)?)
+    }
+
+    fn wanted(&self, rows: &RecordBatch, wanted: impl Fn(Key<'_>) -> bool) -> Result<BooleanArray> {
         let keys = self.keys(rows)?;
-        let wanted: BooleanArray = (0..rows.num_rows()).map(|row| Some(wanted(keys.key(row)))).collect();
-        Ok(filter_record_batch(rows, &wanted)?)
+        Ok((0..rows.num_rows()).map(|row| Some(wanted(keys.key(row)))).collect())
     }
 }

@@ -21,6 +21,13 @@ impl KeyFilter {
         Self(vec![[0; 8]; keys * BITS / (8 * u32::BITS as usize) + 1])
     }
 
+    /// The keys with these hashes.
+    pub fn of(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
+        let mut filter = Self::new(hashes.len());
+        hashes.for_each(|hash| filter.add(hash));
+        filter
+    }
+
     /// Adds a key by its hash.
     pub fn add(&mut self, hash: u64) {
         let at = self.block(hash);

@@ -4,6 +4,7 @@
 //! have no names: the system takes them back when the process ends, however it ends.
 
 use super::Stored;
+use super::key_filter::KeyFilter;
 use crate::engine::ipc;
 use crate::units::format_size;
 use crate::{Error, Result};
@@ -21,6 +22,9 @@ pub type Hashes = RangeInclusive<u64>;
 
 /// So many rows are in a block: few, as a key that is looked for brings its block with it.
 pub const BLOCK: usize = 1_024;
+
+/// So many where keys all over are looked for with each batch: reading a block costs about as much as so many rows.
+const SMALL_BLOCK: usize = 128;
 
 /// A run of so many bytes has no further blocks: a snapshot holds a run in memory.
 pub const RUN: usize = 4 << 20;
@@ -115,7 +119,8 @@ impl SpillFile {
             let (at, length, crc) = (self.end, bytes.len(), crc32c::crc32c(&bytes));
             self.end += length as u64;
             if runs.last().is_none_or(|run| run.bytes >= most) {
-                runs.push(Run { file: self.file.clone(), pane, blocks: vec![], rows: 0, bytes: 0 });
+                let (file, blocks) = (self.file.clone(), vec![]);
+                runs.push(Run { file, pane, blocks, rows: 0, bytes: 0, filter: None });
             }
             if let Some(run) = runs.last_mut() {
                 run.blocks.push(Block { hashes, at, length, crc });
@@ -132,6 +137,8 @@ impl SpillFile {
 pub struct Disk {
     /// How much memory may hold.
     pub limit: StateLimit,
+    /// Whether keys all over are looked for with each batch.
+    pub finds_keys: bool,
     /// The file that is written to.
     file: Option<SpillFile>,
 }
@@ -139,7 +146,12 @@ pub struct Disk {
 impl Disk {
     /// Nothing there yet.
     pub fn new(limit: StateLimit) -> Self {
-        Self { limit, file: None }
+        Self { limit, finds_keys: false, file: None }
+    }
+
+    /// How many rows are in a block.
+    pub fn block(&self) -> usize {
+        if self.finds_keys { SMALL_BLOCK } else { BLOCK }
     }
 
     /// Whether what takes `held` bytes in memory and can go to the disk takes too much, beside `stays`, which cannot. The
@@ -195,6 +207,8 @@ pub struct Run {
     pub rows: usize,
     /// What they take on the disk, in bytes.
     pub bytes: usize,
+    /// Which keys may be there, where keys are looked for.
+    pub filter: Option<KeyFilter>,
 }
 
 #[derive(Debug)]
@@ -210,6 +224,20 @@ impl Run {
     pub fn hashes(&self) -> Hashes {
         let (first, last) = (self.blocks.first(), self.blocks.last());
         first.map_or(u64::MAX, |block| *block.hashes.start())..=last.map_or(0, |block| *block.hashes.end())
+    }
+
+    /// What stays of it in memory for finding keys, in bytes.
+    pub fn stays(&self) -> usize {
+        self.filter.as_ref().map_or(0, |filter| filter.memory() + self.blocks.len() * size_of::<Block>())
+    }
+
+    /// Those of these hashes, which go up, that may be there.
+    pub fn may_have(&self, hashes: &[u64]) -> Vec<u64> {
+        let (first, last) = self.hashes().into_inner();
+        let from = hashes.partition_point(|hash| *hash < first);
+        let until = hashes.partition_point(|hash| *hash <= last).max(from);
+        let is_there = |hash: &u64| self.filter.as_ref().is_none_or(|filter| filter.may_have(*hash));
+        hashes[from..until].iter().copied().filter(is_there).collect()
     }
 
     /// The rows of those blocks whose hashes `wanted` wants, block by block, with these hashes.

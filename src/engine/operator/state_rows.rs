@@ -34,6 +34,8 @@ pub struct StateRows {
     /// What the batches take, in bytes, in memory and on the disk.
     pub(super) memory: usize,
     pub(super) spilled: usize,
+    /// What stays of runs in memory, in bytes.
+    pub(super) stays: usize,
 }
 
 /// The batches that rows were dropped from.
@@ -78,7 +80,8 @@ impl StateRows {
     /// No rows of `schema` yet.
     pub fn new(schema: SchemaRef) -> Self {
         let (batches, runs, fresh, gone) = Default::default();
-        Self { schema, batches, runs, next: 0, fresh, gone, told: 0, live: 0, memory: 0, spilled: 0 }
+        let (next, told, live, memory, spilled, stays) = Default::default();
+        Self { schema, batches, runs, next, fresh, gone, told, live, memory, spilled, stays }
     }
 
     /// Adds rows; gives the number of their batch.
@@ -168,6 +171,7 @@ impl StateRows {
         let Some(run) = self.runs.remove(&number) else { return false };
         self.live -= run.rows;
         self.spilled -= run.bytes;
+        self.stays -= run.stays();
         true
     }
 

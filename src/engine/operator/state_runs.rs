@@ -39,6 +39,7 @@ impl StateRows {
     fn insert_run(&mut self, number: u32, run: Run) {
         self.live += run.rows;
         self.spilled += run.bytes;
+        self.stays += run.stays();
         self.runs.insert(number, Arc::new(run));
     }
 
@@ -68,6 +69,11 @@ impl StateRows {
     /// What is on the disk, in bytes. O(1).
     pub fn spilled(&self) -> usize {
         self.spilled
+    }
+
+    /// What stays in memory of what is on the disk, in bytes. O(1).
+    pub fn stays(&self) -> usize {
+        self.stays
     }
 
     /// The places of the rows in use, by batch in memory.

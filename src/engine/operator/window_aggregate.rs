@@ -237,8 +237,8 @@ impl Operator for WindowAggregate {
     }
 
     fn keep_to(&mut self, limit: StateLimit, mode: OutputMode) {
-        self.frozen.keep_to(limit);
         self.waits_to_spill = mode == OutputMode::Update;
+        self.frozen.keep_to(limit, self.waits_to_spill);
     }
 
     /// In update mode what a batch changed stays in memory until it is shown.
@@ -264,7 +264,10 @@ impl Operator for WindowAggregate {
 
     fn memory(&self) -> usize {
         let rolling = self.rolling.iter().map(RollingDistinct::memory).sum::<usize>();
-        self.frozen.rows.memory() + self.panes.values().map(Pane::memory).sum::<usize>() + rolling
+        self.frozen.rows.memory()
+            + self.frozen.rows.stays()
+            + self.panes.values().map(Pane::memory).sum::<usize>()
+            + rolling
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {

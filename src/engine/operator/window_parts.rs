@@ -146,7 +146,8 @@ impl WindowAggregate {
 
     /// Puts all that is in memory onto the disk, where that is more than the limit allows.
     pub(super) fn spill_above_limit(&mut self) -> Result<()> {
-        if self.frozen.disk.as_ref().is_none_or(|disk| self.memory() <= disk.limit.held()) {
+        let stays = self.frozen.rows.stays();
+        if self.frozen.disk.as_ref().is_none_or(|disk| !disk.is_over(self.memory() - stays, stays)) {
             return Ok(());
         }
         self.begin_spill();
