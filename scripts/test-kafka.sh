@@ -19,5 +19,5 @@ done
 
 scripts/apache-kafka.sh start --port "$port" --data-dir "$data_dir"
 # Tests about the embedded broker itself, and those without a broker, have nothing to say here.
-skipped=(broker:: engine:: golden:: sinks:: sinks_exec:: services::tables services::postgres services::duckdb:: services::generator:: services::prometheus:: services::spark:: services::flink:: services::nodes services::security services::kafka_rights services::page services::soak)
+skipped=(broker:: engine:: golden:: sinks:: sinks_exec:: services::tables services::postgres services::duckdb:: services::generator:: services::prometheus:: services::spark:: services::flink:: services::nodes services::security services::kafka_faults services::kafka_rights services::page services::soak)
 ECAP_TEST_KAFKA=127.0.0.1:$port cargo test --test integration -- "${skipped[@]/#/--skip=}" "$@"
