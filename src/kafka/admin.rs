@@ -2,6 +2,7 @@
 
 use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
+use super::native::named;
 use crate::error::Fault;
 use crate::{Error, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, TopicResult};
@@ -10,6 +11,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long one question or one change may take.
@@ -133,9 +135,15 @@ impl Admin {
     /// # Errors
     /// When the cluster does not answer.
     pub fn may_not_see(&self, topic: &str) -> Result<bool> {
-        let answer = self.client().fetch_metadata(Some(topic), PATIENCE).map_err(failed("the topic"))?;
-        let denied = rdkafka_sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-        Ok(answer.topics().iter().any(|topic| topic.error() == Some(denied)))
+        Ok(!self.unseen(&[topic])?.is_empty())
+    }
+
+    /// Those of these topics that the user has no right to know of. All are asked for at once.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn unseen(&self, topics: &[&str]) -> Result<BTreeSet<String>> {
+        named::unseen(self.client(), topics)
     }
 
     /// Gives topics more partitions, each the number of all that it is to have, and waits until each has a leader. With

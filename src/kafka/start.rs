@@ -2,7 +2,7 @@
 
 use super::config::Connection;
 use super::context::Context;
-use super::native::ids;
+use super::native::named;
 use super::settle::settled;
 use crate::catalog::suggest;
 use crate::clock::{Micros, SystemClock};
@@ -169,7 +169,7 @@ fn start_at(
 pub fn origins(connection: &Connection, topics: &[&str]) -> Result<Vec<Origin>> {
     let questioner = connection.questioner()?;
     let cluster = questioner.client().fetch_cluster_id(PATIENCE);
-    let ids = ids::of_topics(questioner.client(), topics)?;
+    let ids = named::ids(questioner.client(), topics)?;
     let origin = |topic: &&str| Origin::Topic { cluster: cluster.clone(), id: ids.get(*topic).cloned() };
     Ok(topics.iter().map(origin).collect())
 }

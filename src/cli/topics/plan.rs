@@ -72,10 +72,10 @@ impl Scope {
         let (desired, actual) = session.compared(session.declared(&self.topics, factor)?, factor)?;
         let missing = desired.iter().filter(|topic| !actual.contains_key(&topic.name)).cloned();
         let missing: Vec<_> = missing.collect();
-        for topic in &missing {
-            if session.admin.may_not_see(&topic.name)? {
-                return Err(may_not_see("topic", &topic.name));
-            }
+        let names: Vec<_> = missing.iter().map(|topic| topic.name.as_str()).collect();
+        let unseen = session.admin.unseen(&names)?;
+        if let Some(topic) = names.iter().find(|topic| unseen.contains(**topic)) {
+            return Err(may_not_see("topic", topic));
         }
         session.enough_brokers(&missing)?;
         let plan = Plan::new(&desired, &actual);

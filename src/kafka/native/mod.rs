@@ -1,11 +1,11 @@
 //! The admin requests that librdkafka has and the rdkafka crate lacks or cuts short: settings by name, access rights, offsets of
-//! groups, offsets of many partitions, topics created, ids of topics. The only place that calls them; what it offers is safe.
+//! groups, offsets of many partitions, topics created, topics by name. The only place that calls them; what it offers is safe.
 //! Each request is answered by an event in a queue that is ours.
 
 pub mod acls;
 pub mod configs;
 pub(super) mod groups;
-pub(super) mod ids;
+pub(super) mod named;
 pub(super) mod offsets;
 mod topics;
 

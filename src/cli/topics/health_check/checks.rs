@@ -147,20 +147,21 @@ fn partitions(
 /// Each topic of the catalog against the cluster.
 fn topics(session: &Session) -> Result<Vec<Check>> {
     let plan = session.plan(session.declared(&[], None)?, None)?;
-    let checks = plan.into_iter().map(|(topic, action)| -> Result<Check> {
+    let missing = plan.iter().filter(|(_, action)| matches!(action, Action::Create));
+    let missing: Vec<_> = missing.map(|(topic, _)| topic.name.as_str()).collect();
+    let unseen = session.admin.unseen(&missing)?;
+    let checks = plan.into_iter().map(|(topic, action)| {
         let name = format!("topic {}", topic.name);
         let drift = match action {
-            Action::Create => {
-                let unseen = session.admin.may_not_see(&topic.name)?;
-                return Ok(Check::new(name, false, if unseen { UNSEEN } else { MISSING }));
-            }
+            Action::Create if unseen.contains(&topic.name) => return Check::new(name, false, UNSEEN),
+            Action::Create => return Check::new(name, false, MISSING),
             Action::Keep => Vec::new(),
             Action::Differs(drift) => drift,
         };
         let detail = if drift.is_empty() { "as the catalog says".into() } else { describe_all(&drift) };
-        Ok(Check::new(name, drift.is_empty(), detail).counted(drift.len(), Some(0)))
+        Check::new(name, drift.is_empty(), detail).counted(drift.len(), Some(0))
     });
-    checks.collect()
+    Ok(checks.collect())
 }
 
 fn groups(session: &Session, limit: i64) -> Result<Vec<Check>> {
