@@ -194,6 +194,11 @@ impl Admin {
         })
     }
 
+    /// How the cluster is reached.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// What the cluster is asked with.
     pub(super) fn client(&self) -> &Client<Context> {
         self.questioner.client()

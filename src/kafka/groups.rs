@@ -1,11 +1,12 @@
 //! Consumer groups: who is in them, how far they have come, and setting that.
 
-use super::admin::{Admin, Cluster, code_of, denied, failed, is_silence, refused};
+use super::admin::{Admin, Broker, Cluster, code_of, denied, failed, is_silence, refused};
 use super::assignment;
 use super::committed::{Committed, present};
 use super::config::Connection;
+use super::coordinators;
 use super::mirror::Owner;
-use super::native::groups::{Answer, Request, ask, describe};
+use super::native::groups::{Answer, Request, ask, ask_left, describe};
 use super::offsets::{Offsets, Partition};
 use super::producer::positioned;
 use super::settle::{has_no_coordinator, settled};
@@ -102,11 +103,12 @@ impl From<&GroupInfo> for Group {
 }
 
 impl Admin {
-    /// All consumer groups that the user may see, by name.
+    /// All consumer groups that the user may see, by name. Where `brokers` are named, those of newer protocols are asked for
+    /// many at a time.
     ///
     /// # Errors
     /// When the cluster does not tell them within `patience`.
-    pub fn groups(&self, patience: Duration) -> Result<Vec<Group>> {
+    pub fn groups(&self, brokers: &[Broker], patience: Duration) -> Result<Vec<Group>> {
         let ask = || self.client().fetch_group_list(None, patience);
         let is_open = |answer: &KafkaResult<_>| answer.as_ref().is_err_and(has_no_coordinator);
         let list = settled(&SystemClock, patience, ask, is_open).map_err(failed("the consumer groups"))?;
@@ -116,20 +118,27 @@ impl Admin {
         // All of a broker come with one question, which knows the classic protocol alone: others are dead for it.
         let groups = list.groups().iter().filter(seen).map(Group::from);
         let (others, mut groups): (Vec<_>, Vec<_>) = groups.partition(Group::is_dead);
-        groups.extend(self.of_any_protocol(&others, patience)?);
+        groups.extend(self.of_any_protocol(brokers, &others, patience)?);
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(groups)
     }
 
     /// Those of these groups that are there after all, as their members' own protocol tells of them.
-    fn of_any_protocol(&self, groups: &[Group], patience: Duration) -> Result<Vec<Group>> {
-        let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+    fn of_any_protocol(
+        &self,
+        brokers: &[Broker],
+        groups: &[Group],
+        patience: Duration,
+    ) -> Result<Vec<Group>> {
+        let mut names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+        let told = coordinators::describe(self.connection(), brokers, &names);
+        names.retain(|name| !told.contains_key(*name));
         let is_open = |answers: &Result<Vec<KafkaResult<Group>>>| {
             answers.iter().flatten().filter_map(|answer| answer.as_ref().err()).any(has_no_coordinator)
         };
         let answers = settled(&SystemClock, patience, || describe(self.client(), &names), is_open)?;
         let mut found = Vec::new();
-        for answer in answers {
+        for answer in answers.into_iter().chain(told.into_values().map(Ok)) {
             match answer {
                 Ok(group) if group.is_dead() => {}
                 Err(error) if code_of(&error).is_some_and(is_silence) => {
@@ -171,8 +180,9 @@ pub fn all_positions(
     cluster: &Cluster,
     groups: &[&str],
 ) -> Result<BTreeMap<String, Vec<Position>>> {
-    let questioner = connection.questioner()?;
-    let answers = ask(questioner.client(), groups, Request::Offsets)?;
+    let mut told = coordinators::offsets(connection, &cluster.brokers, groups);
+    let told = groups.iter().map(|group| told.remove(*group).map(Ok));
+    let answers = ask_left(connection.questioner()?.client(), groups, Request::Offsets, told)?;
     let mut all = BTreeMap::new();
     for (group, answer) in groups.iter().zip(answers) {
         let (what, right) = (format!("the offsets of group '{group}'"), right(Request::Offsets, group));

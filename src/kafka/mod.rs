@@ -9,6 +9,7 @@ mod committed;
 pub mod compacted;
 pub mod config;
 pub mod context;
+mod coordinators;
 pub mod disk;
 pub mod groups;
 pub mod java;

@@ -1,10 +1,13 @@
-//! A broker asked without librdkafka, for what it cannot ask: one request after the other, over TCP or TLS, with SASL PLAIN and
-//! SCRAM. Requests are in their first form that every broker since Apache Kafka 1.0 knows, and Kafka 4 still does.
+//! A broker asked without librdkafka, for what it cannot ask, or not of many at once: one request after the other, over TCP or TLS,
+//! with SASL PLAIN and SCRAM. Requests are in their first form that every broker since Apache Kafka 1.0 knows, and Kafka 4 still
+//! does, but for those whose first form asks for too little ([`compact`]).
 
+pub mod compact;
 mod scram;
 
 use super::config::Connection;
 use crate::{Error, Result};
+use openssl::hash::MessageDigest;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
@@ -39,6 +42,7 @@ impl Wire {
     /// When nobody answers there, or does not let us in; a usage error where we cannot do what it takes.
     pub fn open(connection: &Connection, address: &str) -> Result<Self> {
         let protocol = connection.property("security.protocol").unwrap_or_default().to_ascii_lowercase();
+        let login = protocol.starts_with("sasl").then(|| mechanism(connection)).transpose()?;
         let tcp = dial(address).map_err(at(address))?;
         let stream: Box<dyn Stream> = match protocol.ends_with("ssl") {
             false => Box::new(tcp),
@@ -49,8 +53,8 @@ impl Wire {
             }
         };
         let mut wire = Self { stream, asked: 0 };
-        if protocol.starts_with("sasl") {
-            wire.log_in(connection, address)?;
+        if let Some(login) = login {
+            wire.log_in(connection, address, login)?;
         }
         Ok(wire)
     }
@@ -82,21 +86,14 @@ impl Wire {
         Ok(answer)
     }
 
-    fn log_in(&mut self, connection: &Connection, address: &str) -> Result<()> {
+    fn log_in(
+        &mut self,
+        connection: &Connection,
+        address: &str,
+        (mechanism, digest): Mechanism,
+    ) -> Result<()> {
         let property = |name: &str| connection.property(name).unwrap_or_default();
-        let mechanism = connection.property("sasl.mechanism").or(connection.property("sasl.mechanisms"));
-        let mechanism = mechanism.unwrap_or("GSSAPI").to_ascii_uppercase();
         let (user, password) = (property("sasl.username"), property("sasl.password"));
-        let digest = match mechanism.as_str() {
-            "PLAIN" => None,
-            "SCRAM-SHA-256" => Some(openssl::hash::MessageDigest::sha256()),
-            "SCRAM-SHA-512" => Some(openssl::hash::MessageDigest::sha512()),
-            other => {
-                return Err(Error::usage(format!(
-                    "brokers are asked for it with PLAIN and SCRAM, and not with {other}"
-                )));
-            }
-        };
         let mut body = Vec::new();
         put_text(&mut body, &mechanism);
         let answer = self.ask(SASL_HANDSHAKE, &body).map_err(at(address))?;
@@ -134,6 +131,24 @@ impl Wire {
             _ => Err(refused(address, reason)),
         }
     }
+}
+
+/// How brokers are told who we are: its name, and SCRAM's way to compute.
+type Mechanism = (String, Option<MessageDigest>);
+
+fn mechanism(connection: &Connection) -> Result<Mechanism> {
+    let name = connection.property("sasl.mechanism").or(connection.property("sasl.mechanisms"));
+    let name = name.unwrap_or("GSSAPI").to_ascii_uppercase();
+    let digest = match name.as_str() {
+        "PLAIN" => None,
+        "SCRAM-SHA-256" => Some(MessageDigest::sha256()),
+        "SCRAM-SHA-512" => Some(MessageDigest::sha512()),
+        other => {
+            let reason = format!("brokers are asked for it with PLAIN and SCRAM, and not with {other}");
+            return Err(Error::usage(reason));
+        }
+    };
+    Ok((name, digest))
 }
 
 fn at(address: &str) -> impl Fn(io::Error) -> Error {

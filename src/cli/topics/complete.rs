@@ -55,7 +55,7 @@ fn topics_of_cluster() -> Result<Vec<String>> {
 }
 
 fn groups_of_cluster() -> Result<Vec<String>> {
-    Ok(admin()?.groups(PATIENCE)?.into_iter().map(|group| group.name).collect())
+    Ok(admin()?.groups(&[], PATIENCE)?.into_iter().map(|group| group.name).collect())
 }
 
 /// All topics have the same ones, so any topic tells them.

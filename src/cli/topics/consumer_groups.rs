@@ -99,7 +99,7 @@ pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
 
 /// One reading.
 fn show(args: &Args, session: &Session, common: &CommonArgs, trends: &mut Trends) -> Result<()> {
-    let groups = session.admin.groups(PATIENCE)?;
+    let groups = session.admin.groups(&session.cluster.brokers, PATIENCE)?;
     let for_people = common.output.format.is_for_people();
     let begin = || if args.watch.is_some() && for_people { output::clear() } else { Ok(()) };
     match &args.group {

@@ -39,7 +39,7 @@ struct Entry {
 
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
-    let there = session.admin.groups(PATIENCE)?;
+    let there = session.admin.groups(&session.cluster.brokers, PATIENCE)?;
     let mut meant: Vec<&Group> = Vec::new();
     for name in &args.groups {
         let group = find(&session, &there, name)?;

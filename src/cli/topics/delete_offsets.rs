@@ -49,7 +49,7 @@ struct Entry {
 
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
-    let groups = session.admin.groups(PATIENCE)?;
+    let groups = session.admin.groups(&session.cluster.brokers, PATIENCE)?;
     let group = find(&session, &groups, &args.group)?;
     refuse_active(group)?;
     let topics = args.topics.iter().map(|name| Ok(session.topic(name)?.name.as_str()));

@@ -66,7 +66,7 @@ struct Move {
 
 pub fn run(args: &Args, common: &CommonArgs) -> Result<()> {
     let session = Session::open(common)?;
-    let groups = session.admin.groups(PATIENCE)?;
+    let groups = session.admin.groups(&session.cluster.brokers, PATIENCE)?;
     let names_topics = !args.topics.is_empty() || matches!(args.to, Target::Plan(_));
     let name = match find(&session, &groups, &args.group) {
         Ok(group) => {

@@ -49,8 +49,21 @@ pub type Answer = Result<Vec<(Committed, RDKafkaErrorCode)>, KafkaError>;
 /// # Errors
 /// When librdkafka says nothing at all; what it says of a group is in its answer.
 pub fn ask(client: &Client<Context>, groups: &[&str], request: Request<'_>) -> Result<Vec<Answer>> {
+    ask_left(client, groups, request, iter::repeat_with(|| None).take(groups.len()))
+}
+
+/// The same, where some of the answers are there already.
+///
+/// # Errors
+/// The same.
+pub fn ask_left(
+    client: &Client<Context>,
+    groups: &[&str],
+    request: Request<'_>,
+    answers: impl Iterator<Item = Option<Answer>>,
+) -> Result<Vec<Answer>> {
     let unasked = || Err(KafkaError::AdminOp(RDKafkaErrorCode::CoordinatorNotAvailable));
-    let mut answers: Vec<Answer> = iter::repeat_with(unasked).take(groups.len()).collect();
+    let mut answers: Vec<Answer> = answers.map(|answer| answer.unwrap_or_else(unasked)).collect();
     let round = || -> Result<bool> {
         let requests = Requests::new(client)?;
         let open = groups.iter().zip(&mut answers).filter(|(_, answer)| is_open(answer));

@@ -166,7 +166,7 @@ fn topics(session: &Session) -> Result<Vec<Check>> {
 
 fn groups(session: &Session, limit: i64) -> Result<Vec<Check>> {
     let connection = &session.settings.connection;
-    let groups = session.admin.groups(PATIENCE)?;
+    let groups = session.admin.groups(&session.cluster.brokers, PATIENCE)?;
     let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
     let positions = all_positions(connection, &session.cluster, &names)?;
     let checks = positions.into_iter().map(|(group, positions)| {

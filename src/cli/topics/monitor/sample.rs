@@ -87,7 +87,7 @@ impl Sampler {
         let cluster = self.admin.cluster(SILENCE)?;
         let own = cluster.topics.iter().filter(|topic| !topic.is_internal());
         let spans = Offsets::new(&self.connection)?.spans(own)?;
-        let groups = self.admin.groups(PATIENCE)?;
+        let groups = self.admin.groups(&cluster.brokers, PATIENCE)?;
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
         let positions = all_positions(&self.connection, &cluster, &names)?;
         let lagging = positions.values().flatten().filter_map(next);
