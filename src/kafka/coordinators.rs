@@ -24,8 +24,8 @@ const FIND_COORDINATOR: Api = (10, 4);
 /// So many groups are in a request.
 const MANY: usize = 500;
 
-/// So few groups are sooner asked about on the connections that there are.
-const FEW: usize = 4;
+/// So few groups are sooner asked about on the connections that librdkafka has: another one has to be made, with its login.
+const FEW: usize = 30;
 
 /// The partitions of a group, with the broker's word on each.
 type Offsets = Vec<(Committed, RDKafkaErrorCode)>;
@@ -64,12 +64,17 @@ const CONSUMER_GROUP_DESCRIBE: Question<Group> =
 impl<T: Send> Question<T> {
     fn ask(&self, connection: &Connection, brokers: &[Broker], groups: &[&str]) -> BTreeMap<String, T> {
         let Some(Broker { address, .. }) = brokers.first() else { return BTreeMap::new() };
-        let coordinators = coordinators(connection, address, groups, self.api);
-        let coordinators = coordinators.inspect_err(left).unwrap_or_default();
+        let mut first = None;
+        let told = Wire::open(connection, address)
+            .and_then(|wire| coordinators(first.insert(wire), address, groups, self.api));
+        let coordinators = told.inspect_err(left).unwrap_or_default();
         thread::scope(|scope| {
-            let asked = coordinators.iter().map(|(address, groups)| {
+            let asked = coordinators.iter().map(|(coordinator, groups)| {
+                let wire = if coordinator == address { first.take() } else { None };
                 scope.spawn(move || {
-                    self.ask_one(connection, address, groups).inspect_err(left).unwrap_or_default()
+                    let wire = wire.map_or_else(|| Wire::open(connection, coordinator), Ok);
+                    let told = wire.and_then(|wire| self.ask_one(wire, coordinator, groups));
+                    told.inspect_err(left).unwrap_or_default()
                 })
             });
             let asked: Vec<_> = asked.collect();
@@ -77,8 +82,7 @@ impl<T: Send> Question<T> {
         })
     }
 
-    fn ask_one(&self, connection: &Connection, address: &str, groups: &[&str]) -> Result<Vec<(String, T)>> {
-        let mut wire = Wire::open(connection, address)?;
+    fn ask_one(&self, mut wire: Wire, address: &str, groups: &[&str]) -> Result<Vec<(String, T)>> {
         let mut all = Vec::new();
         for part in groups.chunks(MANY) {
             let told =
@@ -125,13 +129,12 @@ fn answer<T>(
 /// # Errors
 /// When the broker at this address does not tell it, or does not know this request.
 fn coordinators<'a>(
-    connection: &Connection,
+    wire: &mut Wire,
     address: &str,
     groups: &[&'a str],
     api: Api,
 ) -> Result<BTreeMap<String, Vec<&'a str>>> {
-    let mut wire = Wire::open(connection, address)?;
-    let known = answer(&mut wire, address, API_VERSIONS, &[], versions)?;
+    let known = answer(wire, address, API_VERSIONS, &[], versions)?;
     let is_known = |(key, version): Api| {
         known.iter().any(|(known, first, last)| *known == key && (*first..=*last).contains(&version))
     };
@@ -141,7 +144,7 @@ fn coordinators<'a>(
     let mut coordinators: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for part in groups.chunks(MANY) {
         let read = |answer: &mut Reader<'_>| list(answer, coordinator);
-        let told = answer(&mut wire, address, FIND_COORDINATOR, &names(part), read)?;
+        let told = answer(wire, address, FIND_COORDINATOR, &names(part), read)?;
         let told: BTreeMap<_, _> = told.into_iter().flatten().collect();
         for group in part {
             if let Some(address) = told.get(*group) {

@@ -31,9 +31,9 @@ pub struct Wire {
     asked: i32,
 }
 
-trait Stream: Read + Write {}
+trait Stream: Read + Write + Send {}
 
-impl<T: Read + Write> Stream for T {}
+impl<T: Read + Write + Send> Stream for T {}
 
 impl Wire {
     /// Connects to a broker of the connection's cluster at this address.

@@ -148,7 +148,11 @@ fn first(fetch: i16, other: String) -> Broker {
     })
 }
 
-const GROUPS: [&str; 6] = ["one", "two", "three", "four", "loading", "nowhere"];
+/// More groups than [`FEW`], of which all but the last two are told of.
+fn groups() -> Vec<String> {
+    let told = (0..=FEW).map(|number| format!("g{number}"));
+    told.chain(["loading".to_string(), "nowhere".to_string()]).collect()
+}
 
 /// Tells an offset for each group, but that it is `loading` one.
 fn fetch(key: i16, body: &[u8]) -> Vec<u8> {
@@ -168,22 +172,26 @@ fn what_coordinators_do_not_tell_is_left_out() {
     let coordinator = broker(fetch);
     let brokers = [first(9, coordinator.address)];
     let connection = Connection::new(&brokers[0].address);
-    let told = offsets(&connection, &brokers, &GROUPS);
+    let names = groups();
+    let groups: Vec<_> = names.iter().map(String::as_str).collect();
+    let told = offsets(&connection, &brokers, &groups);
     let expected =
-        GROUPS[..4].iter().map(|group| (group.to_string(), vec![read(3, RDKafkaErrorCode::NoError)]));
+        names[..=FEW].iter().map(|group| (group.clone(), vec![read(3, RDKafkaErrorCode::NoError)]));
     assert_eq!(told, expected.collect());
-    assert_eq!(offsets(&connection, &brokers, &GROUPS[..FEW]), BTreeMap::new());
-    assert_eq!(offsets(&connection, &[], &GROUPS), BTreeMap::new());
+    assert_eq!(offsets(&connection, &brokers, &groups[..FEW]), BTreeMap::new());
+    assert_eq!(offsets(&connection, &[], &groups), BTreeMap::new());
     // These brokers do not know what is asked.
-    assert_eq!(describe(&connection, &brokers, &GROUPS), BTreeMap::new());
+    assert_eq!(describe(&connection, &brokers, &groups), BTreeMap::new());
 }
 
 #[test]
 fn brokers_that_are_older_or_gone_tell_nothing() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let names = groups();
+    let groups: Vec<_> = names.iter().map(String::as_str).collect();
     let brokers = [first(7, gone.clone()), first(8, gone.clone()), Broker { id: 2, address: gone }];
     for broker in brokers {
         let connection = Connection::new(&broker.address);
-        assert_eq!(offsets(&connection, &[broker], &GROUPS), BTreeMap::new());
+        assert_eq!(offsets(&connection, &[broker], &groups), BTreeMap::new());
     }
 }
