@@ -46,14 +46,16 @@ pub fn describe(connection: &Connection, brokers: &[Broker], groups: &[&str]) ->
     }
 }
 
+/// Reads a group and what is told of it, if that is no error.
+type Read<T> = fn(&mut Reader<'_>) -> Option<(String, Option<T>)>;
+
 /// A request about groups.
 struct Question<T> {
     /// In its first version that takes many groups.
     api: Api,
     /// Whether each group's name is followed by the list of topics that are meant; where there is none, all are.
     names_topics: bool,
-    /// Reads a group and what is told of it, if that is no error.
-    read: fn(&mut Reader<'_>) -> Option<(String, Option<T>)>,
+    read: Read<T>,
 }
 
 const OFFSET_FETCH: Question<Offsets> = Question { api: (9, 8), names_topics: true, read: fetched };

@@ -12,8 +12,10 @@ use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a broker may take for anything.
@@ -179,10 +181,18 @@ fn tls(connection: &Connection, host: &str, tcp: TcpStream) -> Result<impl Strea
     let property = |name: &str| connection.property(name).filter(|value| !value.is_empty());
     let wrong = |error: openssl::error::ErrorStack| error.to_string();
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(wrong)?;
-    if let Some(path) = property("ssl.ca.location").filter(|path| *path != "probe") {
-        builder.set_ca_file(path).map_err(|_| format!("ssl.ca.location: {path} cannot be read"))?;
+    let (place, text) = (property("ssl.ca.location").filter(|path| *path != "probe"), property("ssl.ca.pem"));
+    if place.or(text).is_some() {
+        // As librdkafka: where authorities are named, those of the system are none.
+        builder.set_cert_store(X509StoreBuilder::new().map_err(wrong)?.build());
     }
-    if let Some(text) = property("ssl.ca.pem") {
+    if let Some(path) = place {
+        let (file, folder) = if Path::new(path).is_dir() { (None, Some(path)) } else { (Some(path), None) };
+        builder
+            .load_verify_locations(file.map(Path::new), folder.map(Path::new))
+            .map_err(|_| format!("ssl.ca.location: {path} cannot be read"))?;
+    }
+    if let Some(text) = text {
         for authority in X509::stack_from_pem(text.as_bytes()).map_err(wrong)? {
             builder.cert_store_mut().add_cert(authority).map_err(wrong)?;
         }
