@@ -12,6 +12,53 @@ use std::time::Duration;
 /// What can be said.
 const KEYS: [&str; 4] = ["table", "schema", "output-mode", "watermark"];
 
+/// What flags alone can say: who writes one of them into a file means it.
+const FLAGS: [&str; 39] = [
+    "checkpoint",
+    "checkpoint-interval",
+    "clean-source",
+    "consumer-group",
+    "dead-letters",
+    "fail-fast",
+    "fail-on-data-loss",
+    "flush-at-end",
+    "from",
+    "idle-timeout",
+    "late",
+    "latest-first",
+    "load",
+    "max-age",
+    "max-bytes-per-trigger",
+    "max-files-per-trigger",
+    "max-future",
+    "max-offsets-per-trigger",
+    "max-rate-per-partition",
+    "max-skew",
+    "merge-on",
+    "min-batches-to-retain",
+    "no-backpressure",
+    "no-truncate",
+    "partition-by",
+    "path",
+    "quality",
+    "refresh",
+    "restart-from",
+    "rows",
+    "sink",
+    "sink-option",
+    "source",
+    "state-memory",
+    "temporary-checkpoint",
+    "time",
+    "time-column",
+    "trigger",
+    "watermark-policy",
+];
+
+/// What flags say of a query that has no file: in a file its SQL does.
+const SHORTHANDS: [&str; 9] =
+    ["agg", "aggregated", "dedup", "group-by", "session", "slide", "topic", "where", "window"];
+
 /// What a query's comments say. A flag on the command line wins over what it says too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
@@ -26,11 +73,12 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the lines before the first that is neither a comment nor empty. A comment that begins with one word (and not a
-    /// letter alone) in small letters and a colon says something; any other is for people.
+    /// Reads the lines before the first that is neither a comment nor empty. A comment that begins with a key and a colon says
+    /// something; any other is for people.
     ///
     /// # Errors
-    /// A usage error with the line where a key is not known (and the nearest that is), stands twice, or has no such value.
+    /// A usage error with the line where a word is nearly a key, or a flag's that no file can say; where a key stands twice, or
+    /// has no such value.
     pub fn of(sql: &str) -> Result<Self> {
         let mut header = Self::default();
         let head = sql.lines().take_while(|line| line.trim().is_empty() || line.trim().starts_with("--"));
@@ -59,10 +107,7 @@ impl Header {
                 let delay = parse_duration(value).map_err(|error| error.at("watermark"))?;
                 self.watermark.replace(delay).is_some()
             }
-            _ => {
-                let message = format!("a query file cannot say '{key}:', but {}", KEYS.join(", "));
-                return Err(suggest(Error::usage(message), key, KEYS.into_iter()));
-            }
+            word => return refuse_near_keys(word),
         };
         if again { Err(Error::usage(format!("'{key}:' stands twice"))) } else { Ok(()) }
     }
@@ -77,12 +122,37 @@ impl fmt::Display for Header {
     }
 }
 
-/// `-- key: value`; none where a comment is for people.
+/// The word before the first colon of a comment, and what is behind it; none where there are several words, or none.
 fn definition(line: &str) -> Option<(&str, &str)> {
-    let (key, value) = line.trim().trim_start_matches('-').trim_start().split_once(':')?;
-    let is_word = key.len() > 1 && key.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
-    let is_apart = value.is_empty() || value.starts_with(char::is_whitespace);
-    (is_word && (is_apart || KEYS.contains(&key))).then_some((key, value.trim()))
+    let (key, value) = line.trim().trim_start_matches('-').split_once(':')?;
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let key = key.trim();
+    (!key.is_empty() && key.chars().all(is_part)).then_some((key, value.trim()))
+}
+
+/// A comment may begin with any word, but not with one that was meant to say how the query runs.
+fn refuse_near_keys(word: &str) -> Result<()> {
+    let dashed = word.replace('_', "-");
+    let message = || format!("a query file cannot say '{word}:', but {}", KEYS.join(", "));
+    if KEYS.iter().any(|key| is_nearly(key, word)) {
+        return Err(suggest(Error::usage(message()), &word.to_ascii_lowercase(), KEYS.into_iter()));
+    }
+    let place = if FLAGS.contains(&dashed.as_str()) {
+        format!("the flag --{dashed} says it")
+    } else if SHORTHANDS.contains(&dashed.as_str()) {
+        "the query itself says it".into()
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage(message()).hint(format!("{place}; a comment may begin with a capital letter")))
+}
+
+/// Whether a word is a key in other letters, or with a slip in it. Words with a capital letter begin most comments, and are not
+/// read for slips.
+fn is_nearly(key: &str, word: &str) -> bool {
+    let slips = if key.len() < 9 { 1 } else { 2 };
+    let small = word.to_ascii_lowercase();
+    small.replace('_', "-") == key || small == word && strsim::damerau_levenshtein(key, word) <= slips
 }
 
 /// The modes by name.
@@ -109,7 +179,8 @@ mod tests {
 
     #[test]
     fn definitions_stand_in_the_first_comments() {
-        let sql = "-- Sales: all of them\n-- a: the first\n\n-- table: c = 'c.csv'\n--schema: t = a INT\n-- output-mode: update\n\
+        let sql = "-- Sales: all of them\n-- a: the first\n-- todo: more\n-- title: Sales\n-- note: see below\n-- Author: me\n\
+                   -- Time: of the shop\n-- see also: x\n\n-- table: c = 'c.csv'\n--schema: t = a INT\n-- output-mode: update\n\
                    -- watermark: 15m\n-- see https://example.org\nSELECT 1 -- table: x = y";
         let header = Header::of(sql).expect("a header");
         assert_eq!(header.tables, ["c = 'c.csv'"]);
@@ -130,18 +201,44 @@ mod tests {
                 "line 2, column 4: a query file cannot say 'watermrk:', but {keys}: did you mean 'watermark'?"
             )
         );
+        for (word, nearest) in [
+            ("tabel", "table"),
+            ("tables", "table"),
+            ("shema", "schema"),
+            ("output_mode", "output-mode"),
+            ("outptmode", "output-mode"),
+            ("Watermark", "watermark"),
+            ("OUTPUT-MODE", "output-mode"),
+        ] {
+            let expected = format!("cannot say '{word}:', but {keys}: did you mean '{nearest}'?");
+            for line in [format!("-- {word}: x"), format!("--{word}:x"), format!("-- {word} : x")] {
+                assert!(wrong(&line).ends_with(&expected), "{line}: {}", wrong(&line));
+            }
+        }
         assert_eq!(
             wrong("-- trigger: 5s"),
-            format!("line 1, column 4: a query file cannot say 'trigger:', but {keys}")
+            format!(
+                "line 1, column 4: a query file cannot say 'trigger:', but {keys}: the flag --trigger says it; \
+                 a comment may begin with a capital letter"
+            )
         );
+        assert!(wrong("-- partition_by: date").contains("the flag --partition-by says it"));
+        assert!(wrong("-- group-by: user_id").contains("the query itself says it"));
         assert_eq!(
             wrong("-- output-mode: updat"),
             "line 1, column 4: 'updat' is no output mode: append, update, complete: did you mean 'update'?"
         );
         assert!(wrong("-- watermark: soon").starts_with("line 1, column 4: watermark: "));
+        assert!(wrong("-- watermark : soon").starts_with("line 1, column 4: watermark: "));
         assert_eq!(
             wrong("-- watermark: 1m\n-- watermark: 2m"),
             "line 2, column 4: 'watermark:' stands twice"
         );
+    }
+
+    #[test]
+    fn the_flags_that_no_file_can_say_are_in_order() {
+        assert!(FLAGS.is_sorted());
+        assert!(FLAGS.iter().chain(&SHORTHANDS).all(|name| !KEYS.contains(name)));
     }
 }
