@@ -109,6 +109,16 @@ impl<'a> Topics<'a> {
         self.each.iter_mut().try_for_each(|(source, _)| source.look_ahead())
     }
 
+    /// Sees to it that the topics are still there that were not read to their ends.
+    ///
+    /// # Errors
+    /// As [`Source::check`].
+    pub fn check(&mut self) -> Result<()> {
+        let unread = |source: &dyn Source| source.positions().values().any(|at| !at.is_at_end());
+        let unread = self.each.iter_mut().map(|(source, _)| source).filter(|source| unread(&***source));
+        unread.map(|source| source.check()).collect()
+    }
+
     /// From now on nothing behind these ends is read.
     ///
     /// # Errors
@@ -154,7 +164,7 @@ impl<'a> Topics<'a> {
     /// Whether every partition was read to where it ended when it was last asked.
     pub fn reached_ends(&self) -> bool {
         let mut positions = self.each.iter().flat_map(|(source, _)| source.positions().values());
-        positions.all(|at| at.caught_up || at.next >= at.end)
+        positions.all(Position::is_at_end)
     }
 
     /// From now on the bytes of records are kept until their rows have gone through the query.

@@ -97,6 +97,8 @@ pub struct Engine<'a> {
     last_trigger: Option<Micros>,
     looked_ahead: Micros,
 }
+    /// When topics were last asked whether they are still there.
+    checked: Micros,
 
 /// What a query did since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +175,7 @@ impl<'a> Engine<'a> {
             last_trigger: None,
             looked_ahead: Micros::MIN,
         })
+            checked: last_trigger,
     }
 
     /// Runs until the trigger says that it is done, or `stop` is requested: then the batch that runs is
@@ -250,13 +253,17 @@ impl<'a> Engine<'a> {
     /// one has records.
     fn chunk(&mut self, running: &mut Running) -> Result<()> {
         let topics = self.topics.len() as u32;
-        if topics == 1 {
-            self.round(PATIENCE, running)?;
-        } else if !self.round(Duration::ZERO, running)? {
+        let mut any = self.round(if topics == 1 { PATIENCE } else { Duration::ZERO }, running)?;
+        if topics > 1 && !any {
             let turn = if self.is_continuous() { TURN } else { PATIENCE };
             let mut rounds = 0..PATIENCE.as_millis() / turn.as_millis();
             let each = (turn / topics).max(SHORTEST);
-            while rounds.next().is_some() && !self.round(each, running)? {}
+            while !any && rounds.next().is_some() {
+                any = self.round(each, running)?;
+            }
+        }
+        if !any && !self.topics.reached_ends() {
+            self.check_at_times()?;
         }
         self.align()
     }

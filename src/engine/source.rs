@@ -56,6 +56,13 @@ pub struct Position {
     pub caught_up: bool,
 }
 
+impl Position {
+    /// Whether the partition was read to where it ended when it was last asked.
+    pub fn is_at_end(&self) -> bool {
+        self.caught_up || self.next >= self.end
+    }
+}
+
 /// Where a source stands, enough to go on from there another time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -131,6 +138,14 @@ pub trait Source {
     /// # Errors
     /// When the broker does not answer.
     fn look_ahead(&mut self) -> Result<()>;
+
+    /// Sees to it that what is read is still there. Asked now and then where nothing comes that is to come.
+    ///
+    /// # Errors
+    /// When it is gone; not when the broker does not answer.
+    fn check(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// From now on records behind the ends of the last [`Self::look_ahead`] are not handed over.
     ///

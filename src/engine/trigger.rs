@@ -92,6 +92,16 @@ impl Engine<'_> {
         self.topics.look_ahead()
     }
 
+    /// Where nothing comes although there is more, a topic may be gone: the client does not say so.
+    pub(super) fn check_at_times(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        if now.saturating_sub(self.checked) < LOOK_AHEAD {
+            return Ok(());
+        }
+        self.checked = now;
+        self.topics.check()
+    }
+
     /// Waits for the second to end in which a batch has read what a rate allows.
     fn keep_to_rate(&self, began: Micros, stop: &Stop) {
         if self.options.limits.rate_per_partition.is_some() {

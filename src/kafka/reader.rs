@@ -333,6 +333,17 @@ impl Source for Reader {
     }
 
     fn read(
+    fn check(&mut self) -> Result<()> {
+        match start::partitions(&self.questioner, &self.topic) {
+            Ok(there) if self.positions.keys().all(|partition| there.contains(partition)) => Ok(()),
+            Err(error) if error.fault() != Fault::Failed => {
+                tracing::debug!("{error}");
+                Ok(())
+            }
+            Ok(_) | Err(_) => Err(self.gone()),
+        }
+    }
+
         &mut self,
         limit: usize,
         patience: Duration,

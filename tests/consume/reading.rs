@@ -194,6 +194,26 @@ fn a_topic_that_is_deleted_ends_the_query_with_one_line() {
 }
 
 #[test]
+fn a_topic_that_is_deleted_ends_a_bounded_run_that_has_more_to_read() {
+    let stage = Stage::new(&[SALES]);
+    for number in 0..30 {
+        // In a batch of its own, which is more than the client is to keep ready.
+        let value =
+            format!(r#"{{"customer_id":"c","final_amount":1,"city":"{}"}}"#, "x".repeat(50_000 + number));
+        stage.put(SALES, 0, 1_000, Some(value.as_bytes()));
+        stage.flush();
+    }
+    let slow = ["--max-rate-per-partition", "1", "-X", "queued.max.messages.kbytes=1"];
+    let small = ["-X", "fetch.message.max.bytes=1000", "--trigger", "available-now"];
+    let mut query = stage.start(&[&TUMBLING[..], &slow, &small].concat());
+    query.batches(1);
+    stage.cluster.run("ecap-topics", &["delete-topic", SALES, "--yes"]).ok();
+    let gone = format!("topic '{}' is gone: it was deleted while it was read", stage.cluster.name(SALES));
+    query.says(&gone);
+    query.end().fails(1, &[&gone]);
+}
+
+#[test]
 fn reading_begins_at_the_offsets_that_are_named() {
     let stage = Stage::with(&sales(30, 10_000));
     let args = ["--window", "10s", "--trigger", "available-now", "--from", "0:8,1:10"];
