@@ -6,7 +6,7 @@ use super::entries::{Entries, Texts};
 use super::json::{MAX_DEPTH, Number, Scan, Scanned, Text};
 use super::observed::{Drift, Observed};
 use super::schema::{Field, Type};
-use super::timestamp::Day;
+use super::timestamp::{Day, of_millis};
 use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, NullArray, NullBufferBuilder, StructArray,
     TimestampMicrosecondArray,
@@ -305,9 +305,7 @@ impl Values {
             Self::Int(values) => put(values, number.integer().and_then(|value| i32::try_from(value).ok())),
             Self::BigInt(values) => put(values, number.integer()),
             Self::Double(values) => put(values, number.float()),
-            Self::Timestamp(values, _) => {
-                put(values, number.integer().and_then(|millis| millis.checked_mul(1_000)))
-            }
+            Self::Timestamp(values, _) => put(values, number.integer().and_then(of_millis)),
             _ => State::Mismatch,
         }
     }

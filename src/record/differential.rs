@@ -72,7 +72,7 @@ fn as_type(value: &Value, kind: &Type) -> Option<Value> {
         Type::Double => value.as_f64().map(Value::from),
         Type::Timestamp => match value {
             Value::String(text) => timestamp::parse(text.as_bytes()).map(Value::from),
-            _ => value.as_i64()?.checked_mul(1_000).map(Value::from),
+            _ => timestamp::of_millis(value.as_i64()?).map(Value::from),
         },
         Type::Struct(fields) => {
             let members = value.as_object()?;

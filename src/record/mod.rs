@@ -18,5 +18,5 @@ pub mod partition;
 pub mod reject;
 pub mod schema;
 pub mod storable;
-mod timestamp;
+pub mod timestamp;
 pub mod zone;

@@ -1,8 +1,18 @@
 //! Timestamps in JSON: RFC 3339 text, or epoch milliseconds.
 
 use crate::clock::Micros;
+use std::ops::RangeInclusive;
 
 const DAY: i64 = 86_400_000_000;
+
+/// The times that RFC 3339 can write: the years 0 to 9999. Whatever shows a time, or adds to it, has room beyond.
+pub const SPAN: RangeInclusive<Micros> = -62_167_219_200_000_000..=253_402_300_799_999_999;
+
+/// Reads epoch milliseconds; what is outside of [`SPAN`] is no time.
+#[inline]
+pub fn of_millis(millis: i64) -> Option<Micros> {
+    millis.checked_mul(1_000).filter(|time| SPAN.contains(time))
+}
 
 /// A day: the texts of a stream are mostly of the same one.
 #[derive(Debug, Clone, Default)]
@@ -133,6 +143,18 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn milliseconds_are_read_as_far_as_rfc_3339_goes() {
+        let (first, last) = (parse(b"0000-01-01T00:00:00Z"), parse(b"9999-12-31T23:59:59.999999Z"));
+        assert_eq!((first, last), (Some(*SPAN.start()), Some(*SPAN.end())));
+        assert_eq!(of_millis(1_753_610_889_123), Some(1_753_610_889_123_000));
+        assert_eq!(of_millis(-62_167_219_200_000), first);
+        assert_eq!(of_millis(253_402_300_799_999), Some(SPAN.end() - 999));
+        for millis in [-62_167_219_200_001, 253_402_300_800_000, i64::MIN, i64::MAX, i64::MAX / 1_000] {
+            assert_eq!(of_millis(millis), None, "{millis}");
+        }
+    }
 
     #[test]
     fn the_forms_of_rfc_3339_are_read() {

@@ -17,6 +17,7 @@ use arrow::compute;
 use arrow::datatypes::TimestampMicrosecondType;
 use datafusion::common::{Result, internal_err};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 /// Windows over one stream. Whatever the window's kind, a row is aggregated once, in its pane.
@@ -111,11 +112,9 @@ impl WindowAggregate {
         let window = &self.window;
         let mut starts = BTreeSet::new();
         for pane in panes {
-            let mut start = window.first_start(pane).max(self.open);
-            while start <= pane {
-                starts.insert(start);
-                start += window.slide;
-            }
+            let first = Some(window.first_start(pane).max(self.open));
+            let all = iter::successors(first, |start| start.checked_add(window.slide));
+            starts.extend(all.take_while(|start| *start <= pane));
         }
         starts.into_iter().collect()
     }

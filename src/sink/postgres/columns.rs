@@ -17,6 +17,11 @@ use tokio_postgres::types::Type;
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
+/// The first day and the last that PostgreSQL has, and the first microsecond; its last is behind ours.
+const FIRST_DAY: i32 = -2_451_545;
+const LAST_DAY: i32 = 2_145_031_948;
+const FIRST_MICRO: i64 = -211_813_488_000_000_000;
+
 /// The types that columns get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -203,14 +208,38 @@ impl Values {
             Form::Real(values) => sized(out, &values.value(row).to_be_bytes()),
             Form::Double(values) => sized(out, &values.value(row).to_be_bytes()),
             Form::Numeric(values) => put_numeric(out, values.value(row)),
-            Form::Text(values) => sized(out, values.value(row).as_bytes()),
+            Form::Text(values) => put_text(out, values.value(row)),
             Form::Bytes(values) => sized(out, values.value(row)),
-            Form::Date(values) => sized(out, &values.value(row).saturating_sub(EPOCH_DAYS).to_be_bytes()),
-            Form::Instant(values) => {
-                sized(out, &values.value(row).saturating_sub(EPOCH_MICROS).to_be_bytes());
-            }
+            Form::Date(values) => sized(out, &date(values.value(row)).to_be_bytes()),
+            Form::Instant(values) => sized(out, &instant(values.value(row)).to_be_bytes()),
             Form::Json(documents) => put_json(out, &documents[row]),
         }
+    }
+}
+
+/// A day as PostgreSQL counts; infinity where it has none so early or so late.
+fn date(days: i32) -> i32 {
+    match days.saturating_sub(EPOCH_DAYS) {
+        early if early < FIRST_DAY => i32::MIN,
+        late if late > LAST_DAY => i32::MAX,
+        day => day,
+    }
+}
+
+/// An instant as PostgreSQL counts; minus infinity where it has none so early.
+fn instant(micros: i64) -> i64 {
+    match micros.saturating_sub(EPOCH_MICROS) {
+        early if early < FIRST_MICRO => i64::MIN,
+        micro => micro,
+    }
+}
+
+/// A text. PostgreSQL's cannot have the character 0.
+fn put_text(out: &mut BytesMut, text: &str) {
+    if text.contains('\0') {
+        sized(out, text.replace('\0', "\u{FFFD}").as_bytes());
+    } else {
+        sized(out, text.as_bytes());
     }
 }
 
@@ -224,8 +253,26 @@ fn documents(column: &ArrayRef) -> Result<Vec<Vec<u8>>> {
     const BEFORE: usize = r#"{"v":"#.len();
     let alone = RecordBatch::try_from_iter_with_nullable([("v", column.clone(), true)])?;
     let text = lines::ndjson(&[alone])?;
-    let inner = |line: &[u8]| line.get(BEFORE..line.len() - 1).unwrap_or_default().to_vec();
+    let inner = |line: &[u8]| without_zeros(line.get(BEFORE..line.len() - 1).unwrap_or_default());
     Ok(lines::split(&text).map(inner).collect())
+}
+
+/// A document without the character 0, which PostgreSQL's cannot have.
+fn without_zeros(document: &[u8]) -> Vec<u8> {
+    const ZERO: &[u8] = b"\\u0000";
+    let mut out = Vec::with_capacity(document.len());
+    let mut rest = document;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        // What is behind a backslash belongs to it, another backslash too.
+        let (escape, behind) =
+            rest.split_at(if rest.starts_with(ZERO) { ZERO.len() } else { 2.min(rest.len()) });
+        out.extend_from_slice(if escape == ZERO { b"\\ufffd" } else { escape });
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 fn put_json(out: &mut BytesMut, document: &[u8]) {
@@ -253,6 +300,30 @@ fn put_numeric(out: &mut BytesMut, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_postgresql_cannot_keep_is_as_near_as_it_gets() {
+        let mut out = BytesMut::new();
+        put_text(&mut out, "a\0b");
+        assert_eq!(&out[4..], "a\u{FFFD}b".as_bytes());
+        for (document, kept) in [
+            (r#"{"a":"x\u0000y\u0000"}"#, r#"{"a":"x\ufffdy\ufffd"}"#),
+            (r#"{"a":"\\u0000","b":"\n\\\u0000"}"#, r#"{"a":"\\u0000","b":"\n\\\ufffd"}"#),
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&without_zeros(document.as_bytes())), kept);
+        }
+        for (micros, kept) in [
+            (i64::MIN, i64::MIN),
+            (FIRST_MICRO + EPOCH_MICROS - 1, i64::MIN),
+            (FIRST_MICRO + EPOCH_MICROS, FIRST_MICRO),
+            (EPOCH_MICROS, 0),
+            (i64::MAX, i64::MAX - EPOCH_MICROS),
+        ] {
+            assert_eq!(instant(micros), kept, "{micros}");
+        }
+        assert_eq!([i32::MIN, EPOCH_DAYS, i32::MAX].map(date), [i32::MIN, 0, i32::MAX]);
+    }
 
     #[test]
     fn a_number_is_groups_of_four_digits() {
