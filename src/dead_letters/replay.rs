@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::error::Fault;
 use crate::kafka::config::Connection;
 use crate::kafka::producer::{Outgoing, Producer};
-use crate::record::letter::Letter;
+use crate::record::letter::{Letter, Stage};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub struct Count {
     pub before: u64,
     /// Letters of a file's rows, which are no records of a topic and go where they are told to only.
     pub of_files: u64,
+    /// Letters that say only where their record stood, or are of a row of many records.
+    pub without_record: u64,
 }
 
 impl Count {
@@ -100,6 +102,10 @@ impl Replay<'_> {
         let mut sending = self.sending(first, &topics)?;
         let mut count = Count::default();
         self.each(&mut |letter| {
+            if !has_record(letter) {
+                count.without_record += 1;
+                return Ok(());
+            }
             let Some(number) = self.target(letter).and_then(|name| sending.number(name)) else {
                 count.of_files += u64::from(self.target(letter).is_none());
                 return Ok(());
@@ -143,6 +149,10 @@ impl Replay<'_> {
 
     /// Whether the record of a letter is to be sent; counts what becomes of it.
     fn judge(&self, letter: &Letter<'_>, marks: &mut Marks, count: &mut Count) -> bool {
+        if !has_record(letter) {
+            count.without_record += 1;
+            return false;
+        }
         let Some(topic) = self.target(letter) else {
             count.of_files += 1;
             return false;
@@ -211,6 +221,12 @@ impl Sending<'_> {
         self.bytes = 0;
         Ok(())
     }
+}
+
+/// Whether a letter has the record itself. That of a row that an operator gave may not: a record without a value never comes so
+/// far.
+fn has_record(letter: &Letter<'_>) -> bool {
+    letter.stage != Stage::Result.as_str() || letter.value.is_some()
 }
 
 /// Where the record of a letter stood, in the header of what is sent back.

@@ -1,7 +1,7 @@
 //! Which decoded records go through the query, and what becomes of the others.
 
 use super::intake::Decoded;
-use super::letters::DeadLetter;
+use super::letters::{DeadLetter, Known};
 use super::span::Span;
 use super::stopwatch::Phase;
 use super::{Engine, Running};
@@ -10,6 +10,7 @@ use crate::clock::Micros;
 use crate::query::error::of_running;
 use crate::record::letter::Stage;
 use crate::record::reject::{Code, Reject};
+use crate::record::timestamp::SPAN;
 use crate::units::{format_duration, format_rfc3339};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -67,8 +68,9 @@ impl Engine<'_> {
     /// Whether some time between the oldest and the newest has to be looked at.
     fn is_odd(&self, topic: usize, Span { oldest, newest, .. }: Span, now: Micros) -> bool {
         let ahead = self.options.max_future.is_some_and(|most| newest > now.saturating_add(micros(most)));
+        let never = !SPAN.contains(&oldest) || !SPAN.contains(&newest);
         let stale = self.options.max_age.is_some_and(|most| oldest < now.saturating_sub(micros(most)));
-        ahead || stale || (self.options.keep_late && oldest < self.graph.late_before(topic))
+        never || ahead || stale || (self.options.keep_late && oldest < self.graph.late_before(topic))
     }
 
     /// The rows whose time can be used.
@@ -115,6 +117,10 @@ impl Engine<'_> {
         let (time, column) = (times.value(row), &self.graph.plan().scans[topic].time);
         let shown = || format!("{column} = {}", format_rfc3339(time));
         let apart = |a: Micros, b: Micros| format_duration(Duration::from_secs(a.abs_diff(b) / 1_000_000));
+        if !SPAN.contains(&time) {
+            let reason = format!("{} is not in the years 0 to 9999", shown());
+            return Some((Stage::Time, Reject::new(Code::InvalidValue, reason)));
+        }
         if self.options.max_future.is_some_and(|most| time > now.saturating_add(micros(most))) {
             let reason = format!("{} is {} ahead of the clock", shown(), apart(time, now));
             return Some((Stage::Time, Reject::new(Code::InvalidValue, reason)));
@@ -175,7 +181,7 @@ impl Engine<'_> {
             self.topics.refused(topic, reject.code);
         }
         let topic = &self.graph.plan().scans[topic].topic.name;
-        self.refused.take(&DeadLetter { topic, record: decoded.record(row), stage, reject })
+        self.refused.take(&DeadLetter { topic, record: Known::Record(decoded.record(row)), stage, reject })
     }
 }
 

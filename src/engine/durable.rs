@@ -55,6 +55,7 @@ impl Engine<'_> {
             // Time went on without a batch, and closed what had no rows: it decides what is late.
             self.graph.advance(before, self.options.mode)?;
             self.graph.take_results();
+            self.graph.take_lost();
         }
         let mut running = Running { closes: entry.closes, again: true, ..self.running(entry.clock) };
         while !self.topics.reached_ends() {
@@ -67,6 +68,7 @@ impl Engine<'_> {
         let watermark = entry.watermark.current;
         let reached = if entry.closes { Some(Micros::MAX) } else { watermark };
         self.graph.advance(reached.unwrap_or(Micros::MIN), self.options.mode)?;
+        self.refuse_lost(&mut running)?;
         let rows = self.graph.take_results();
         if let Some(checkpoint) = &mut self.checkpoint {
             // Whoever has lost the checkpoint cannot write it again.

@@ -200,6 +200,20 @@ impl<'a> Topics<'a> {
         intake.take_rows(arrived)
     }
 
+    /// Hands over records of a partition that were read before, as far as they are there still.
+    ///
+    /// # Errors
+    /// As [`Source::read_again`].
+    pub fn read_again(
+        &mut self,
+        topic: usize,
+        partition: i32,
+        offsets: &BTreeSet<i64>,
+        take: &mut dyn FnMut(SourceRecord<'_>),
+    ) -> Result<()> {
+        self.each[topic].0.read_again(partition, offsets, take)
+    }
+
     /// What a topic's records had since the start that their schema does not say.
     pub fn observed(&self, topic: usize) -> Observed {
         self.each[topic].1.observed()

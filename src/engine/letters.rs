@@ -14,21 +14,46 @@ use arrow::array::RecordBatch;
 pub struct DeadLetter<'a> {
     /// The topic that it stood in.
     pub topic: &'a str,
-    /// The record as it stood there.
-    pub record: SourceRecord<'a>,
+    /// What is known of it.
+    pub record: Known<'a>,
     /// Where it was refused.
     pub stage: Stage,
     /// Why.
     pub reject: &'a Reject,
 }
 
+/// What is known of a record that is refused.
+#[derive(Debug, Clone, Copy)]
+pub enum Known<'a> {
+    /// All of it, as it stood in its topic.
+    Record(SourceRecord<'a>),
+    /// Its partition and its offset.
+    Place(i32, i64),
+    /// Nothing: it is a row of the query that was made of several records.
+    Nothing,
+}
+
+impl Known<'_> {
+    /// What the record takes, in bytes.
+    fn bytes(&self) -> usize {
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        match self {
+            Known::Record(record) => length(record.key) + length(record.value),
+            Known::Place(..) | Known::Nothing => 0,
+        }
+    }
+}
+
 impl std::fmt::Display for DeadLetter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (topic, partition, offset) = (self.topic, self.record.partition, self.record.offset);
-        if let Some(at) = self.record.in_file {
-            return write!(f, "topic {topic}, {at}: {}", self.reject);
+        write!(f, "topic {}, ", self.topic)?;
+        match self.record {
+            Known::Record(SourceRecord { in_file: Some(at), .. }) => write!(f, "{at}: {}", self.reject),
+            Known::Record(SourceRecord { partition, offset, .. }) | Known::Place(partition, offset) => {
+                write!(f, "partition {partition}, offset {offset}: {}", self.reject)
+            }
+            Known::Nothing => write!(f, "a row of many records: {}", self.reject),
         }
-        write!(f, "topic {topic}, partition {partition}, offset {offset}: {}", self.reject)
     }
 }
 
@@ -100,15 +125,26 @@ impl<'a> Refused<'a> {
     fn keep(&mut self, DeadLetter { topic, record, stage, reject }: &DeadLetter<'_>) -> Result<()> {
         let Some(keeper) = &self.keeper else { return Ok(()) };
         let (batch, began) = self.batch;
+        let place = match *record {
+            Known::Record(SourceRecord { partition, offset, .. }) | Known::Place(partition, offset) => {
+                Some((partition, offset))
+            }
+            Known::Nothing => None,
+        };
+        let own = match record {
+            Known::Record(record) => Some(record),
+            Known::Place(..) | Known::Nothing => None,
+        };
+        let in_file = own.and_then(|record| record.in_file);
         let letter = Letter {
             topic,
-            partition: Some(record.partition),
-            offset: Some(record.offset),
-            timestamp: Some(record.timestamp),
-            key: record.key,
-            value: record.value,
-            file: record.in_file.map(|at| &*at.file),
-            line: record.in_file.and_then(|at| i64::try_from(at.line).ok()),
+            partition: place.map(|(partition, _)| partition),
+            offset: place.map(|(_, offset)| offset),
+            timestamp: own.map(|record| record.timestamp),
+            key: own.and_then(|record| record.key),
+            value: own.and_then(|record| record.value),
+            file: in_file.map(|at| &*at.file),
+            line: in_file.and_then(|at| i64::try_from(at.line).ok()),
             stage: stage.as_str(),
             code: reject.code.as_str(),
             column: reject.column.as_deref(),
@@ -119,8 +155,7 @@ impl<'a> Refused<'a> {
             refused_at: Some(began),
         };
         self.rows.push(&letter);
-        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-        let bytes = LEAST + length(record.key) + length(record.value) + reject.reason.len();
+        let bytes = LEAST + record.bytes() + reject.reason.len();
         self.bytes = (self.bytes.0 + bytes, self.bytes.1 + bytes);
         if self.bytes.0 >= SLICE { self.slice() } else { Ok(()) }
     }
@@ -129,6 +164,11 @@ impl<'a> Refused<'a> {
         self.bytes.0 = 0;
         self.full.push(self.rows.take()?);
         Ok(())
+    }
+
+    /// Whether they are kept, and not only told of.
+    pub fn keeps(&self) -> bool {
+        self.keeper.is_some()
     }
 
     /// Whether a batch that goes on would keep too much in memory.

@@ -14,6 +14,7 @@ mod ipc;
 mod lane;
 pub mod latency;
 pub mod letters;
+mod lost;
 pub mod operator;
 pub mod options;
 pub mod progress;
@@ -36,7 +37,7 @@ use graph::Graph;
 use history::History;
 use intake::Decoded;
 use lane::Topics;
-use letters::{DeadLetter, LetterSink, Refused};
+use letters::{DeadLetter, Known, LetterSink, Refused};
 use options::{Options, OutputMode, Trigger};
 use progress::Progress;
 use quality::Quality;
@@ -96,9 +97,9 @@ pub struct Engine<'a> {
     /// When the batch before this one began.
     last_trigger: Option<Micros>,
     looked_ahead: Micros,
-}
     /// When topics were last asked whether they are still there.
     checked: Micros,
+}
 
 /// What a query did since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +154,7 @@ impl<'a> Engine<'a> {
             topics.keep_originals();
         }
         topics.lanes().for_each(|lane| watermark.expect(lane));
+        let began = clock.now();
         let mut graph = Graph::new(plan, delays.iter().max().copied().unwrap_or_default())?;
         graph.watch = Stopwatch::new(clock.clone());
         if let Some(limit) = &options.state {
@@ -174,8 +176,8 @@ impl<'a> Engine<'a> {
             history: History::default(),
             last_trigger: None,
             looked_ahead: Micros::MIN,
+            checked: began,
         })
-            checked: last_trigger,
     }
 
     /// Runs until the trigger says that it is done, or `stop` is requested: then the batch that runs is
@@ -292,20 +294,22 @@ impl<'a> Engine<'a> {
         let (refused, mut quality) = (&mut self.refused, self.quality.get_mut(topic));
         self.topics.read(topic, (patience, arrived), &mut self.graph.watch, &mut |record, reject| {
             quality.iter_mut().for_each(|quality| quality.refused(reject));
-            refused.take(&DeadLetter { topic: &name, record: *record, stage: Stage::Decode, reject })
+            let record = Known::Record(*record);
+            refused.take(&DeadLetter { topic: &name, record, stage: Stage::Decode, reject })
         })
     }
 
     /// Moves the watermark, gives out what the output mode says, and tells about the batch.
-    fn finish(&mut self, running: Running) -> Result<()> {
+    fn finish(&mut self, mut running: Running) -> Result<()> {
         let now = self.graph.watch.enter(Phase::Other);
         for (lane, caught_up) in self.topics.caught_up() {
             self.watermark.caught_up(lane, caught_up);
         }
         let watermark = self.watermark.advance(now);
         self.graph.advance(watermark.unwrap_or(Micros::MIN), self.options.mode)?;
+        self.refuse_lost(&mut running)?;
         let rows = self.graph.take_results();
-        if rows.is_empty() && running.counts.iter().all(|counts| counts.read == 0) {
+        if rows.is_empty() && running.counts.iter().all(|counts| *counts == intake::Counts::default()) {
             return Ok(());
         }
         self.give_out(running, &rows, watermark)
@@ -314,14 +318,18 @@ impl<'a> Engine<'a> {
     /// Closes what is still open at the end of a bounded run. Complete mode shows all once more where that changed something.
     fn flush(&mut self) -> Result<()> {
         let began = self.graph.watch.begin();
+        let mut running = Running { closes: true, ..self.running(began) };
         self.graph.advance(Micros::MAX, self.options.mode)?;
-        let rows = self.graph.take_results();
         let is_shown =
             self.options.mode == OutputMode::Complete && self.graph.updated().all(|rows| rows == 0);
-        if rows.is_empty() || is_shown {
+        if is_shown {
             return Ok(());
         }
-        let running = Running { closes: true, ..self.running(began) };
+        self.refuse_lost(&mut running)?;
+        let rows = self.graph.take_results();
+        if rows.is_empty() && running.counts.iter().all(|counts| *counts == intake::Counts::default()) {
+            return Ok(());
+        }
         self.give_out(running, &rows, self.watermark.current())
     }
 

@@ -165,6 +165,20 @@ pub trait Source {
         take: &mut dyn FnMut(SourceRecord<'_>),
     ) -> Result<()>;
 
+    /// Hands over records that were handed over before, once more, as far as they are there still; a source that cannot
+    /// find them hands over none. Where it reads on does not change.
+    ///
+    /// # Errors
+    /// When the client refuses, which is its fault.
+    fn read_again(
+        &mut self,
+        _partition: i32,
+        _offsets: &BTreeSet<i64>,
+        _take: &mut dyn FnMut(SourceRecord<'_>),
+    ) -> Result<()> {
+        Ok(())
+    }
+
     /// From now on hands over at most so much, until it is said anew.
     ///
     /// # Errors

@@ -14,13 +14,13 @@ pub fn send(producer: &mut Producer, letter: &Letter<'_>, line: u64) -> Result<(
     let number = |number: Option<i64>| number.map(|number| number.to_string());
     let (partition, offset) = (number(letter.partition.map(i64::from)), number(letter.offset));
     let (batch, in_file) = (number(letter.batch), number(letter.line));
-    let time = letter.timestamp.unwrap_or_default();
-    let (timestamp, refused_at) = (format_rfc3339(time), letter.refused_at.map(format_rfc3339));
+    let time = letter.timestamp.or(letter.refused_at).unwrap_or_default();
+    let [timestamp, refused_at] = [letter.timestamp, letter.refused_at].map(|time| time.map(format_rfc3339));
     let all = [
         ("ecap.topic", Some(letter.topic)),
         ("ecap.partition", partition.as_deref()),
         ("ecap.offset", offset.as_deref()),
-        ("ecap.timestamp", Some(&*timestamp)),
+        ("ecap.timestamp", timestamp.as_deref()),
         ("ecap.stage", Some(letter.stage)),
         ("ecap.code", Some(letter.code)),
         ("ecap.column", letter.column),

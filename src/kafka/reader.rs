@@ -5,7 +5,9 @@ use super::batch::{self, Message, Queue};
 use super::config::{Connection, Questioner, wrong_setting};
 use super::context::Context;
 use super::mirror::Mirror;
+use super::offsets::Span;
 use super::start::{self, From};
+use super::tail::Tail;
 use crate::engine::source::{Allowance, Mark, Position, Source, SourceRecord};
 use crate::error::Fault;
 use crate::{Error, Result};
@@ -14,11 +16,15 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long more records are waited for once some are there.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long records that are read again may take to come.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What a record is taken to measure while none was seen.
 const LARGE: usize = 64 << 10;
@@ -327,12 +333,6 @@ impl Source for Reader {
         Ok(())
     }
 
-    fn stop_at_ends(&mut self) -> Result<()> {
-        self.stops_at_ends = true;
-        Ok(())
-    }
-
-    fn read(
     fn check(&mut self) -> Result<()> {
         match start::partitions(&self.questioner, &self.topic) {
             Ok(there) if self.positions.keys().all(|partition| there.contains(partition)) => Ok(()),
@@ -344,6 +344,12 @@ impl Source for Reader {
         }
     }
 
+    fn stop_at_ends(&mut self) -> Result<()> {
+        self.stops_at_ends = true;
+        Ok(())
+    }
+
+    fn read(
         &mut self,
         limit: usize,
         patience: Duration,
@@ -406,6 +412,34 @@ impl Source for Reader {
         if let Some(left) = &mut self.allowance.bytes {
             *left -= bytes.min(*left);
         }
+        Ok(())
+    }
+
+    fn read_again(
+        &mut self,
+        partition: i32,
+        offsets: &BTreeSet<i64>,
+        take: &mut dyn FnMut(SourceRecord<'_>),
+    ) -> Result<()> {
+        let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return Ok(()) };
+        let span = Span { first: *first, next: last + 1 };
+        let spans = BTreeMap::from([((self.topic.clone(), partition), span)]);
+        let mut tail = Tail::start(&self.connection, &spans, false)?;
+        let read = tail.each(&self.topic, AGAIN, &mut |record| {
+            if offsets.contains(&record.offset) {
+                take(SourceRecord {
+                    partition: record.partition,
+                    offset: record.offset,
+                    timestamp: record.time.unwrap_or(0),
+                    key: record.key.as_deref(),
+                    value: record.value.as_deref(),
+                    in_file: None,
+                });
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        // The records are refused in any case, if need be by their places alone.
+        read.unwrap_or_else(|error| tracing::warn!("records cannot be read again to be kept: {error}"));
         Ok(())
     }
 

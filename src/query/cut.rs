@@ -187,7 +187,7 @@ pub fn resolve(plan: LogicalPlan, times: &Times) -> Result<LogicalPlan> {
         let ours = match &node {
             LogicalPlan::Join(join) if joins_streams(join) => {
                 let join = stream_join(join, |plan, time| event_time::lag(plan, time, times));
-                extension(join.map_err(|error| DataFusionError::External(Box::new(error)))?)
+                extension(join.map_err(|error| DataFusionError::External(Box::new(error)))?.with_places())
             }
             LogicalPlan::Extension(Extension { node }) => match lagging(node.as_ref()) {
                 Some(ours) => ours,

@@ -132,7 +132,7 @@ fn of_node(
 
 /// A join holds rows back, all columns of a row for as long.
 fn of_joined(join: &StreamJoin, at: usize) -> Option<EventTime> {
-    let left = join.inputs[0].schema().fields().len();
+    let left = join.widths[0];
     let (side, at) = if at < left { (0, at) } else { (1, at - left) };
     let held = |lag: Micros| join.lag().saturating_add((lag - join.lags[side]).max(0));
     Some(match at_position(&join.inputs[side], at)? {

@@ -2,6 +2,7 @@
 
 use super::bounds::{Bounds, Sides, in_micros};
 use super::join_error as refused;
+use super::provenance::with_places;
 use crate::Result;
 use crate::clock::Micros;
 use arrow::datatypes::SchemaRef;
@@ -18,6 +19,10 @@ use std::sync::Arc;
 pub struct StreamJoin {
     /// The left and the right stream.
     pub inputs: [LogicalPlan; 2],
+    /// How many columns of each are columns of the result.
+    pub widths: [usize; 2],
+    /// The topic of whose records the rows of a side are made that carry the places of these behind the columns of the result.
+    topics: [Option<String>; 2],
     /// Pairs of a left and a right expression that are equal in rows that match; at least one.
     on: Vec<(Expr, Expr)>,
     /// The event time of each side.
@@ -94,6 +99,8 @@ pub fn stream_join(
         upper,
         nulls_match: join.null_equality == NullEquality::NullEqualsNull,
         schema: join.schema.clone(),
+        widths: inputs.map(|input| input.schema().fields().len()),
+        topics: [None, None],
         inputs: [(*join.left).clone(), (*join.right).clone()],
     })
 }
@@ -108,6 +115,17 @@ fn tightest(all: &[Bounds]) -> Option<(Bounds, (Micros, Micros))> {
 }
 
 impl StreamJoin {
+    /// Lets rows that may come out unmatched carry the places of their records, where these are known.
+    #[must_use]
+    pub fn with_places(mut self) -> Self {
+        for side in (0..2).filter(|side| preserves(self.kind, *side)) {
+            if let Some((input, topic)) = with_places(&self.inputs[side]) {
+                (self.inputs[side], self.topics[side]) = (input, Some(topic));
+            }
+        }
+        self
+    }
+
     /// How far behind the watermark the times of future results may be, in microseconds.
     ///
     /// As in Spark it is the same for both sides, the largest that either needs. The microsecond is for
@@ -208,6 +226,10 @@ impl fmt::Display for JoinSpec {
 pub struct Side {
     /// Its columns.
     pub schema: SchemaRef,
+    /// How many of them are columns of the result, the first ones.
+    pub width: usize,
+    /// The topic of whose records its rows are made, where the places of these are the columns behind.
+    pub topic: Option<String>,
     /// What is compared for equality with the other side's, in the same order and of the same types.
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
     /// The time of a row, a timestamp in microseconds.
@@ -241,6 +263,8 @@ impl JoinSpec {
             let time = in_micros(node.times[side].clone(), columns)?;
             Ok(Side {
                 schema,
+                width: node.widths[side],
+                topic: node.topics[side].clone(),
                 keys: keys.map(|key| physical(key, columns)).collect::<Result<_, _>>()?,
                 time: physical(&time, columns)?,
                 condition: node.conditions[side].as_ref().map(|own| physical(own, columns)).transpose()?,
@@ -261,7 +285,7 @@ impl JoinSpec {
 
     /// Whether the unmatched rows of side 0 or 1 come out.
     pub fn preserves(&self, side: usize) -> bool {
-        matches!((self.kind, side), (JoinType::Full, _) | (JoinType::Left, 0) | (JoinType::Right, 1))
+        preserves(self.kind, side)
     }
 
     /// How much later, at least and at most, the rows of the other side are that match one of `side`.
@@ -281,4 +305,8 @@ impl JoinSpec {
     pub fn dead_before(&self, side: usize, watermark: Micros) -> Micros {
         self.late_until(1 - side, watermark).saturating_sub(self.reach(side).1)
     }
+}
+
+fn preserves(kind: JoinType, side: usize) -> bool {
+    matches!((kind, side), (JoinType::Full, _) | (JoinType::Left, 0) | (JoinType::Right, 1))
 }

@@ -19,6 +19,7 @@ mod join_error;
 pub mod locate;
 pub mod parse;
 pub mod plan;
+pub mod provenance;
 mod rewrite;
 pub mod slot;
 pub mod stage;

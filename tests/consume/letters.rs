@@ -207,3 +207,35 @@ fn a_record_on_which_an_expression_fails_is_a_dead_letter_and_no_stop() {
     let reason = letters(&path)[0]["reason"].as_str().unwrap().to_string();
     assert!(reason.starts_with("10 div (CAST(right(customer_id, 1) AS INT) - 7): 'div' by zero"), "{reason}");
 }
+
+#[test]
+fn a_sale_without_a_match_on_which_the_query_fails_is_read_again_to_be_kept() {
+    let stage = Stage::with(&[at(1_000), at(2_000)]);
+    stage.cluster.create_topics(&["user-events", "customer-transactions.dlq"]);
+    let sql = "SELECT t.customer_id, 10 div coalesce(e.duration_ms, t.quantity - 2) AS n, t._offset AS o \
+        FROM `customer-transactions` t LEFT JOIN `user-events` e ON t.customer_id = e.user_id \
+        AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS";
+    let windows = "SELECT window.start, 10 div (count(*) - 2) AS n FROM `customer-transactions` \
+        GROUP BY window(_timestamp, '10 seconds')";
+    let folder = stage.cluster.folder.path();
+    std::fs::write(folder.join("unmatched.sql"), sql).unwrap();
+    std::fs::write(folder.join("windows.sql"), windows).unwrap();
+    let args = |file| [&["query", file, "--dead-letters", "topic"][..], &ALL].concat();
+    let ended = stage.consume(&args("unmatched.sql"));
+    assert!(ended.err.contains("offset 0: TRANSFORM_FAILED: 10 div "), "{ended:?}");
+    ended.ok();
+    let letters = letters_in(&stage, ("customer-transactions.dlq", 3), 2);
+    for letter in &letters {
+        let headers = headers(letter);
+        assert_eq!((letter.key(), letter.payload()), (Some(&b"key"[..]), Some(at(0).json().as_bytes())));
+        assert_eq!((&*headers["ecap.stage"], &*headers["ecap.code"]), ("result", "TRANSFORM_FAILED"));
+    }
+    // A window is made of many records, and none of them can be sent back for it.
+    stage.consume(&args("windows.sql")).ok();
+    let letters = letters_in(&stage, ("customer-transactions.dlq", 3), 3);
+    let of_window = letters.iter().find(|letter| letter.payload().is_none()).unwrap();
+    assert!(headers(of_window)["ecap.reason"].contains("on the row {"), "{of_window:?}");
+    let replay = stage.consume(&["dead-letters", "replay"]);
+    assert!(replay.err.contains("2 records would be sent back"), "{replay:?}");
+    assert!(replay.err.contains("1 letters were passed over: they do not have their record"), "{replay:?}");
+}

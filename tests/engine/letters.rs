@@ -93,3 +93,41 @@ fn a_batch_ends_where_its_letters_would_take_too_much_memory() {
         }
     }
 }
+
+#[test]
+fn letters_of_rows_that_come_out_late_come_once_too() {
+    const UNMATCHED: &str = "SELECT a.customer_id AS c, 100 div coalesce(b.quantity + 1, a.quantity - 60) AS n \
+        FROM `customer-transactions` a LEFT JOIN `customer-transactions` b ON a.customer_id = b.customer_id \
+        AND a.quantity = b.quantity + 11 AND b._timestamp BETWEEN a._timestamp - INTERVAL 2 SECONDS AND a._timestamp";
+    const OF_WINDOWS: &str = "SELECT window.start AS s, product_category AS k, 100 div min(abs(quantity - 61)) AS n \
+        FROM `customer-transactions` GROUP BY window(_timestamp, '10 seconds'), product_category";
+    for (sql, place) in [(UNMATCHED, true), (OF_WINDOWS, false)] {
+        let letters = |life: &Life| {
+            let mut kept = Vec::new();
+            for rows in life.letters.batches().into_values().flatten() {
+                let letters = Letters::of(&rows).expect("letters");
+                let results = letters.iter().filter(|letter| letter.stage == "result");
+                kept.extend(results.map(|letter| {
+                    assert_eq!(
+                        (letter.offset.is_some(), letter.value.is_some()),
+                        (place, place),
+                        "{letter:?}"
+                    );
+                    format!("{:?} {:?} {:?} {}", letter.partition, letter.offset, letter.batch, letter.reason)
+                }));
+            }
+            kept.sort_unstable();
+            kept
+        };
+        let straight = Life::of(sql, OutputMode::Append);
+        let totals = straight.run().expect("runs");
+        assert_eq!((letters(&straight).len(), totals.rejected), (1, 1), "{sql}: {:?}", letters(&straight));
+        let steps = u64::MAX - straight.fuse.left();
+        for step in 0..steps {
+            let killed = Life::of(sql, OutputMode::Append);
+            assert_eq!(killed.killed_after(step), totals, "{sql}, killed after {step} steps");
+            assert_eq!(letters(&killed), letters(&straight), "{sql}, killed after {step} steps");
+            assert_eq!(killed.results.lines(), straight.results.lines(), "{sql}, {step} steps");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::support::cases;
 use crate::support::listed::{Listed, Stored};
+use arrow::array::RecordBatch;
 use ecap::catalog::Catalog;
 use ecap::clock::{ManualClock, Stop};
 use ecap::engine::letters::LetterSink;
@@ -43,6 +44,8 @@ pub(super) struct Ran {
     pub rows: Vec<String>,
     /// The reasons of dead letters, by topic and offset.
     letters: BTreeMap<(String, i64), String>,
+    /// The reasons of those that are of no single record.
+    of_rows: Vec<String>,
     pub totals: Totals,
 }
 
@@ -79,21 +82,36 @@ pub(super) fn run(sql: &str, topics: &Topics, Run { mode, flush, per_read }: Run
         listener: Box::new(|_| Ok(())),
         clock: Arc::new(ManualClock::at(0)),
     };
-    let totals = Engine::new(plan, options, around).unwrap().run(&Stop::default()).unwrap();
-    let text = |rows| arrow::util::pretty::pretty_format_batches(&[rows]).unwrap().to_string();
-    let lines = |text: String| text.lines().skip(3).filter(|line| line.starts_with('|')).map(shown).collect();
-    let rows: Vec<Vec<String>> = memory.rows().into_iter().map(|rows| lines(text(rows))).collect();
-    let mut refused = BTreeMap::new();
+    let totals = Engine::new(plan, options, around).unwrap().run(&Stop::default());
+    let totals = totals.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let (mut refused, mut of_rows) = (BTreeMap::new(), vec![]);
     for rows in letters.rows() {
         for letter in Letters::of(&rows).unwrap().iter() {
-            assert_eq!((letter.code, letter.stage), ("TRANSFORM_FAILED", "transform"));
-            let place = (letter.topic.to_string(), letter.offset.unwrap());
+            assert_eq!(letter.code, "TRANSFORM_FAILED");
+            assert!(["transform", "result"].contains(&letter.stage), "{letter:?}");
+            let Some(offset) = letter.offset else {
+                assert_eq!((letter.stage, letter.value, letter.partition), ("result", None, None));
+                of_rows.push(letter.reason.to_string());
+                continue;
+            };
+            let stored = &topics[letter.topic][usize::try_from(offset).unwrap()];
+            assert_eq!(letter.value, stored.value.as_deref().map(str::as_bytes), "{letter:?}");
+            assert_eq!(letter.timestamp, Some(stored.timestamp), "{letter:?}");
+            let place = (letter.topic.to_string(), offset);
             assert_eq!(refused.insert(place, letter.reason.to_string()), None, "a letter comes once");
         }
     }
     let read = topics.values().map(Vec::len).sum::<usize>() as u64;
-    assert_eq!((totals.read, totals.rejected, totals.late), (read, refused.len() as u64, 0));
-    Ran { rows: rows.concat(), letters: refused, totals }
+    let count = (refused.len() + of_rows.len()) as u64;
+    assert_eq!((totals.read, totals.rejected, totals.late), (read, count, 0));
+    Ran { rows: shown_rows(memory.rows()), letters: refused, of_rows, totals }
+}
+
+/// The rows as text, without padding.
+pub(super) fn shown_rows(rows: Vec<RecordBatch>) -> Vec<String> {
+    let text = |rows| arrow::util::pretty::pretty_format_batches(&[rows]).unwrap().to_string();
+    let lines = |text: String| text.lines().skip(3).filter(|line| line.starts_with('|')).map(shown).collect();
+    rows.into_iter().flat_map(|rows| -> Vec<String> { lines(text(rows)) }).collect()
 }
 
 /// A line of a table without its padding.
@@ -190,7 +208,22 @@ const WITH_EVENTS_IN_WINDOWS: &str = "SELECT window.start AS s, count(*) AS c, s
     AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS \
     GROUP BY window(t._timestamp, '10 seconds')";
 
-const QUERIES: [&str; 10] = [
+/// Sales without an event fail when they come out, if they have no quantity.
+const UNMATCHED: &str = "SELECT t.customer_id AS c, 10 div coalesce(e.duration_ms + 1, t.quantity) AS n \
+    FROM `customer-transactions` t LEFT JOIN `user-events` e ON t.customer_id = e.user_id \
+    AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS";
+const UNMATCHED_ON_BOTH_SIDES: &str = "SELECT coalesce(t.customer_id, e.user_id) AS c, \
+    CASE WHEN t.quantity IS NULL THEN 10 div e.duration_ms WHEN e.duration_ms IS NULL THEN 20 div t.quantity END AS n \
+    FROM (SELECT customer_id, quantity, _timestamp FROM `customer-transactions` WHERE customer_id <> 'c5') t \
+    FULL JOIN `user-events` e ON t.customer_id = e.user_id \
+    AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS";
+const UNMATCHED_IN_WINDOWS: &str = "SELECT window.start AS s, count(*) AS c, \
+    sum(10 div coalesce(e.duration_ms + 1, t.quantity)) AS n \
+    FROM `customer-transactions` t LEFT JOIN `user-events` e ON t.customer_id = e.user_id \
+    AND e.timestamp BETWEEN t._timestamp - INTERVAL 5 SECONDS AND t._timestamp + INTERVAL 5 SECONDS \
+    GROUP BY window(t._timestamp, '10 seconds')";
+
+const QUERIES: [&str; 13] = [
     TWO_WINDOWS,
     RAW_AND_WINDOW,
     WITH_ITSELF,
@@ -201,6 +234,9 @@ const QUERIES: [&str; 10] = [
     SESSIONS,
     WITH_EVENTS,
     WITH_EVENTS_IN_WINDOWS,
+    UNMATCHED,
+    UNMATCHED_ON_BOTH_SIDES,
+    UNMATCHED_IN_WINDOWS,
 ];
 
 fn any_sales() -> impl Strategy<Value = Vec<Sale>> {
@@ -254,5 +290,75 @@ fn the_reason_names_the_expression() {
         assert_eq!(offsets(&ran), [1], "{sql}");
         let reason = ran.letters.values().next().unwrap();
         assert!(reason.contains(expression), "{sql}\n{reason}\n{expression}");
+    }
+}
+
+#[test]
+fn a_row_without_a_match_that_fails_in_the_end_is_a_dead_letter() {
+    // The first two sales have an event, the third and the fourth have none.
+    let sales = sales(&[(0, 1, 0), (1, 2, 3), (2, 3, 0), (3, 4, 5)]);
+    let topics = Topics::from([(SALES, sales), (EVENTS, events(&[(1, 1, 4), (2, 2, 1), (3, 9, 0)]))]);
+    let of = |topic: &str, offset| (topic.to_string(), offset);
+    for mode in [OutputMode::Append, OutputMode::Update] {
+        let ran = run(UNMATCHED, &topics, Run::of(mode));
+        assert_eq!(ran.sorted(), ["|c1|2|", "|c2|5|", "|c4|2|"], "{mode:?}");
+        let reason = &ran.letters[&of(SALES, 2)];
+        assert_eq!((ran.letters.len(), ran.of_rows.len()), (1, 0), "{mode:?}");
+        assert!(reason.starts_with("10 div ") && reason.contains("'div' by zero"), "{reason}");
+        assert!(reason.contains("on the row {") && reason.contains("\"customer_id\":\"c3\""), "{reason}");
+    }
+    let both = run(UNMATCHED_ON_BOTH_SIDES, &topics, Run::of(OutputMode::Append));
+    assert_eq!(both.letters.into_keys().collect::<Vec<_>>(), [of(SALES, 2), of(EVENTS, 2)]);
+    let windows = run(UNMATCHED_IN_WINDOWS, &topics, Run::of(OutputMode::Append));
+    assert_eq!(windows.letters.into_keys().collect::<Vec<_>>(), [of(SALES, 2)]);
+    assert_eq!(windows.rows, ["|1970-01-01T00:00:00|3|9|"]);
+}
+
+#[test]
+fn a_row_of_many_records_that_fails_ends_nothing() {
+    let topics = Topics::from([(SALES, sales(&[(0, 1, 2), (1, 2, 0), (2, 3, 5), (12, 2, 0), (13, 1, 0)]))]);
+    let from = "FROM `customer-transactions`";
+    let by = "GROUP BY window(_timestamp, '10 seconds'), customer_id";
+    let all = format!("SELECT window, customer_id, sum(quantity) AS q {from} {by}");
+    for (sql, rows) in [
+        (
+            format!("SELECT customer_id AS c, 10 div sum(quantity) AS n {from} {by}"),
+            &["|c1|5|", "|c3|2|"][..],
+        ),
+        (format!("SELECT customer_id AS c, 1 AS n {from} {by} HAVING 10 div sum(quantity) > 2"), &["|c1|1|"]),
+        // Something looks at several rows of a window.
+        (
+            format!("SELECT customer_id AS c, 10 div q AS n FROM ({all}) ORDER BY customer_id"),
+            &["|c1|5|", "|c3|2|"],
+        ),
+        // In a window over the windows.
+        (
+            format!(
+                "SELECT max(customer_id) AS c, sum(10 div q) AS n FROM ({all}) GROUP BY window(window, '1 minute')"
+            ),
+            &["|c3|7|"],
+        ),
+        (
+            format!(
+                "SELECT customer_id AS c, 10 div count(CASE WHEN quantity > 0 THEN 1 END) AS n {from} \
+                 GROUP BY session_window(_timestamp, '2 seconds'), customer_id"
+            ),
+            &["|c1|10|", "|c3|10|"],
+        ),
+    ] {
+        let ran = run(&sql, &topics, Run::of(OutputMode::Append));
+        assert_eq!(ran.sorted(), rows, "{sql}");
+        assert_eq!((ran.letters.len(), ran.of_rows.len()), (0, 3), "{sql}: {:?}", ran.of_rows);
+        let reason = &ran.of_rows[0];
+        assert!(reason.contains("'div' by zero") && reason.contains(", on the row {"), "{sql}: {reason}");
+    }
+    for mode in [OutputMode::Update, OutputMode::Complete] {
+        let sql = format!("SELECT customer_id AS c, 10 div sum(quantity) AS n {from} {by}");
+        let ran = run(&sql, &topics, Run { per_read: 9, flush: false, ..Run::of(mode) });
+        assert_eq!(
+            (ran.sorted(), ran.of_rows.len()),
+            (vec!["|c1|5|".into(), "|c3|2|".into()], 3),
+            "{mode:?}"
+        );
     }
 }

@@ -16,6 +16,19 @@ pub struct Stored {
     pub value: Option<String>,
 }
 
+impl Stored {
+    fn as_source(&self) -> SourceRecord<'_> {
+        SourceRecord {
+            partition: self.partition,
+            offset: self.offset,
+            timestamp: self.timestamp,
+            key: self.key.as_ref().map(String::as_bytes),
+            value: self.value.as_ref().map(String::as_bytes),
+            in_file: None,
+        }
+    }
+}
+
 /// Records in the order in which they arrive.
 pub struct Listed {
     /// All that the topic has by now.
@@ -123,16 +136,20 @@ impl Source for Listed {
             let position = self.positions.get_mut(&record.partition).expect("known");
             position.next = record.offset + 1;
             position.caught_up = position.next == position.end;
-            take(SourceRecord {
-                partition: record.partition,
-                offset: record.offset,
-                timestamp: record.timestamp,
-                key: record.key.as_ref().map(String::as_bytes),
-                value: record.value.as_ref().map(String::as_bytes),
-                in_file: None,
-            });
+            take(record.as_source());
         }
         passed.into_iter().rev().for_each(|record| self.records.push_front(record));
+        Ok(())
+    }
+
+    fn read_again(
+        &mut self,
+        partition: i32,
+        offsets: &BTreeSet<i64>,
+        take: &mut dyn FnMut(SourceRecord<'_>),
+    ) -> ecap::Result<()> {
+        let wanted = |record: &&Stored| record.partition == partition && offsets.contains(&record.offset);
+        self.all.iter().filter(wanted).for_each(|record| take(record.as_source()));
         Ok(())
     }
 

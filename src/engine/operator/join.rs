@@ -7,6 +7,7 @@ use super::{Operator, Pushed, Snapshot, StateLimit};
 use crate::clock::Micros;
 use crate::engine::options::OutputMode;
 use crate::query::join::JoinSpec;
+use crate::query::provenance;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -215,8 +216,19 @@ impl Join {
         self.beside(side, rows.columns(), &nulls)
     }
 
-    /// The columns of both sides, left ones first.
+    /// Rows of one side beside nulls, and behind these which records they were made of, where they say it.
+    fn alone_with_places(&self, side: usize, rows: &RecordBatch) -> Result<RecordBatch> {
+        let (alone, own) = (self.alone(side, rows)?, &self.spec.sides[side]);
+        let Some(topic) = &own.topic else { return Ok(alone) };
+        let places = rows.columns().iter().skip(own.width);
+        let columns = alone.columns().iter().chain(places).cloned().collect();
+        Ok(RecordBatch::try_new(provenance::schema(&self.spec.result, topic), columns)?)
+    }
+
+    /// The columns of both sides that are columns of the result, left ones first.
     fn beside(&self, side: usize, own: &[ArrayRef], other: &[ArrayRef]) -> Result<RecordBatch> {
+        let sides = &self.spec.sides;
+        let (own, other) = (&own[..sides[side].width], &other[..sides[1 - side].width]);
         let columns = if side == 0 { [own, other] } else { [other, own] };
         Ok(RecordBatch::try_new(self.spec.result.clone(), columns.concat())?)
     }
@@ -260,7 +272,7 @@ impl Operator for Join {
         for side in 0..2 {
             let dead_before = self.spec.dead_before(side, self.watermark.max(watermark));
             for unmatched in self.kept[side].expire(dead_before)? {
-                out.push(self.alone(side, &unmatched)?);
+                out.push(self.alone_with_places(side, &unmatched)?);
             }
         }
         Ok(out)

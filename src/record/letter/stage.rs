@@ -11,13 +11,16 @@ pub enum Stage {
     Transform,
     /// A window that was final.
     Window,
+    /// An expression behind a window, or on a row of an outer join that came out without a match.
+    Result,
     /// Before it was sent, by a producer.
     Produce,
 }
 
 impl Stage {
     /// All of them, in the order in which a record passes them; producers come before.
-    pub const ALL: [Self; 5] = [Self::Decode, Self::Time, Self::Transform, Self::Window, Self::Produce];
+    pub const ALL: [Self; 6] =
+        [Self::Decode, Self::Time, Self::Transform, Self::Window, Self::Result, Self::Produce];
 
     /// The stage as dead letters show it.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +29,7 @@ impl Stage {
             Self::Time => "time",
             Self::Transform => "transform",
             Self::Window => "window",
+            Self::Result => "result",
             Self::Produce => "produce",
         }
     }

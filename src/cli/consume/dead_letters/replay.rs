@@ -89,6 +89,7 @@ struct Sent {
     topics: Vec<Of>,
     replayed_before: u64,
     rows_of_files: u64,
+    without_record: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,9 +102,10 @@ struct Of {
 impl Sent {
     fn new(count: Count, executed: bool) -> Self {
         let (records, replayed_before, rows_of_files) = (count.records(), count.before, count.of_files);
+        let without_record = count.without_record;
         let of = |((topic, code), records)| Of { topic, code, records };
         let topics = count.sent.into_iter().map(of).collect();
-        Self { executed, records, topics, replayed_before, rows_of_files }
+        Self { executed, records, topics, replayed_before, rows_of_files, without_record }
     }
 
     fn notes(&self) -> Vec<String> {
@@ -119,6 +121,10 @@ impl Sent {
             }
         };
         passed(self.replayed_before, "their record was sent back before (--again sends it once more)");
+        passed(
+            self.without_record,
+            "they do not have their record, which was gone by then or is one of many",
+        );
         passed(self.rows_of_files, "they are rows of a file, which belong to no topic (--to names one)");
         notes
     }
