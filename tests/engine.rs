@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod alignment;
+mod bad_values;
 pub mod checkpoint;
 mod counting;
 mod flush;
