@@ -115,8 +115,8 @@ impl<'a> Topics<'a> {
     /// As [`Source::check`].
     pub fn check(&mut self) -> Result<()> {
         let unread = |source: &dyn Source| source.positions().values().any(|at| !at.is_at_end());
-        let unread = self.each.iter_mut().map(|(source, _)| source).filter(|source| unread(&***source));
-        unread.map(|source| source.check()).collect()
+        let mut unread = self.each.iter_mut().map(|(source, _)| source).filter(|source| unread(&***source));
+        unread.try_for_each(|source| source.check())
     }
 
     /// From now on nothing behind these ends is read.

@@ -7,6 +7,7 @@ use super::{Engine, Running};
 use crate::Result;
 use crate::record::letter::Stage;
 use crate::record::reject::{Code, Reject};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why records were refused, by offset.
@@ -24,13 +25,13 @@ impl Engine<'_> {
                 continue;
             };
             let reasons = by_partition.entry((topic, partition)).or_default();
-            if !reasons.contains_key(&offset) {
+            if let Entry::Vacant(first) = reasons.entry(offset) {
                 running.refused(topic, reject.code);
-                reasons.insert(offset, reject);
+                first.insert(reject);
             }
         }
-        let each = by_partition.into_iter();
-        each.map(|((topic, partition), reasons)| self.refuse_again(topic, partition, reasons)).collect()
+        let mut each = by_partition.into_iter();
+        each.try_for_each(|((topic, partition), reasons)| self.refuse_again(topic, partition, reasons))
     }
 
     /// Refuses records of a partition, which are read again where letters are kept. Of one that is not there any more its place
