@@ -7,7 +7,7 @@ use arrow::csv::reader::Format;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,21 +15,20 @@ use std::sync::Arc;
 /// value is null.
 ///
 /// # Errors
-/// A usage error with the file and what is wrong in it.
+/// A usage error with the file and what is wrong in it; when somebody writes into it meanwhile.
 pub fn csv(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let wrong = |error: arrow::error::ArrowError| Error::usage(format!("{}: {error}", path.display()));
-    let mut file = open(path)?;
+    let text = whole(path)?;
     let format = Format::default().with_header(true);
-    let (schema, _) = format.infer_schema(&mut file, None).map_err(wrong)?;
+    let (schema, _) = format.infer_schema(text.as_slice(), None).map_err(wrong)?;
     if schema.fields().is_empty() {
         return Err(
             Error::usage(format!("{} is empty", path.display())).hint("its first line names the columns")
         );
     }
-    file.rewind()?;
     let schema = Arc::new(schema);
-    let reader =
-        ReaderBuilder::new(schema.clone()).with_format(format).build_buffered(file).map_err(wrong)?;
+    let reader = ReaderBuilder::new(schema.clone()).with_format(format);
+    let reader = reader.build_buffered(text.as_slice()).map_err(wrong)?;
     let rows = reader.collect::<Result<_, _>>().map_err(wrong)?;
     Ok((schema, rows))
 }
@@ -40,7 +39,7 @@ pub fn csv(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
 /// A usage error with the file and what is wrong in it.
 pub fn parquet(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let wrong = |error: String| Error::usage(format!("{}: {error}", path.display()));
-    let file = open(path)?.into_inner();
+    let file = open(path)?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| wrong(error.to_string()))?;
     let schema = reader.schema().clone();
     let rows = reader.build().map_err(|error| wrong(error.to_string()))?;
@@ -48,7 +47,21 @@ pub fn parquet(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     Ok((schema, rows))
 }
 
-fn open(path: &Path) -> Result<BufReader<File>> {
-    let file = File::open(path);
-    file.map(BufReader::new).map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+/// What a file holds at a moment: it is read once, so that types and rows are of the same text.
+fn whole(path: &Path) -> Result<Vec<u8>> {
+    let (mut file, mut bytes) = (open(path)?, Vec::new());
+    let length = file.read_to_end(&mut bytes).and_then(|_| Ok(file.metadata()?.len()));
+    if length.map_err(|error| unreadable(path, &error))? != bytes.len() as u64 {
+        let error = Error::failed(format!("{} is being written", path.display()));
+        return Err(error.hint("write it beside, and rename it: it is whole at any moment then"));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::usage(format!("cannot read {}: {error}", path.display()))
 }
