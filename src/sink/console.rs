@@ -61,14 +61,14 @@ impl<W: Write> Console<W> {
     }
 
     fn json(&mut self, batch: &Batch<'_>) -> Result<()> {
-        batch.rows.pieces().try_for_each(|rows| self.put(&lines::ndjson(&[rows?])?))
+        batch.rows.slices().try_for_each(|rows| self.put(&lines::ndjson(&[rows?])?))
     }
 
     fn csv(&mut self, batch: &Batch<'_>) -> Result<()> {
         if !std::mem::replace(&mut self.wrote_heading, true) {
             self.put(&lines::csv(&batch.columns, &[], true)?)?;
         }
-        batch.rows.pieces().try_for_each(|rows| self.put(&lines::csv(&batch.columns, &[rows?], false)?))
+        batch.rows.slices().try_for_each(|rows| self.put(&lines::csv(&batch.columns, &[rows?], false)?))
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {

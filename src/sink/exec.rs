@@ -63,7 +63,7 @@ impl Exec {
         let mut file = tempfile::tempfile()?;
         match self.form {
             Form::Ndjson => {
-                for rows in rows.pieces() {
+                for rows in rows.slices() {
                     file.write_all(&lines::ndjson(&[rows?])?)?;
                 }
             }

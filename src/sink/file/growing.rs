@@ -113,7 +113,7 @@ fn append(file: &File, before: u64, form: Form, batch: &Batch<'_>) -> Result<u64
 /// Writes rows as text, piece by piece; gives how many bytes that are.
 fn write_text(mut out: &File, form: Form, batch: &Batch<'_>, mut heading: bool) -> Result<u64> {
     let mut bytes = 0;
-    for rows in batch.rows.pieces() {
+    for rows in batch.rows.slices() {
         let text = text(form, &batch.columns, &[rows?], std::mem::take(&mut heading))?;
         out.write_all(&text)?;
         bytes += text.len() as u64;
