@@ -8,7 +8,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-records=${RECORDS:-4000000}
+records=${RECORDS:-12000000}
 pairs=${PAIRS:-10}
 streams=${STREAMS:-200}
 rate=${RATE:-100}
