@@ -10,12 +10,13 @@ use std::fmt;
 use std::time::Duration;
 
 /// What can be said.
-const KEYS: [&str; 4] = ["table", "schema", "output-mode", "watermark"];
+pub(crate) const KEYS: [&str; 4] = ["table", "schema", "output-mode", "watermark"];
 
 /// What flags alone can say: who writes one of them into a file means it.
-const FLAGS: [&str; 39] = [
+pub(crate) const FLAGS: [&str; 43] = [
     "checkpoint",
     "checkpoint-interval",
+    "checkpoint-option",
     "clean-source",
     "consumer-group",
     "dead-letters",
@@ -24,6 +25,7 @@ const FLAGS: [&str; 39] = [
     "flush-at-end",
     "from",
     "idle-timeout",
+    "infer-schema",
     "late",
     "latest-first",
     "load",
@@ -46,7 +48,9 @@ const FLAGS: [&str; 39] = [
     "rows",
     "sink",
     "sink-option",
+    "sink-retries",
     "source",
+    "state-directory",
     "state-memory",
     "temporary-checkpoint",
     "time",
@@ -56,7 +60,7 @@ const FLAGS: [&str; 39] = [
 ];
 
 /// What flags say of a query that has no file: in a file its SQL does.
-const SHORTHANDS: [&str; 9] =
+pub(crate) const SHORTHANDS: [&str; 9] =
     ["agg", "aggregated", "dedup", "group-by", "session", "slide", "topic", "where", "window"];
 
 /// What a query's comments say. A flag on the command line wins over what it says too.

@@ -230,6 +230,8 @@ fn given(arg: &Arg, matches: &ArgMatches) -> Option<(String, Value)> {
 mod tests {
     use super::*;
     use crate::consumers::registry::Registry;
+    use crate::query::header;
+    use std::collections::BTreeSet;
 
     fn definition(options: &str) -> Definition {
         let text = format!("[[consumer]]\nname = 'x'\ntype = 'transaction'\n[consumer.options]\n{options}\n");
@@ -260,6 +262,19 @@ mod tests {
             assert!(error.starts_with(place) && error.contains(expected), "{error}\n{expected}");
         }
         assert_eq!(wrong("window = '10s'\nsink = ['console', 'a=csv']\npath = 'x'\nquality = true"), "");
+    }
+
+    #[test]
+    fn a_query_file_knows_which_words_are_flags() {
+        let flags = |command: Command| -> BTreeSet<String> {
+            command.get_arguments().filter_map(Arg::get_long).map(Into::into).collect()
+        };
+        // Those that a comment may well begin with, or that say nothing of what a query does.
+        let others = ["command", "name", "print-sql", "progress"];
+        let known = || header::KEYS.iter().chain(&header::FLAGS).chain(&others).map(|name| (*name).into());
+        assert_eq!(flags(command::<OfFile>()), known().collect());
+        let all = known().chain(header::SHORTHANDS.map(Into::into));
+        assert_eq!(flags(command::<OfTopic>()), all.collect());
     }
 
     #[test]
