@@ -1,5 +1,6 @@
 //! Which decoded records go through the query, and what becomes of the others.
 
+use super::halves::Halves;
 use super::intake::Decoded;
 use super::letters::{DeadLetter, Known};
 use super::span::Span;
@@ -147,22 +148,16 @@ impl Engine<'_> {
         record: &dyn Fn(usize) -> usize,
     ) -> Result<u64> {
         let mut late = 0;
-        // The halves still to come, the next one last.
-        let mut parts = vec![(0, rows.num_rows())];
-        while let Some((start, count)) = parts.pop() {
-            match self.graph.push(topic, &rows.slice(start, count)) {
+        let mut parts = Halves::of(rows.num_rows());
+        while let Some(part) = parts.next() {
+            match self.graph.push(topic, &rows.slice(part.start, part.len())) {
                 Ok(more) => late += more,
-                Err(failed) if !failed.on_rows => return Err(failed.into()),
-                Err(failed) if count == 1 => {
+                Err(failed) if !failed.on_rows || part.is_empty() => return Err(failed.into()),
+                Err(failed) if part.len() == 1 => {
                     let reject = Reject::new(Code::TransformFailed, self.graph.reason(&failed));
-                    self.refuse(topic, decoded, record(start), Stage::Transform, &reject)?;
+                    self.refuse(topic, decoded, record(part.start), Stage::Transform, &reject)?;
                 }
-                Err(failed) if count == 0 => return Err(failed.into()),
-                Err(_) => {
-                    let half = count / 2;
-                    parts.push((start + half, count - half));
-                    parts.push((start, half));
-                }
+                Err(_) => parts.halve(&part),
             }
         }
         Ok(late)

@@ -114,9 +114,12 @@ impl<'a> Topics<'a> {
     /// # Errors
     /// As [`Source::check`].
     pub fn check(&mut self) -> Result<()> {
-        let unread = |source: &dyn Source| source.positions().values().any(|at| !at.is_at_end());
-        let mut unread = self.each.iter_mut().map(|(source, _)| source).filter(|source| unread(&***source));
-        unread.try_for_each(|source| source.check())
+        for (source, _) in &mut self.each {
+            if !source.positions().values().all(Position::is_at_end) {
+                source.check()?;
+            }
+        }
+        Ok(())
     }
 
     /// From now on nothing behind these ends is read.

@@ -8,6 +8,7 @@ mod align;
 pub mod checkpoint;
 mod durable;
 pub mod graph;
+mod halves;
 pub mod history;
 pub mod intake;
 mod ipc;

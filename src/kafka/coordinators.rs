@@ -7,15 +7,12 @@ use super::committed::Committed;
 use super::config::Connection;
 use super::groups::{Group, Member};
 use super::wire::compact::{NONE, put_count, put_text};
-use super::wire::{Reader, Wire};
+use super::wire::{Api, Reader, Wire};
 use crate::{Error, Result};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys::rd_kafka_resp_err_t as Code;
 use std::collections::BTreeMap;
 use std::thread;
-
-/// A request's key and version.
-type Api = (i16, i16);
 
 const API_VERSIONS: Api = (18, 0);
 /// The first that takes many groups.
@@ -68,14 +65,14 @@ impl<T: Send> Question<T> {
         let Some(Broker { address, .. }) = brokers.first() else { return BTreeMap::new() };
         let mut first = None;
         let told = Wire::open(connection, address)
-            .and_then(|wire| coordinators(first.insert(wire), address, groups, self.api));
+            .and_then(|wire| coordinators(first.insert(wire), groups, self.api));
         let coordinators = told.inspect_err(left).unwrap_or_default();
         thread::scope(|scope| {
             let asked = coordinators.iter().map(|(coordinator, groups)| {
                 let wire = if coordinator == address { first.take() } else { None };
                 scope.spawn(move || {
                     let wire = wire.map_or_else(|| Wire::open(connection, coordinator), Ok);
-                    let told = wire.and_then(|wire| self.ask_one(wire, coordinator, groups));
+                    let told = wire.and_then(|wire| self.ask_one(wire, groups));
                     told.inspect_err(left).unwrap_or_default()
                 })
             });
@@ -84,11 +81,10 @@ impl<T: Send> Question<T> {
         })
     }
 
-    fn ask_one(&self, mut wire: Wire, address: &str, groups: &[&str]) -> Result<Vec<(String, T)>> {
+    fn ask_one(&self, mut wire: Wire, groups: &[&str]) -> Result<Vec<(String, T)>> {
         let mut all = Vec::new();
         for part in groups.chunks(MANY) {
-            let told =
-                answer(&mut wire, address, self.api, &self.body(part), |answer| list(answer, self.read))?;
+            let told = wire.told(self.api, &self.body(part), |answer| list(answer, self.read))?;
             all.extend(told.into_iter().filter_map(|(group, told)| Some((group, told?))));
         }
         Ok(all)
@@ -114,39 +110,21 @@ fn left(error: &Error) {
     tracing::debug!("groups are asked about one by one: {error}");
 }
 
-fn answer<T>(
-    wire: &mut Wire,
-    address: &str,
-    api: Api,
-    body: &[u8],
-    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
-) -> Result<T> {
-    let failed = |reason: &str| Error::failed(format!("broker {address}: {reason}"));
-    let answer = wire.ask(api, body).map_err(|error| failed(&error.to_string()))?;
-    read(&mut Reader(&answer)).ok_or_else(|| failed("its answer cannot be read"))
-}
-
 /// Which of these groups each broker looks after, by its address; those that none does are left out.
 ///
 /// # Errors
-/// When the broker at this address does not tell it, or does not know this request.
-fn coordinators<'a>(
-    wire: &mut Wire,
-    address: &str,
-    groups: &[&'a str],
-    api: Api,
-) -> Result<BTreeMap<String, Vec<&'a str>>> {
-    let known = answer(wire, address, API_VERSIONS, &[], versions)?;
+/// When the broker does not tell it, or does not know this request.
+fn coordinators<'a>(wire: &mut Wire, groups: &[&'a str], api: Api) -> Result<BTreeMap<String, Vec<&'a str>>> {
+    let known = wire.told(API_VERSIONS, &[], versions)?;
     let is_known = |(key, version): Api| {
         known.iter().any(|(known, first, last)| *known == key && (*first..=*last).contains(&version))
     };
     if !is_known(FIND_COORDINATOR) || !is_known(api) {
-        return Err(Error::failed(format!("broker {address} does not take many groups in a request")));
+        return Err(wire.failed("it does not take many groups in a request"));
     }
     let mut coordinators: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for part in groups.chunks(MANY) {
-        let read = |answer: &mut Reader<'_>| list(answer, coordinator);
-        let told = answer(wire, address, FIND_COORDINATOR, &names(part), read)?;
+        let told = wire.told(FIND_COORDINATOR, &names(part), |answer| list(answer, coordinator))?;
         let told: BTreeMap<_, _> = told.into_iter().flatten().collect();
         for group in part {
             if let Some(address) = told.get(*group) {

@@ -3,11 +3,11 @@
 use super::admin::{Broker, takes};
 use super::config::Connection;
 use super::offsets::Partition;
-use super::wire::{Reader, Wire};
-use crate::{Error, Result};
+use super::wire::{Api, Reader, Wire};
+use crate::Result;
 use std::collections::BTreeMap;
 
-const DESCRIBE_LOG_DIRS: (i16, i16) = (35, 1);
+const DESCRIBE_LOG_DIRS: Api = (35, 1);
 
 /// All topics, where a list of them would stand.
 const ALL: [u8; 4] = (-1_i32).to_be_bytes();
@@ -19,22 +19,17 @@ const ALL: [u8; 4] = (-1_i32).to_be_bytes();
 pub fn usage(connection: &Connection, brokers: &[Broker]) -> Result<BTreeMap<Partition, u64>> {
     let mut usage = BTreeMap::new();
     for Broker { address, .. } in brokers {
-        let failed = |reason: &str| Error::failed(format!("broker {address}: {reason}"));
-        let answer = Wire::open(connection, address)?
-            .ask(DESCRIBE_LOG_DIRS, &ALL)
-            .map_err(|error| failed(&error.to_string()))?;
-        let folders = read(&answer, &mut usage).ok_or_else(|| failed("its answer cannot be read"))?;
-        if folders == 0 {
-            return Err(failed("it does not tell this user how large its partitions are")
-                .hint(takes("DESCRIBE on the cluster")));
+        let mut wire = Wire::open(connection, address)?;
+        if wire.told(DESCRIBE_LOG_DIRS, &ALL, |answer| read(answer, &mut usage))? == 0 {
+            let error = wire.failed("it does not tell this user how large its partitions are");
+            return Err(error.hint(takes("DESCRIBE on the cluster")));
         }
     }
     Ok(usage)
 }
 
 /// Adds what stands in an answer; of how many folders it is.
-fn read(answer: &[u8], usage: &mut BTreeMap<Partition, u64>) -> Option<i64> {
-    let mut answer = Reader(answer);
+fn read(answer: &mut Reader<'_>, usage: &mut BTreeMap<Partition, u64>) -> Option<i64> {
     let _throttled = answer.number::<4>()?;
     let folders = answer.number::<4>()?;
     for _ in 0..folders {
@@ -68,6 +63,7 @@ mod tests {
             answer.extend([0; 9]);
         }
         let mut usage = BTreeMap::new();
+        let read = |answer: &[u8], usage: &mut _| read(&mut Reader(answer), usage);
         assert_eq!((read(&answer, &mut usage), read(&answer, &mut usage)), (Some(1), Some(1)));
         assert_eq!(usage, BTreeMap::from([(("t".to_string(), 0), 14), (("t".to_string(), 1), 600)]));
         for length in 0..answer.len() {

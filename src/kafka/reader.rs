@@ -427,14 +427,7 @@ impl Source for Reader {
         let mut tail = Tail::start(&self.connection, &spans, false)?;
         let read = tail.each(&self.topic, AGAIN, &mut |record| {
             if offsets.contains(&record.offset) {
-                take(SourceRecord {
-                    partition: record.partition,
-                    offset: record.offset,
-                    timestamp: record.time.unwrap_or(0),
-                    key: record.key.as_deref(),
-                    value: record.value.as_deref(),
-                    in_file: None,
-                });
+                take(record.into());
             }
             Ok(ControlFlow::Continue(()))
         });

@@ -8,6 +8,7 @@ use super::config::Connection;
 use super::context::Context;
 use super::offsets::{Offsets, Partition, Span};
 use crate::clock::Micros;
+use crate::engine::source::SourceRecord;
 use crate::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -222,6 +223,19 @@ pub fn read_to_end(
     let spans = Offsets::new(connection)?.spans([topic])?;
     let mut each = |record: &Record| take(record).map(ControlFlow::Continue);
     Tail::start(connection, &spans, false)?.each(&topic.name, SILENCE, &mut each)
+}
+
+impl<'a> From<&'a Record> for SourceRecord<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            timestamp: record.time.unwrap_or(0),
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            in_file: None,
+        }
+    }
 }
 
 impl From<&Message> for Record {

@@ -24,11 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// No answer is longer: ten thousand partitions are a megabyte.
 const LONGEST: usize = 64 << 20;
 
-const SASL_HANDSHAKE: (i16, i16) = (17, 1);
-const SASL_AUTHENTICATE: (i16, i16) = (36, 0);
+/// A request's key and version.
+pub type Api = (i16, i16);
+
+const SASL_HANDSHAKE: Api = (17, 1);
+const SASL_AUTHENTICATE: Api = (36, 0);
 
 /// A connection to one broker, which has let us in.
 pub struct Wire {
+    address: String,
     stream: Box<dyn Stream>,
     asked: i32,
 }
@@ -54,18 +58,33 @@ impl Wire {
                 Box::new(tls(connection, host, tcp).map_err(|reason| refused(address, &reason))?)
             }
         };
-        let mut wire = Self { stream, asked: 0 };
+        let mut wire = Self { address: address.into(), stream, asked: 0 };
         if let Some(login) = login {
-            wire.log_in(connection, address, login)?;
+            wire.log_in(connection, login)?;
         }
         Ok(wire)
     }
 
-    /// Asks with a request's key and version, and its body.
+    /// What the broker answers to a request, by its key and version and its body, as `read` reads it.
     ///
     /// # Errors
-    /// When the broker closes the connection or does not answer in time.
-    pub fn ask(&mut self, (key, version): (i16, i16), body: &[u8]) -> io::Result<Vec<u8>> {
+    /// When the broker closes the connection or does not answer in time, or its answer is none that `read` reads.
+    pub fn told<T>(
+        &mut self,
+        api: Api,
+        body: &[u8],
+        read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    ) -> Result<T> {
+        let answer = self.ask(api, body).map_err(|error| self.failed(&error.to_string()))?;
+        read(&mut Reader(&answer)).ok_or_else(|| self.failed("its answer cannot be read"))
+    }
+
+    /// An error of this broker's.
+    pub fn failed(&self, reason: &str) -> Error {
+        Error::failed(format!("broker {}: {reason}", self.address))
+    }
+
+    fn ask(&mut self, (key, version): Api, body: &[u8]) -> io::Result<Vec<u8>> {
         self.asked += 1;
         let mut request = Vec::with_capacity(32 + body.len());
         request.extend(key.to_be_bytes());
@@ -88,12 +107,8 @@ impl Wire {
         Ok(answer)
     }
 
-    fn log_in(
-        &mut self,
-        connection: &Connection,
-        address: &str,
-        (mechanism, digest): Mechanism,
-    ) -> Result<()> {
+    fn log_in(&mut self, connection: &Connection, (mechanism, digest): Mechanism) -> Result<()> {
+        let address = &self.address.clone();
         let property = |name: &str| connection.property(name).unwrap_or_default();
         let (user, password) = (property("sasl.username"), property("sasl.password"));
         let mut body = Vec::new();
@@ -103,13 +118,13 @@ impl Wire {
             return Err(refused(address, &format!("it does not know {mechanism}")));
         }
         match digest {
-            None => drop(self.say(format!("\0{user}\0{password}").as_bytes(), address)?),
+            None => drop(self.say(format!("\0{user}\0{password}").as_bytes())?),
             Some(digest) => {
                 let wrong = |reason: String| refused(address, &reason);
                 let exchange = scram::Exchange::new(digest, user, password).map_err(wrong)?;
-                let challenge = self.say(exchange.first().as_bytes(), address)?;
+                let challenge = self.say(exchange.first().as_bytes())?;
                 let (last, signature) = exchange.last(&challenge).map_err(wrong)?;
-                let verdict = self.say(last.as_bytes(), address)?;
+                let verdict = self.say(last.as_bytes())?;
                 if verdict.trim() != signature {
                     return Err(refused(address, "it does not know the password itself"));
                 }
@@ -119,10 +134,10 @@ impl Wire {
     }
 
     /// Says something in the course of a login, and gives what the broker says.
-    fn say(&mut self, bytes: &[u8], address: &str) -> Result<String> {
+    fn say(&mut self, bytes: &[u8]) -> Result<String> {
         let mut body = (bytes.len() as i32).to_be_bytes().to_vec();
         body.extend(bytes);
-        let answer = self.ask(SASL_AUTHENTICATE, &body).map_err(at(address))?;
+        let answer = self.ask(SASL_AUTHENTICATE, &body).map_err(at(&self.address))?;
         let mut answer = Reader(&answer);
         let code = answer.number::<2>();
         let reason = answer.text().unwrap_or_default();
@@ -130,7 +145,7 @@ impl Wire {
             Some(0) => {
                 Ok(answer.bytes().map(|said| String::from_utf8_lossy(said).into_owned()).unwrap_or_default())
             }
-            _ => Err(refused(address, reason)),
+            _ => Err(refused(&self.address, reason)),
         }
     }
 }
