@@ -1,20 +1,14 @@
 //! No value of a record ends a query, and no record vanishes: it counts, or it is refused and all others count.
 
-use super::refused::shown_rows;
-use crate::support::listed::{Listed, Stored};
+use super::refused::{Topics, over, shown_rows};
+use crate::support::listed::Stored;
 use crate::support::{cases, project};
-use ecap::catalog::Catalog;
-use ecap::clock::{ManualClock, Stop};
-use ecap::engine::letters::LetterSink;
-use ecap::engine::options::{Options, OutputMode, Trigger};
-use ecap::engine::{Engine, Surroundings, Totals};
-use ecap::query::plan::StreamPlan;
+use ecap::engine::Totals;
+use ecap::engine::options::{Options, OutputMode};
 use ecap::record::letter::rows::Letters;
 use ecap::sink::lines;
-use ecap::sink::memory::Memory;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// When the records are read: 2025-07-27T10:00:00Z, in milliseconds.
@@ -138,10 +132,8 @@ struct Ran {
     totals: Totals,
 }
 
-fn run(sql: &str, topics: &BTreeMap<&str, Vec<Stored>>, mode: OutputMode, per_read: usize) -> Ran {
-    let plan = StreamPlan::new(sql, &Catalog::built_in().unwrap(), "", None).unwrap();
+fn run(sql: &str, topics: &Topics, mode: OutputMode, per_read: usize) -> Ran {
     let options = Options {
-        trigger: Trigger::AvailableNow,
         mode,
         delay: Some(Duration::from_secs(3_600)),
         max_skew: None,
@@ -150,25 +142,7 @@ fn run(sql: &str, topics: &BTreeMap<&str, Vec<Stored>>, mode: OutputMode, per_re
         quality: true,
         ..Options::default()
     };
-    let (memory, letters) = (Memory::default(), Memory::default());
-    let around = Surroundings {
-        sources: plan
-            .scans
-            .iter()
-            .map(|scan| Box::new(Listed::all(topics[&*scan.topic.name].clone(), per_read)) as _)
-            .collect(),
-        sink: Box::new(memory.clone()),
-        letters: Some(LetterSink {
-            sink: Box::new(letters.clone()),
-            consumer: "a test".into(),
-            query: "a test".into(),
-        }),
-        checkpoint: None,
-        listener: Box::new(|_| Ok(())),
-        clock: Arc::new(ManualClock::at(NOW * 1_000)),
-    };
-    let totals = Engine::new(plan, options, around).unwrap().run(&Stop::default());
-    let totals = totals.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let (totals, memory, letters) = over(sql, topics, options, per_read, NOW);
     let rows = memory.rows();
     for rows in &rows {
         let text = lines::ndjson(std::slice::from_ref(rows)).expect("rows have a form in JSON");
@@ -354,25 +328,15 @@ fn a_time_that_nothing_can_show_is_refused_whatever_is_asked_for() {
     };
     let sql = "SELECT window.start AS s, count(*) AS n FROM `customer-transactions` \
                GROUP BY window(_timestamp, '1 hour', '20 minutes')";
-    let plan = StreamPlan::new(sql, &Catalog::built_in().unwrap(), "", None).unwrap();
     let times = [i64::MIN, i64::MIN + 1, 0, i64::MAX - 1, i64::MAX, 1_000_000];
-    let memory = Memory::default();
-    let around = Surroundings {
-        sources: vec![Box::new(Listed::all(times.map(stored), 2))],
-        sink: Box::new(memory.clone()),
-        letters: None,
-        checkpoint: None,
-        listener: Box::new(|_| Ok(())),
-        clock: Arc::new(ManualClock::at(0)),
-    };
+    let topics = Topics::from([("customer-transactions", times.map(stored).to_vec())]);
     let options = Options {
-        trigger: Trigger::AvailableNow,
         mode: OutputMode::Append,
         delay: Some(Duration::ZERO),
         flush_at_end: true,
         ..Options::default()
     };
-    let totals = Engine::new(plan, options, around).unwrap().run(&Stop::default()).unwrap();
+    let (totals, memory, _) = over(sql, &topics, options, 2, 0);
     assert_eq!((totals.read, totals.rejected, totals.late), (6, 4, 0));
     let counts: Vec<_> = shown_rows(memory.rows()).iter().map(|row| row.ends_with("|2|")).collect();
     assert_eq!(counts, [true; 3]);

@@ -57,17 +57,16 @@ impl Ran {
     }
 }
 
-/// Runs a query over all that is there. Nothing is late.
-pub(super) fn run(sql: &str, topics: &Topics, Run { mode, flush, per_read }: Run) -> Ran {
+/// Runs a query over all that is there at a time, in milliseconds: what it did, its rows and its letters.
+pub(super) fn over(
+    sql: &str,
+    topics: &Topics,
+    options: Options,
+    per_read: usize,
+    now: i64,
+) -> (Totals, Memory, Memory) {
     let plan = StreamPlan::new(sql, &Catalog::built_in().unwrap(), "", None).unwrap();
-    let options = Options {
-        trigger: Trigger::AvailableNow,
-        mode,
-        delay: Some(Duration::from_secs(3_600)),
-        max_skew: None,
-        flush_at_end: flush,
-        ..Options::default()
-    };
+    let options = Options { trigger: Trigger::AvailableNow, ..options };
     let source = |topic: &str| Listed::all(topics[topic].clone(), per_read);
     let (memory, letters) = (Memory::default(), Memory::default());
     let around = Surroundings {
@@ -80,10 +79,22 @@ pub(super) fn run(sql: &str, topics: &Topics, Run { mode, flush, per_read }: Run
         }),
         checkpoint: None,
         listener: Box::new(|_| Ok(())),
-        clock: Arc::new(ManualClock::at(0)),
+        clock: Arc::new(ManualClock::at(now * 1_000)),
     };
     let totals = Engine::new(plan, options, around).unwrap().run(&Stop::default());
-    let totals = totals.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    (totals.unwrap_or_else(|error| panic!("{sql}: {error}")), memory, letters)
+}
+
+/// Runs a query over all that is there. Nothing is late.
+pub(super) fn run(sql: &str, topics: &Topics, Run { mode, flush, per_read }: Run) -> Ran {
+    let options = Options {
+        mode,
+        delay: Some(Duration::from_secs(3_600)),
+        max_skew: None,
+        flush_at_end: flush,
+        ..Options::default()
+    };
+    let (totals, memory, letters) = over(sql, topics, options, per_read, 0);
     let (mut refused, mut of_rows) = (BTreeMap::new(), vec![]);
     for rows in letters.rows() {
         for letter in Letters::of(&rows).unwrap().iter() {

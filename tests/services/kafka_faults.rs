@@ -5,6 +5,7 @@ use super::disk::Disk;
 use super::nodes::leader;
 use crate::sinks_kafka::faults::Running;
 use crate::support::{Cluster, PATIENCE, embedded, wait_for};
+use ecap::broker::Broker;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -15,6 +16,15 @@ const TOPIC: &str = "analytics-results";
 
 /// Rows are given up sooner than after half a minute.
 const HURRY: [&str; 2] = ["--sink-option", "timeout=10s"];
+
+/// A broker on a small disk, with the topic.
+fn on_a_small_disk() -> (Disk, Broker, Cluster) {
+    let disk = Disk::of("size=16m");
+    let broker = embedded(disk.path().join("broker"));
+    let cluster = Cluster::of(&broker.address().to_string());
+    cluster.create_topics(&[TOPIC]);
+    (disk, broker, cluster)
+}
 
 /// More rows than a disk without room takes.
 fn put(running: &Running) {
@@ -38,10 +48,7 @@ fn is_taken(running: Running) {
 
 #[test]
 fn a_broker_whose_disk_is_full_is_waited_for() {
-    let disk = Disk::of("size=16m");
-    let broker = embedded(disk.path().join("broker"));
-    let cluster = Cluster::of(&broker.address().to_string());
-    cluster.create_topics(&[TOPIC]);
+    let (disk, _broker, cluster) = on_a_small_disk();
     let running = Running::start_with(cluster, &HURRY);
     disk.fill();
     is_held_back(&running);
@@ -52,10 +59,7 @@ fn a_broker_whose_disk_is_full_is_waited_for() {
 
 #[test]
 fn who_waits_for_a_full_disk_no_longer_ends_and_the_next_start_goes_on() {
-    let disk = Disk::of("size=16m");
-    let broker = embedded(disk.path().join("broker"));
-    let cluster = Cluster::of(&broker.address().to_string());
-    cluster.create_topics(&[TOPIC]);
+    let (disk, _broker, cluster) = on_a_small_disk();
     let mut running = Running::start_with(cluster, &[&HURRY[..], &["--sink-retries", "1"]].concat());
     disk.fill();
     put(&running);
@@ -71,10 +75,7 @@ fn who_waits_for_a_full_disk_no_longer_ends_and_the_next_start_goes_on() {
 
 #[test]
 fn a_transaction_on_a_full_disk_is_committed_when_there_is_room() {
-    let disk = Disk::of("size=16m");
-    let broker = embedded(disk.path().join("broker"));
-    let cluster = Cluster::of(&broker.address().to_string());
-    cluster.create_topics(&[TOPIC]);
+    let (disk, _broker, cluster) = on_a_small_disk();
     let mut config = ClientConfig::new();
     // A long name, so that what is kept of its transactions takes more room than their records.
     config.set("bootstrap.servers", &cluster.address).set("transactional.id", "writer".repeat(50));
