@@ -15,6 +15,7 @@ mod now;
 mod pattern;
 mod percentile;
 mod reading;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -60,6 +61,7 @@ pub fn register(builder: SessionStateBuilder, now: &Now) -> Result<SessionState>
         state.register_udaf(function)?;
     }
     state.add_analyzer_rule(Arc::new(cast::SparkCasts));
+    state.add_analyzer_rule(Arc::new(sums::WideSums));
     Ok(state)
 }
 
