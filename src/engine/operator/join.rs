@@ -9,7 +9,7 @@ use crate::engine::options::OutputMode;
 use crate::query::join::JoinSpec;
 use crate::query::provenance;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::compute::{filter_record_batch, take_arrays, take_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
@@ -151,10 +151,11 @@ impl Join {
         if own.is_empty() {
             return Ok(());
         }
-        let theirs = other.gather(&places)?;
         let own = UInt32Array::from(own);
-        let mine = take_record_batch(&arrived.rows, &own)?;
-        let mut joined = self.beside(side, mine.columns(), theirs.columns())?;
+        let columns = &arrived.rows.columns()[..self.spec.sides[side].width];
+        let mine = take_arrays(columns, &own, None)?;
+        let theirs = other.gather(&places, self.spec.sides[1 - side].width)?;
+        let mut joined = self.beside(side, &mine, &theirs)?;
         let holding = self.spec.filter.as_ref().map(|filter| holds(filter, &joined)).transpose()?;
         if let Some(holding) = &holding {
             joined = filter_record_batch(&joined, holding)?;
@@ -203,25 +204,25 @@ impl Join {
         out: &mut Vec<RecordBatch>,
     ) -> Result<()> {
         if self.spec.preserves(side) && !positions.is_empty() {
-            out.push(self.alone(side, &take_record_batch(rows, &UInt32Array::from(positions))?)?);
+            let columns = take_arrays(rows.columns(), &UInt32Array::from(positions), None)?;
+            out.push(self.alone(side, &columns)?);
         }
         Ok(())
     }
 
     /// Rows of one side beside nulls.
-    fn alone(&self, side: usize, rows: &RecordBatch) -> Result<RecordBatch> {
+    fn alone(&self, side: usize, columns: &[ArrayRef]) -> Result<RecordBatch> {
+        let rows = columns.first().map_or(0, |column| column.len());
         let fields = self.spec.sides[1 - side].schema.fields();
-        let null = |kind| new_null_array(kind, rows.num_rows());
-        let nulls: Vec<_> = fields.iter().map(|field| null(field.data_type())).collect();
-        self.beside(side, rows.columns(), &nulls)
+        let nulls: Vec<_> = fields.iter().map(|field| new_null_array(field.data_type(), rows)).collect();
+        self.beside(side, columns, &nulls)
     }
 
     /// Rows of one side beside nulls, and behind these which records they were made of, where they say it.
-    fn alone_with_places(&self, side: usize, rows: &RecordBatch) -> Result<RecordBatch> {
-        let (alone, own) = (self.alone(side, rows)?, &self.spec.sides[side]);
+    fn alone_with_places(&self, side: usize, columns: &[ArrayRef]) -> Result<RecordBatch> {
+        let (alone, own) = (self.alone(side, columns)?, &self.spec.sides[side]);
         let Some(topic) = &own.topic else { return Ok(alone) };
-        let places = rows.columns().iter().skip(own.width);
-        let columns = alone.columns().iter().chain(places).cloned().collect();
+        let columns = alone.columns().iter().chain(&columns[own.width..]).cloned().collect();
         Ok(RecordBatch::try_new(provenance::schema(&self.spec.result, topic), columns)?)
     }
 

@@ -7,9 +7,9 @@ use super::spill::Disk;
 use super::{Part, ours};
 use crate::clock::Micros;
 use crate::query::join::{JoinSpec, Side};
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
-use arrow::compute::interleave_record_batch;
+use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType, UInt32Type};
 use arrow::row::{RowConverter, Rows};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
@@ -95,6 +95,8 @@ pub struct Kept {
     /// Whether rows that never matched come out in the end.
     preserved: bool,
     side: usize,
+    /// How many columns rows have.
+    columns: usize,
     /// The buckets that were saved and are gone since the last snapshot.
     dropped: Vec<i64>,
 }
@@ -103,7 +105,8 @@ impl Kept {
     /// Nothing yet of side 0 or 1.
     pub fn new(spec: &JoinSpec, side: usize) -> Self {
         let width = (spec.upper.saturating_sub(spec.lower) / 4).max(NARROWEST);
-        Self { buckets: BTreeMap::new(), width, preserved: spec.preserves(side), side, dropped: Vec::new() }
+        let (preserved, columns) = (spec.preserves(side), spec.sides[side].schema.fields().len());
+        Self { buckets: BTreeMap::new(), width, preserved, side, columns, dropped: Vec::new() }
     }
 
     /// How many rows are kept.
@@ -184,8 +187,8 @@ impl Kept {
         chains.into_iter().zip(lasts).flat_map(|(chain, last)| chain.rows(last))
     }
 
-    /// The rows at these places, of which there is at least one, in this order.
-    pub fn gather(&self, places: &[Place]) -> Result<RecordBatch> {
+    /// The first `columns` columns of the rows at these places, of which there is at least one, in this order.
+    pub fn gather(&self, places: &[Place], columns: usize) -> Result<Vec<ArrayRef>> {
         let read = self.read(places)?;
         let mut sources: Vec<&RecordBatch> = Vec::new();
         let mut first_source = BTreeMap::new();
@@ -207,7 +210,11 @@ impl Kept {
                 }
             }));
         }
-        Ok(interleave_record_batch(&sources, &indices)?)
+        let column = |column: usize| {
+            let sources: Vec<&dyn Array> = sources.iter().map(|rows| rows.column(column).as_ref()).collect();
+            Ok(interleave(&sources, &indices)?)
+        };
+        (0..columns).map(column).collect()
     }
 
     /// Those of the rows at these places that are on the disk, by bucket.
@@ -238,9 +245,9 @@ impl Kept {
         }
     }
 
-    /// Forgets the rows older than `dead_before`; gives those that never matched, if they are to come out.
+    /// Forgets the rows older than `dead_before`; gives the columns of those that never matched, if they are to come out.
     /// The others are forgotten a bucket at a time.
-    pub fn expire(&mut self, dead_before: Micros) -> Result<Vec<RecordBatch>> {
+    pub fn expire(&mut self, dead_before: Micros) -> Result<Vec<Vec<ArrayRef>>> {
         let mut unmatched = Vec::new();
         while let Some((number, bucket)) = self.buckets.iter_mut().next()
             && number.saturating_mul(self.width) < dead_before
@@ -251,7 +258,7 @@ impl Kept {
                 let rows = if whole { bucket.expire_all() } else { bucket.expire(dead_before) };
                 let places: Vec<Place> = rows.into_iter().map(|row| (number, row)).collect();
                 for places in places.chunks(CHUNK) {
-                    unmatched.push(self.gather(places)?);
+                    unmatched.push(self.gather(places, self.columns)?);
                 }
             }
             if !whole {
