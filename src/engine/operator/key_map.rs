@@ -44,6 +44,13 @@ impl<V> Entry<V> {
     }
 }
 
+/// Where a value is as long as none is added or taken out.
+#[derive(Clone, Copy)]
+pub struct Spot {
+    shard: usize,
+    bucket: usize,
+}
+
 impl<V> Default for KeyMap<V> {
     fn default() -> Self {
         Self { shards: vec![HashTable::new()], len: 0, bytes: 0 }
@@ -86,10 +93,38 @@ impl<V> KeyMap<V> {
         self.shard(key.hash).find(key.hash, |entry| entry.is_of(key)).map(|entry| &entry.value)
     }
 
-    /// All values of a key.
-    pub fn all_of<'a>(&'a self, key: Key<'a>) -> impl Iterator<Item = &'a V> {
-        let all = self.shard(key.hash).iter_hash(key.hash).filter(move |entry| entry.is_of(key));
-        all.map(|entry| &entry.value)
+    /// All values of each of these keys, with the number of their key, in the order of these, and where they are.
+    ///
+    /// Memory is asked for in rounds here, too.
+    pub fn all_of<'a>(&self, keys: impl Iterator<Item = Key<'a>>) -> Vec<(usize, Spot, &V)> {
+        let mut same_hash = Vec::new();
+        for (number, key) in keys.enumerate() {
+            let shard = self.shard_of(key.hash);
+            let table = &self.shards[shard];
+            let entries =
+                table.iter_hash_buckets(key.hash).filter_map(|at| Some((at, table.get_bucket(at)?)));
+            let own = entries.filter(|(_, entry)| entry.hash == key.hash);
+            same_hash.extend(own.map(|(bucket, entry)| (number, key, Spot { shard, bucket }, entry)));
+        }
+        let all = same_hash.into_iter().filter(|(_, key, _, entry)| *entry.key == *key.bytes);
+        all.map(|(number, _, spot, entry)| (number, spot, &entry.value)).collect()
+    }
+
+    /// The value that was found at `spot`, or wherever it is by now; it is the one of its hash for which `is_it` holds.
+    pub fn at_mut(&mut self, spot: Spot, hash: u64, is_it: impl Fn(&V) -> bool) -> Option<&mut V> {
+        let Spot { shard, bucket } = spot;
+        let there = self.shards.get(shard).and_then(|table| table.get_bucket(bucket));
+        if there.is_some_and(|entry| entry.hash == hash && is_it(&entry.value)) {
+            return self.shards[shard].get_bucket_mut(bucket).map(|entry| &mut entry.value);
+        }
+        self.find_mut(hash, |value| is_it(value))
+    }
+
+    /// All values whose keys have this hash.
+    pub fn all_hashed_mut(&mut self, hash: u64) -> impl Iterator<Item = &mut V> {
+        let at = self.shard_of(hash);
+        let own = self.shards[at].iter_hash_mut(hash).filter(move |entry| entry.hash == hash);
+        own.map(|entry| &mut entry.value)
     }
 
     /// A value whose key has this hash, and which is the one.
@@ -215,35 +250,48 @@ impl<V> KeyMap<V> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Few hashes, so that keys share them.
+    fn hash(number: u16) -> u64 {
+        u64::from(number % 61).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
 
     fn key(number: u16, bytes: &[u8; 2]) -> Key<'_> {
-        // Few hashes, so that keys share them.
-        Key { hash: u64::from(number % 61).wrapping_mul(0x9E37_79B9_7F4A_7C15), bytes }
+        Key { hash: hash(number), bytes }
     }
 
     proptest! {
         #[test]
         fn it_holds_what_was_put_and_not_taken(steps in prop::collection::vec((0u16..300, 0u8..3, any::<bool>()), 0..400)) {
-            let (mut map, mut model) = (KeyMap::default(), BTreeSet::new());
+            let (mut map, mut model, mut spots) = (KeyMap::default(), BTreeSet::new(), BTreeMap::new());
             for (number, value, adds) in steps {
-                let bytes = number.to_be_bytes();
+                let (bytes, value) = (number.to_be_bytes(), (number, value));
                 let key = key(number, &bytes);
-                if adds && model.insert((number, value)) {
+                if adds && model.insert(value) {
                     map.add(key, value);
                 } else if !adds {
                     let taken = map.take(key, |held| *held == value).map(|entry| entry.value);
-                    prop_assert_eq!(taken.is_some(), model.remove(&(number, value)));
+                    prop_assert_eq!(taken.is_some(), model.remove(&value));
                 }
-                let wanted: Vec<u8> = model.iter().filter(|(of, _)| *of == number).map(|(_, value)| *value).collect();
+                let wanted: Vec<_> = model.iter().filter(|(of, _)| *of == number).copied().collect();
                 let found = map.get_all([key].into_iter()).remove(0).copied();
                 prop_assert!(found.map_or(wanted.is_empty(), |value| wanted.contains(&value)));
                 prop_assert_eq!(map.get(key).is_some(), !wanted.is_empty());
+                let all = map.all_of([key].into_iter());
+                spots.extend(all.iter().map(|(_, spot, value)| (**value, *spot)));
+                let all: BTreeSet<_> = all.into_iter().map(|(_, _, value)| *value).collect();
+                prop_assert_eq!(all, wanted.into_iter().collect());
+                // A value is found by where it was long ago, too.
+                for (value, spot) in &spots {
+                    let there = map.at_mut(*spot, hash(value.0), |held| held == value);
+                    prop_assert_eq!(there.is_some(), model.contains(value));
+                }
             }
             prop_assert_eq!(map.len(), model.len());
             let mut all: Vec<_> = map.iter().map(|entry| (entry.key().to_vec(), entry.value)).collect();
             all.sort_unstable();
-            prop_assert_eq!(all, model.iter().map(|(of, value)| (of.to_be_bytes().to_vec(), *value)).collect::<Vec<_>>());
+            prop_assert_eq!(all, model.iter().map(|value| (value.0.to_be_bytes().to_vec(), *value)).collect::<Vec<_>>());
         }
     }
 

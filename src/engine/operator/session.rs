@@ -4,9 +4,9 @@
 //! open sessions that they touch, and no others are looked at.
 
 use super::accumulators::Accumulators;
-use super::keys::{KeyMaker, Keys};
+use super::keys::{Key, KeyMaker, Keys};
 use super::session_batch::{Local, sessions_of};
-use super::session_open::Open;
+use super::session_open::{Found, Open};
 use super::spill::Disk;
 use super::state_rows::{Place, StateRows};
 use super::{Operator, Pushed, Snapshot, StateLimit};
@@ -54,12 +54,12 @@ struct Merged {
     place_numbers: Vec<usize>,
 }
 
-/// One of them: its bounds, a row with its key, and where the row of the open session stands that it goes on from.
+/// One of them: its bounds, a row with its key, and the open session that it goes on from.
 struct Joined {
     start: Micros,
     end: Micros,
     row: usize,
-    was: Option<Place>,
+    was: Option<Found>,
 }
 
 impl SessionAggregate {
@@ -125,42 +125,47 @@ impl SessionAggregate {
     /// batch, or several with the open ones between them. The first open one of each is to be changed, the others
     /// are taken out.
     fn meet(&mut self, keys: &Keys, locals: &[Local]) -> Merged {
-        let known = self.open.rows.by_key.get_all(locals.iter().map(|local| keys.key(local.row)));
-        let known: Vec<bool> = known.iter().map(Option::is_some).collect();
-        let (mut merged, mut touched) = (Merged::default(), Vec::new());
-        for (local, is_known) in locals.iter().zip(known) {
-            let (key, bounds) = (keys.key(local.row), (local.start, local.end));
+        let of_keys = || locals.chunk_by(|a, b| keys.bytes(a.row) == keys.bytes(b.row));
+        let known = self.open.all_of(of_keys().map(|locals| keys.key(locals[0].row)));
+        let mut known = known.into_iter().peekable();
+        let (mut merged, mut open) = (Merged::default(), Vec::new());
+        for (number, locals) in of_keys().enumerate() {
+            open.clear();
+            while let Some((_, found)) = known.next_if(|(key, _)| *key == number) {
+                open.push(found);
+            }
+            self.meet_key(keys.key(locals[0].row), locals, &mut open, &mut merged);
+        }
+        merged
+    }
+
+    /// The same for those of one key and what is `open` of it, of which nothing is left that they touch.
+    fn meet_key(&mut self, key: Key<'_>, locals: &[Local], open: &mut Vec<Found>, merged: &mut Merged) {
+        let first = merged.sessions.len();
+        for Local { start, end, row } in locals {
             // Two sessions of this batch may meet in one that was open.
-            match merged.sessions.last_mut() {
-                Some(last) if keys.bytes(last.row) == key.bytes && local.start <= last.end => {
-                    last.end = last.end.max(local.end);
-                }
-                _ => merged.sessions.push(Joined {
-                    start: local.start,
-                    end: local.end,
-                    row: local.row,
-                    was: None,
-                }),
+            match merged.sessions[first..].last_mut() {
+                Some(last) if *start <= last.end => last.end = last.end.max(*end),
+                _ => merged.sessions.push(Joined { start: *start, end: *end, row: *row, was: None }),
             }
             let number = merged.sessions.len() - 1;
             merged.numbers.push(number);
-            if !is_known {
-                continue;
-            }
             let joined = &mut merged.sessions[number];
-            self.open.touched(key, bounds, joined.was, &mut touched);
-            for session in &touched {
+            for found in
+                open.extract_if(.., |Found { session, .. }| session.start <= *end && *start <= session.end)
+            {
+                let session = &found.session;
+                self.open.touched(session);
                 joined.start = joined.start.min(session.start);
                 joined.end = joined.end.max(session.end);
                 merged.places.push(session.place);
                 merged.place_numbers.push(number);
                 match joined.was {
-                    None => joined.was = Some(session.place),
+                    None => joined.was = Some(found),
                     Some(_) => self.open.take(key, session.place),
                 }
             }
         }
-        merged
     }
 
     /// Keeps the sessions that came out of a batch.

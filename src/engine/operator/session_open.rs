@@ -1,6 +1,6 @@
 //! The sessions that are open: by key, and by the time at which they end.
 
-use super::key_map::Entry;
+use super::key_map::{Entry, Spot};
 use super::keyed_rows::{KeyedRows, Placed};
 use super::keys::Key;
 use super::state_rows::Place;
@@ -21,6 +21,14 @@ pub struct Session {
     due: Micros,
     /// The round in which it changed, until it was shown.
     changed: u64,
+}
+
+/// A session that is open.
+#[derive(Clone, Copy)]
+pub struct Found {
+    /// The session as it is.
+    pub session: Session,
+    spot: Spot,
 }
 
 impl Placed for Session {
@@ -59,21 +67,18 @@ impl Open {
         self.rows.by_key.memory() + self.due.capacity() * size_of::<Reverse<(Micros, u64)>>()
     }
 
-    /// The sessions of a key that touch these bounds, the earliest first, without the one whose row stands at `but`.
-    /// They are not the same any more: each is to be changed by [`Self::put`] or taken out.
-    pub fn touched(
-        &mut self,
-        key: Key<'_>,
-        (start, end): (Micros, Micros),
-        but: Option<Place>,
-        touched: &mut Vec<Session>,
-    ) {
-        let touches =
-            |session: &&Session| session.start <= end && start <= session.end && Some(session.place) != but;
-        touched.clear();
-        touched.extend(self.rows.by_key.all_of(key).filter(touches));
-        touched.sort_unstable_by_key(|session| session.start);
-        self.count -= touched.iter().filter(|session| session.changed == self.round).count();
+    /// All sessions of each of these keys, by the number of their key, the earliest first.
+    pub fn all_of<'a>(&self, keys: impl Iterator<Item = Key<'a>>) -> Vec<(usize, Found)> {
+        let all = self.rows.by_key.all_of(keys).into_iter();
+        let mut all: Vec<_> =
+            all.map(|(key, spot, session)| (key, Found { session: *session, spot })).collect();
+        all.sort_by_key(|(key, found)| (*key, found.session.start));
+        all
+    }
+
+    /// A session is not the same any more: it is to be changed by [`Self::put`] or taken out.
+    pub fn touched(&mut self, session: &Session) {
+        self.count -= usize::from(session.changed == self.round);
     }
 
     /// Takes out the session of a key whose row stands at a place.
@@ -81,12 +86,14 @@ impl Open {
         self.rows.by_key.take(key, |session| session.place == place);
     }
 
-    /// Opens a session, or changes the one whose row stood at `was`.
-    pub fn put(&mut self, key: Key<'_>, (start, end): (Micros, Micros), place: Place, was: Option<Place>) {
+    /// Opens a session, or changes the one that `was` there.
+    pub fn put(&mut self, key: Key<'_>, (start, end): (Micros, Micros), place: Place, was: Option<Found>) {
         self.changed.push(key.hash);
         self.count += 1;
         let round = self.round;
-        let was = was.and_then(|was| self.rows.by_key.find_mut(key.hash, |session| session.place == was));
+        let was = was.and_then(|Found { session: was, spot }| {
+            self.rows.by_key.at_mut(spot, key.hash, |session| session.place == was.place)
+        });
         match was {
             Some(session) => *session = Session { start, end, place, changed: round, ..*session },
             None => self.open(key, Session { start, end, place, due: end, changed: round }),
@@ -119,7 +126,8 @@ impl Open {
     pub fn take_changed(&mut self) -> Vec<Place> {
         let (mut places, round) = (Vec::new(), self.round);
         for hash in std::mem::take(&mut self.changed) {
-            while let Some(session) = self.rows.by_key.find_mut(hash, |session| session.changed == round) {
+            let all = self.rows.by_key.all_hashed_mut(hash);
+            for session in all.filter(|session| session.changed == round) {
                 session.changed = 0;
                 places.push(session.place);
             }
