@@ -3,6 +3,7 @@
 //! Looking a key up waits for memory three times, however many rows there are: for a slot, for a row, and for
 //! the row's key.
 
+use super::keys::folded;
 use crate::clock::Micros;
 use std::iter;
 
@@ -119,9 +120,4 @@ impl Index {
         }
         at
     }
-}
-
-/// Half of a hash, of all its bits.
-fn folded(hash: u64) -> u32 {
-    (hash ^ (hash >> 32)) as u32
 }

@@ -91,3 +91,8 @@ impl<'a> Key<'a> {
         Self { hash: RandomState::default().hash_one(bytes), bytes }
     }
 }
+
+/// Half of a hash, of all its bits.
+pub fn folded(hash: u64) -> u32 {
+    (hash ^ (hash >> 32)) as u32
+}

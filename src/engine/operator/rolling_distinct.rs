@@ -5,7 +5,7 @@
 //! frozen rows of the panes.
 
 use super::distinct::DistinctCount;
-use super::distinct_values::Values;
+use super::distinct_values::{Panes, Values};
 use super::frozen::Frozen;
 use super::key_map::KeyMap;
 use super::keys::{Key, KeyMaker};
@@ -15,7 +15,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch}
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// So many values are asked for at a time, so that a processor waits for the memory of all of them at once.
@@ -37,8 +37,7 @@ pub struct RollingDistinct {
     free: Vec<u32>,
     /// What the groups take, in bytes.
     memory: usize,
-    /// The bytes of the values that were seen last in a pane, one behind the other.
-    bytes: BTreeMap<Micros, Vec<u8>>,
+    panes: Panes,
 }
 
 impl RollingDistinct {
@@ -70,7 +69,7 @@ impl RollingDistinct {
             groups: Vec::new(),
             free: Vec::new(),
             memory: 0,
-            bytes: BTreeMap::new(),
+            panes: Panes::default(),
         })
     }
 
@@ -110,23 +109,23 @@ impl RollingDistinct {
         offsets: &[i32],
         bytes: impl Fn(usize) -> &'a [u8],
     ) {
-        let mut own = self.bytes.remove(&pane).unwrap_or_default();
-        let mut round = Vec::with_capacity(ROUND);
+        let pane = self.panes.number(pane);
+        let (mut round, mut known) = (Vec::with_capacity(ROUND), Vec::with_capacity(ROUND));
         for (number, bounds) in groups.iter().zip(offsets.windows(2)) {
             let group = &mut self.groups[*number as usize];
             self.memory -= group.memory();
             let (mut at, end) = (bounds[0] as usize, bounds[1] as usize);
             while at < end {
                 round.extend((at..end.min(at + ROUND)).map(|value| Key::of(bytes(value))));
-                round.iter().for_each(|key| group.ask_for(key.hash));
+                known.extend(round.iter().map(|key| group.ask_for(*key)));
+                known.drain(..).flatten().for_each(|seen| self.panes.ask_for(seen));
                 for key in round.drain(..) {
-                    group.see(pane, key, &mut own, &self.bytes);
+                    group.see(pane, key, &mut self.panes);
                 }
                 at += ROUND;
             }
             self.memory += group.memory();
         }
-        self.bytes.insert(pane, own);
     }
 
     fn group(&mut self, key: Key<'_>) -> u32 {
@@ -161,15 +160,14 @@ impl RollingDistinct {
 
     /// Drops what no window that begins at `open` or later can have. O(groups) where a pane is over.
     pub fn forget_before(&mut self, open: Micros, batches: impl Fn(u32) -> bool) {
-        if self.bytes.first_key_value().is_none_or(|(pane, _)| *pane >= open) {
+        if !self.panes.forget_before(open) {
             return;
         }
         self.added.retain(|number| batches(*number));
-        self.bytes = self.bytes.split_off(&open);
         let (groups, free, mut memory) = (&mut self.groups, &mut self.free, 0);
         self.numbers.retain(|number| {
             let group = &mut groups[*number as usize];
-            group.forget_before(open);
+            group.forget_before(open, &self.panes);
             if group.is_empty() {
                 *group = Values::default();
                 free.push(*number);
@@ -183,8 +181,7 @@ impl RollingDistinct {
 
     /// What it takes, in bytes. O(panes).
     pub fn memory(&self) -> usize {
-        let bytes = self.bytes.values().map(Vec::capacity).sum::<usize>();
-        self.numbers.memory() + self.memory + bytes
+        self.numbers.memory() + self.memory + self.panes.memory()
     }
 
     /// The rows without the lists of values, which need not be merged.
