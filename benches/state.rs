@@ -2,9 +2,10 @@
 //! against a state of the batch's own 1,000.
 //!
 //! `cargo bench --profile dev --bench state [-- FILTER]` prints medians in milliseconds and their ratios.
-//! The "same" rows touch the same 1,000 groups batch after batch; the "any" rows touch 1,000 of all groups,
-//! so that memory which is in no cache is paid as well. The "whole" ratios are of a batch with its decoding;
-//! "longest" is the longest of the batches with much state, "bytes" what the state takes for a group.
+//! Batches with few groups and with many take turns. The "same" rows touch the same 1,000 groups batch after
+//! batch; the "any" rows touch 1,000 of all groups, so that memory which is in no cache is paid as well. The
+//! "whole" ratios are of a batch with its decoding; "longest" is the longest of the batches with much state,
+//! "bytes" what the state takes for a group.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -99,45 +100,50 @@ struct Cost {
     longest: f64,
 }
 
-/// Batches of the query's last topic: of a join, the one whose rows meet those that are kept.
-fn run(query: &mut Graph, mode: OutputMode, batches: impl Iterator<Item = Vec<usize>>) -> Cost {
-    let scan = query.plan().scans.len() - 1;
-    let (mut decoding, mut rest) = (Vec::new(), Vec::new());
-    for (customers, salt) in batches.zip(1..) {
-        let records = if scan == 0 { sales } else { events }(customers.into_iter(), salt);
-        let start = Instant::now();
-        let batch = decode(query, scan, &records);
-        let decoded = start.elapsed().as_secs_f64() * 1e3;
-        query.push(scan, &batch).expect("aggregates");
-        query.advance(0, mode).expect("shows");
-        query.take_results();
-        decoding.push(decoded);
-        rest.push(start.elapsed().as_secs_f64() * 1e3 - decoded);
+/// The customers of the batch of a number.
+type Customers<'a> = &'a dyn Fn(usize) -> Vec<usize>;
+
+/// Batches of the query's last topic: of a join, the one whose rows meet those that are kept. Each query in turn has a batch
+/// of its own customers, so that what else the machine does comes to all of them.
+fn run<const N: usize>(queries: [(&mut Graph, Customers<'_>); N], mode: OutputMode) -> [Cost; N] {
+    let mut times = [const { (vec![], vec![]) }; N];
+    let mut queries = queries;
+    for salt in 1..=BATCHES {
+        for ((query, customers), (decoding, rest)) in queries.iter_mut().zip(&mut times) {
+            let scan = query.plan().scans.len() - 1;
+            let records = if scan == 0 { sales } else { events }(customers(salt).into_iter(), salt);
+            let start = Instant::now();
+            let batch = decode(query, scan, &records);
+            let decoded = start.elapsed().as_secs_f64() * 1e3;
+            query.push(scan, &batch).expect("aggregates");
+            query.advance(0, mode).expect("shows");
+            query.take_results();
+            decoding.push(decoded);
+            rest.push(start.elapsed().as_secs_f64() * 1e3 - decoded);
+        }
     }
-    decoding.sort_by(f64::total_cmp);
-    rest.sort_by(f64::total_cmp);
-    let middle = rest.len() / 2;
-    Cost { decoding: decoding[middle], rest: rest[middle], longest: rest[rest.len() - 1] }
+    times.map(|(mut decoding, mut rest)| {
+        decoding.sort_by(f64::total_cmp);
+        rest.sort_by(f64::total_cmp);
+        let middle = rest.len() / 2;
+        Cost { decoding: decoding[middle], rest: rest[middle], longest: rest[rest.len() - 1] }
+    })
 }
 
 fn measure(name: &str, sql: &str, mode: OutputMode) {
-    let own = || (0..ROWS).map(|row| row * 997);
-    let same = || (0..BATCHES).map(|_| own().collect());
-    let mut alone = graph(sql);
-    fill(&mut alone, mode, own());
-    let alone = run(&mut alone, mode, same());
-
-    let mut many = graph(sql);
+    let own = |_| (0..ROWS).map(|row| row * 997).collect::<Vec<_>>();
+    let any = |batch| (0..ROWS).map(|row| (row * 7_919 + batch * 104_729) % GROUPS).collect();
+    let (mut few, mut many) = (graph(sql), graph(sql));
+    fill(&mut few, mode, own(0).into_iter());
     fill(&mut many, mode, 0..GROUPS);
     let memory = many.memory().sum::<usize>() / GROUPS;
-    let same = run(&mut many, mode, same());
-    let any = |batch: usize| (0..ROWS).map(move |row| (row * 7_919 + batch * 104_729) % GROUPS);
-    let any = run(&mut many, mode, (1..=BATCHES).map(|batch| any(batch).collect()));
+    let [alone, same] = run([(&mut few, &own), (&mut many, &own)], mode);
+    let [beside, any] = run([(&mut few, &own), (&mut many, &any)], mode);
     let mode = format!("{mode:?}").to_lowercase();
     print!("{name:<22} {mode:<7} {:>8.2} {:>8.2} {:>8.2}", alone.decoding, alone.rest, same.rest);
-    print!(" {:>6.2} {:>8.2} {:>6.2}", same.rest / alone.rest, any.rest, any.rest / alone.rest);
-    let whole = |cost: &Cost| (alone.decoding + cost.rest) / (alone.decoding + alone.rest);
-    print!(" {:>10.2} {:>10.2}", whole(&same), whole(&any));
+    print!(" {:>6.2} {:>8.2} {:>6.2}", same.rest / alone.rest, any.rest, any.rest / beside.rest);
+    let whole = |cost: &Cost, alone: &Cost| (cost.decoding + cost.rest) / (alone.decoding + alone.rest);
+    print!(" {:>10.2} {:>10.2}", whole(&same, &alone), whole(&any, &beside));
     println!(" {:>9.1} {memory:>6}", same.longest.max(any.longest));
 }
 
