@@ -24,9 +24,9 @@ use std::sync::Arc;
 /// After so long without a look, in microseconds, the log is read anew: what came in between may be cleaned up.
 const STALE: Micros = 3_600_000_000;
 
-/// A table that we create gets a checkpoint after so many commits: whoever reads the log takes 3 MB for each commit
-/// behind the last one.
-const CHECKPOINTS: [&str; 2] = ["delta.checkpointInterval", "20"];
+/// A table that we create gets a checkpoint after so many commits, as one of Spark: whoever reads the log takes 3 MB for each
+/// commit behind the last one.
+const CHECKPOINTS: [&str; 2] = ["delta.checkpointInterval", "10"];
 
 /// What a writer wants to know of a table besides its columns.
 #[derive(Debug, Clone, Default)]
