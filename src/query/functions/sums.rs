@@ -61,8 +61,10 @@ fn widened(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
 /// The same aggregate of a wider type, under the same name; none where its result fits.
 fn wide(expression: &Expr, of: &Aggregate) -> Result<Option<Expr>> {
     let Expr::AggregateFunction(mut aggregate) = expression.clone().unalias() else { return Ok(None) };
-    let Some(argument) = aggregate.params.args.first_mut() else { return Ok(None) };
-    let kind = match (aggregate.func.name(), argument.get_type(of.input.schema())?) {
+    let (name @ ("sum" | "avg"), [argument]) = (aggregate.func.name(), &mut aggregate.params.args[..]) else {
+        return Ok(None);
+    };
+    let kind = match (name, argument.get_type(of.input.schema())?) {
         ("sum", Int64) if !was_shorter(argument, of)? => Decimal128(DIGITS, 0),
         ("sum", Decimal128(precision, scale)) if precision > SUMMED => Decimal256(precision, scale),
         ("avg", Decimal128(precision, scale)) if precision > AVERAGED => Decimal256(precision, scale),
