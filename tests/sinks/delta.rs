@@ -101,7 +101,7 @@ fn a_table_is_created_in_a_commit_of_its_own() {
     open(&store, Options::default(), writer("q")).unwrap();
     let created = version(&store, 0).unwrap();
     let metadata = named(&created, "metaData")[0];
-    assert_eq!(metadata["configuration"]["delta.checkpointInterval"], "20", "where nobody says otherwise");
+    assert_eq!(metadata["configuration"]["delta.checkpointInterval"], "10", "where nobody says otherwise");
 }
 
 #[test]
