@@ -49,6 +49,7 @@ test: needs ## unit and integration tests on the embedded broker; needs only car
 test-services: needs ## Kafka's tools, kcat, Python clients and DuckDB, then test-spark, test-flink and test-kafka
 	@scripts/install-test-tools.sh services
 	cargo test --test integration -- services:: --skip services::spark:: --skip services::flink:: --skip services::kills::
+	@scripts/apache-spark.sh install
 	cargo test --test integration -- services::kills:: --nocapture
 	@$(MAKE) --no-print-directory test-spark test-flink test-kafka
 
@@ -78,6 +79,7 @@ test-long: needs ## the property tests with many more cases (CASES=10000), 100 k
 	ECAP_TEST_KILLS=$(or $(KILLS),100) ECAP_TEST_CSV_MB=$(or $(CSV_MB),2048) PROPTEST_CASES=$(or $(CASES),10000) ECAP_TEST_CASES=$(or $(CASES),10000) \
 		cargo test $(TESTS) -- --skip services:: --nocapture
 	@scripts/install-test-tools.sh services
+	@scripts/apache-spark.sh install
 	ECAP_TEST_KILLS=$(or $(KILLS),1000) cargo test $(TESTS) -- services::kills:: --nocapture
 
 .PHONY: fuzz

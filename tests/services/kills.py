@@ -2,13 +2,15 @@
 
 in.ndjson is what was produced, and truth.ndjson says which of its rows nobody can use; windows/ is Parquet, raw a Delta
 table, once.ndjson the records of a topic, sessions.ndjson and joined.csv rows. Beside each of the first four are the dead
-letters of its query, in the same form. Prints "all right" and what was compared, or what is wrong.
+letters of its query, in the same form. raw-spark/ is what Spark reads of the table, once-kcat.ndjson what kcat reads of the
+topic. Prints "all right" and what was compared, or what is wrong.
 """
 
 import collections
 import json
 
 import duckdb
+import pyarrow.dataset
 from deltalake import DeltaTable
 
 with open("in.ndjson", "rb") as file:
@@ -26,15 +28,20 @@ db.sql("""CREATE TABLE records AS SELECT transaction_id AS id, user_id AS u, cat
     CAST("timestamp" AS TIMESTAMP) AS t FROM read_json('good.ndjson', format = 'newline_delimited')""")
 raw = DeltaTable("raw").to_pyarrow_table()
 raw_letters = DeltaTable("raw-letters").to_pyarrow_table()
+windows = pyarrow.dataset.dataset("windows", format="parquet").to_table()
 
 FOUND = {
     # The manifest says which files are whole; each is there whole.
     "windows": "SELECT s, k, n, u, q FROM read_parquet('windows/**/*.parquet')",
+    "windows by pyarrow": "SELECT s, k, n, u, q FROM windows",
     "raw": "SELECT transaction_id, user_id, price FROM raw",
+    "raw by Spark": """SELECT transaction_id, user_id, price
+        FROM read_json('raw-spark/*.json', format = 'newline_delimited')""",
     # Each place in the topic is that of a row or of a letter.
     "raw places": """SELECT p, o, count(*) FROM (SELECT _partition AS p, _offset AS o FROM raw
         UNION ALL SELECT "partition", "offset" FROM raw_letters) GROUP BY ALL""",
     "once": "SELECT transaction_id, user_id FROM read_json('once.ndjson', format = 'newline_delimited')",
+    "once by kcat": "SELECT transaction_id, user_id FROM read_json('once-kcat.ndjson', format = 'newline_delimited')",
     "sessions": """SELECT CAST(s AS TIMESTAMP), CAST(e AS TIMESTAMP), u, n
         FROM read_json('sessions.ndjson', format = 'newline_delimited')""",
     "joined": "SELECT a, b FROM read_csv('joined.csv')",
@@ -55,6 +62,7 @@ WANTED = {
     "joined": """SELECT a.id, b.id FROM records a JOIN records b ON a.u = b.u AND a.id <> b.id
         AND b.t BETWEEN a.t - INTERVAL 30 SECONDS AND a.t""",
 }
+WANTED |= {f"{what} by {client}": WANTED[what] for what, client in [("windows", "pyarrow"), ("raw", "Spark"), ("once", "kcat")]}
 
 wrong, compared = {}, {}
 for what, wanted in WANTED.items():

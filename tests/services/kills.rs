@@ -1,5 +1,5 @@
 //! Queries that are killed at random moments, into every sink that keeps results: nothing is lost and nothing comes twice,
-//! neither rows nor dead letters, by what DuckDB, the Python package of Delta Lake, confluent-kafka and psql find there.
+//! neither rows nor dead letters, by what DuckDB, pyarrow, the Python package of Delta Lake, Spark, confluent-kafka, kcat and psql find.
 
 use super::{cache, installed, python, run, script};
 use crate::support::{Cluster, Ended};
@@ -130,11 +130,17 @@ fn queries_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() {
 
     let kept = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("written");
     kept("once.ndjson", run(python("committed.py").args([&cluster.address, &cluster.name(RESULTS)])));
+    let mut kcat = Command::new("kcat");
+    kcat.args(["-b", &cluster.address, "-X", "isolation.level=read_committed", "-C", "-e", "-q"]);
+    kept("once-kcat.ndjson", run(kcat.args(["-o", "beginning", "-t", &cluster.name(RESULTS)])));
     kept(
         "once-letters.hex",
         run(python("committed.py").args([&cluster.address, &cluster.name(LETTERS), "hex"])),
     );
     kept("joined.csv", postgres.run("COPY joined TO STDOUT WITH (FORMAT csv, HEADER)"));
+    let mut spark = installed(&cache().join("spark-4.0.0/bin/python"));
+    let columns = ["transaction_id", "user_id", "price"];
+    run(spark.arg(script("spark_rows.py")).args(["raw", "raw-spark"]).args(columns).current_dir(folder));
     let mut check = installed(&cache().join("tools/tables/bin/python"));
     check.args(["-W", "ignore"]).arg(script("kills.py")).current_dir(folder);
     let found = run(&mut check);

@@ -11,6 +11,17 @@ SETTINGS = {
 }
 
 
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+
+
+def begin_with_delta():
+    """One that reads tables of Delta."""
+    return begin("io.delta:delta-spark_2.13:4.0.0", DELTA)
+
+
 def begin(package, more=None):
     """With this package of Maven Central, and further settings."""
     builder = SparkSession.builder.master("local[2]").config("spark.jars.packages", package)

@@ -8,13 +8,7 @@ import spark_session
 from pyspark.sql import functions as f
 
 folder = sys.argv[1]
-spark = spark_session.begin(
-    "io.delta:delta-spark_2.13:4.0.0",
-    {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    },
-)
+spark = spark_session.begin_with_delta()
 
 
 def files(rows):
