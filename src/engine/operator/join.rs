@@ -152,8 +152,7 @@ impl Join {
             return Ok(());
         }
         let own = UInt32Array::from(own);
-        let columns = &arrived.rows.columns()[..self.spec.sides[side].width];
-        let mine = take_arrays(columns, &own, None)?;
+        let mine = take_arrays(self.given(side, arrived.rows.columns()), &own, None)?;
         let theirs = other.gather(&places, self.spec.sides[1 - side].width)?;
         let mut joined = self.beside(side, &mine, &theirs)?;
         let holding = self.spec.filter.as_ref().map(|filter| holds(filter, &joined)).transpose()?;
@@ -204,7 +203,8 @@ impl Join {
         out: &mut Vec<RecordBatch>,
     ) -> Result<()> {
         if self.spec.preserves(side) && !positions.is_empty() {
-            let columns = take_arrays(rows.columns(), &UInt32Array::from(positions), None)?;
+            let columns = self.given(side, rows.columns());
+            let columns = take_arrays(columns, &UInt32Array::from(positions), None)?;
             out.push(self.alone(side, &columns)?);
         }
         Ok(())
@@ -226,10 +226,14 @@ impl Join {
         Ok(RecordBatch::try_new(provenance::schema(&self.spec.result, topic), columns)?)
     }
 
+    /// The columns of a side that are columns of the result.
+    fn given<'a>(&self, side: usize, columns: &'a [ArrayRef]) -> &'a [ArrayRef] {
+        &columns[..self.spec.sides[side].width]
+    }
+
     /// The columns of both sides that are columns of the result, left ones first.
     fn beside(&self, side: usize, own: &[ArrayRef], other: &[ArrayRef]) -> Result<RecordBatch> {
-        let sides = &self.spec.sides;
-        let (own, other) = (&own[..sides[side].width], &other[..sides[1 - side].width]);
+        let (own, other) = (self.given(side, own), self.given(1 - side, other));
         let columns = if side == 0 { [own, other] } else { [other, own] };
         Ok(RecordBatch::try_new(self.spec.result.clone(), columns.concat())?)
     }
