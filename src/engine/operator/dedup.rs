@@ -104,7 +104,7 @@ impl Dedup {
         let mut keys = BinaryBuilder::new();
         let mut until = Vec::new();
         for hash in self.unsaved.drain(..) {
-            while let Some(entry) = self.seen.find_entry_mut(hash, |seen| !seen.saved) {
+            for entry in self.seen.hashed_mut(hash).filter(|entry| !entry.value.saved) {
                 entry.value.saved = true;
                 keys.append_value(entry.key());
                 until.push(entry.value.until);

@@ -46,15 +46,14 @@ struct PaneBytes {
 }
 
 impl Panes {
-    /// The number of the pane that begins at `start`.
-    pub fn number(&mut self, start: Micros) -> u32 {
-        if let Some(pane) = self.all.iter().rev().find(|pane| pane.start == start) {
-            return pane.number;
+    /// Where the pane stands that begins at `start`, until some are dropped.
+    pub fn place(&mut self, start: Micros) -> usize {
+        if let Some(at) = self.all.iter().rposition(|pane| pane.start == start) {
+            return at;
         }
-        let number = self.next;
+        self.all.push(PaneBytes { number: self.next, start, bytes: std::mem::take(&mut self.spare) });
         self.next += 1;
-        self.all.push(PaneBytes { number, start, bytes: std::mem::take(&mut self.spare) });
-        number
+        self.all.len() - 1
     }
 
     /// Drops the panes before `open`; says whether there were any.
@@ -74,6 +73,7 @@ impl Panes {
         self.all.iter().map(|pane| pane.bytes.capacity()).sum::<usize>() + self.spare.capacity()
     }
 
+    /// Where the pane of a number stands; none of one that is over.
     fn at(&self, number: u32) -> Option<usize> {
         // Mostly the first one that came is over first: then no number is missing.
         let next = number.checked_sub(self.all.first()?.number)? as usize;
@@ -112,17 +112,17 @@ impl Values {
         self.seen.find(spread(hash), |seen| seen.hash == hash).copied()
     }
 
-    /// A value was seen in the pane of this number, which is there.
-    pub fn see(&mut self, pane: u32, value: Key<'_>, panes: &mut Panes) {
-        let (hash, Some(at)) = (folded(value.hash), panes.at(pane)) else { return };
-        let own = panes.all[at].start;
+    /// A value was seen in the pane that stands at this place.
+    pub fn see(&mut self, place: usize, value: Key<'_>, panes: &mut Panes) {
+        let (hash, own) = (folded(value.hash), panes.all[place].start);
         let is_it = |seen: &Seen| seen.hash == hash && panes.value(seen) == Some(value.bytes);
         let known = self.seen.find_mut(spread(hash), is_it);
         let before = known.as_ref().and_then(|seen| Some(panes.all[panes.at(seen.pane)?].start));
         if before.is_some_and(|before| before >= own) {
             return;
         }
-        let now = Seen { hash, pane, start: panes.all[at].push(value.bytes) };
+        let pane = &mut panes.all[place];
+        let now = Seen { hash, pane: pane.number, start: pane.push(value.bytes) };
         match known {
             Some(seen) => *seen = now,
             None => {

@@ -120,27 +120,16 @@ impl<V> KeyMap<V> {
         self.find_mut(hash, |value| is_it(value))
     }
 
-    /// All values whose keys have this hash.
-    pub fn all_hashed_mut(&mut self, hash: u64) -> impl Iterator<Item = &mut V> {
+    /// All entries whose keys have this hash.
+    pub fn hashed_mut(&mut self, hash: u64) -> impl Iterator<Item = &mut Entry<V>> {
         let at = self.shard_of(hash);
-        let own = self.shards[at].iter_hash_mut(hash).filter(move |entry| entry.hash == hash);
-        own.map(|entry| &mut entry.value)
+        self.shards[at].iter_hash_mut(hash).filter(move |entry| entry.hash == hash)
     }
 
     /// A value whose key has this hash, and which is the one.
-    pub fn find_mut(&mut self, hash: u64, is_it: impl FnMut(&mut V) -> bool) -> Option<&mut V> {
-        self.find_entry_mut(hash, is_it).map(|entry| &mut entry.value)
-    }
-
-    /// The same with its key.
-    pub fn find_entry_mut(
-        &mut self,
-        hash: u64,
-        mut is_it: impl FnMut(&mut V) -> bool,
-    ) -> Option<&mut Entry<V>> {
-        let at = self.shard_of(hash);
-        let mut found = self.shards[at].iter_hash_mut(hash).filter(|entry| entry.hash == hash);
-        found.find_map(|entry| if is_it(&mut entry.value) { Some(entry) } else { None })
+    pub fn find_mut(&mut self, hash: u64, mut is_it: impl FnMut(&mut V) -> bool) -> Option<&mut V> {
+        let mut values = self.hashed_mut(hash).map(|entry| &mut entry.value);
+        values.find_map(|value| if is_it(value) { Some(value) } else { None })
     }
 
     /// Puts a value in the place of a key's one.

@@ -109,7 +109,7 @@ impl RollingDistinct {
         offsets: &[i32],
         bytes: impl Fn(usize) -> &'a [u8],
     ) {
-        let pane = self.panes.number(pane);
+        let place = self.panes.place(pane);
         let (mut round, mut known) = (Vec::with_capacity(ROUND), Vec::with_capacity(ROUND));
         for (number, bounds) in groups.iter().zip(offsets.windows(2)) {
             let group = &mut self.groups[*number as usize];
@@ -120,7 +120,7 @@ impl RollingDistinct {
                 known.extend(round.iter().map(|key| group.ask_for(*key)));
                 known.drain(..).flatten().for_each(|seen| self.panes.ask_for(seen));
                 for key in round.drain(..) {
-                    group.see(pane, key, &mut self.panes);
+                    group.see(place, key, &mut self.panes);
                 }
                 at += ROUND;
             }

@@ -125,16 +125,17 @@ impl SessionAggregate {
     /// batch, or several with the open ones between them. The first open one of each is to be changed, the others
     /// are taken out.
     fn meet(&mut self, keys: &Keys, locals: &[Local]) -> Merged {
-        let of_keys = || locals.chunk_by(|a, b| keys.bytes(a.row) == keys.bytes(b.row));
-        let known = self.open.all_of(of_keys().map(|locals| keys.key(locals[0].row)));
-        let mut known = known.into_iter().peekable();
+        let by_key = locals.chunk_by(|a, b| keys.bytes(a.row) == keys.bytes(b.row));
+        let by_key: Vec<(Key<'_>, &[Local])> =
+            by_key.map(|locals| (keys.key(locals[0].row), locals)).collect();
+        let mut known = self.open.all_of(by_key.iter().map(|(key, _)| *key)).into_iter().peekable();
         let (mut merged, mut open) = (Merged::default(), Vec::new());
-        for (number, locals) in of_keys().enumerate() {
+        for (number, (key, locals)) in by_key.into_iter().enumerate() {
             open.clear();
-            while let Some((_, found)) = known.next_if(|(key, _)| *key == number) {
+            while let Some((_, found)) = known.next_if(|(of, _)| *of == number) {
                 open.push(found);
             }
-            self.meet_key(keys.key(locals[0].row), locals, &mut open, &mut merged);
+            self.meet_key(key, locals, &mut open, &mut merged);
         }
         merged
     }

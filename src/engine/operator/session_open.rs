@@ -126,7 +126,7 @@ impl Open {
     pub fn take_changed(&mut self) -> Vec<Place> {
         let (mut places, round) = (Vec::new(), self.round);
         for hash in std::mem::take(&mut self.changed) {
-            let all = self.rows.by_key.all_hashed_mut(hash);
+            let all = self.rows.by_key.hashed_mut(hash).map(|entry| &mut entry.value);
             for session in all.filter(|session| session.changed == round) {
                 session.changed = 0;
                 places.push(session.place);
