@@ -105,9 +105,8 @@ type Customers<'a> = &'a dyn Fn(usize) -> Vec<usize>;
 
 /// Batches of the query's last topic: of a join, the one whose rows meet those that are kept. Each query in turn has a batch
 /// of its own customers, so that what else the machine does comes to all of them.
-fn run<const N: usize>(queries: [(&mut Graph, Customers<'_>); N], mode: OutputMode) -> [Cost; N] {
+fn run<const N: usize>(mut queries: [(&mut Graph, Customers<'_>); N], mode: OutputMode) -> [Cost; N] {
     let mut times = [const { (vec![], vec![]) }; N];
-    let mut queries = queries;
     for salt in 1..=BATCHES {
         for ((query, customers), (decoding, rest)) in queries.iter_mut().zip(&mut times) {
             let scan = query.plan().scans.len() - 1;

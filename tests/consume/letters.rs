@@ -213,8 +213,9 @@ fn a_sum_or_an_average_that_its_type_does_not_hold_is_a_dead_letter_of_its_windo
     let stage = Stage::with(&[at(1_000), at(2_000), at(11_000), at(12_000)]);
     let folder = tempfile::TempDir::new().unwrap();
     let (sql, path) = (folder.path().join("query.sql"), folder.path().join("dead.ndjson"));
-    let sums = [("sum", "BIGINT", 18, "6"), ("sum", "DECIMAL(38, 0)", 37, "6")];
-    for (aggregate, kind, zeros, small) in sums.into_iter().chain([("avg", "DECIMAL(38, 18)", 18, "3")]) {
+    let each =
+        [("sum", "BIGINT", 18, "6"), ("sum", "DECIMAL(38, 0)", 37, "6"), ("avg", "DECIMAL(38, 18)", 18, "3")];
+    for (aggregate, kind, zeros, small) in each {
         let text = format!(
             "SELECT window.start AS window_start, {aggregate}(CAST(\
              CASE WHEN _offset < 2 THEN '9' || repeat('0', {zeros}) ELSE '3' END AS {kind})) AS t \
@@ -225,7 +226,7 @@ fn a_sum_or_an_average_that_its_type_does_not_hold_is_a_dead_letter_of_its_windo
         let ended = stage.consume(&[&["query", sql.to_str().unwrap()][..], &ALL, &args].concat());
         assert!(ended.err.contains("TRANSFORM_FAILED"), "{ended:?}");
         let rows = super::json_lines(&ended.ok());
-        let sums: Vec<_> = rows.iter().map(|row| row["t"].to_string().replace(['"'], "")).collect();
+        let sums: Vec<_> = rows.iter().map(|row| row["t"].to_string().replace('"', "")).collect();
         assert_eq!(sums.len(), 1, "{sums:?}");
         assert_eq!(sums[0].split('.').next(), Some(small), "{sums:?}");
         let reason = letters(&path).pop().unwrap()["reason"].to_string();

@@ -1,8 +1,7 @@
 //! What a query wrote in transactions, read by clients that nobody here wrote: committed records only.
 
-use super::{kafka_tool, python, run};
+use super::{committed_by_kcat, kafka_tool, python, run};
 use crate::support::Cluster;
-use std::process::Command;
 
 const TOPIC: &str = "analytics-results";
 
@@ -27,10 +26,7 @@ fn kcat_confluent_kafka_and_java_read_the_rows_of_a_query() {
     let (expected, name) = (lines(&console), cluster.name(TOPIC));
     assert!(!expected.is_empty());
 
-    let mut kcat = Command::new("kcat");
-    kcat.args(["-q", "-b", &cluster.address, "-C", "-t", &name, "-o", "beginning", "-e"]);
-    kcat.args(["-X", "isolation.level=read_committed"]);
-    assert_eq!(lines(&run(&mut kcat)), expected);
+    assert_eq!(lines(&committed_by_kcat(&cluster, &name)), expected);
     let confluent = run(python("committed.py").args([&cluster.address, &name]));
     assert_eq!(lines(&confluent), expected);
     let java = run(kafka_tool("kafka-console-consumer")

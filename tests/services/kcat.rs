@@ -1,14 +1,7 @@
 //! kcat: librdkafka with nothing around it.
 
-use super::{kafka_tool, keyed_lines, run, run_with_input, sorted};
+use super::{kafka_tool, kcat, keyed_lines, run, run_with_input, sorted};
 use crate::support::Cluster;
-use std::process::Command;
-
-fn kcat(cluster: &Cluster) -> Command {
-    let mut command = Command::new("kcat");
-    command.args(["-q", "-b", &cluster.address]);
-    command
-}
 
 /// A topic of three partitions; kcat itself creates none.
 fn topic(cluster: &Cluster, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! Queries that are killed at random moments, into every sink that keeps results: nothing is lost and nothing comes twice,
 //! neither rows nor dead letters, by what DuckDB, pyarrow, the Python package of Delta Lake, Spark, confluent-kafka, kcat and psql find.
 
-use super::{cache, installed, python, run, script};
+use super::{cache, committed_by_kcat, installed, python, run, script};
 use crate::support::{Cluster, Ended};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -130,9 +130,7 @@ fn queries_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() {
 
     let kept = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("written");
     kept("once.ndjson", run(python("committed.py").args([&cluster.address, &cluster.name(RESULTS)])));
-    let mut kcat = Command::new("kcat");
-    kcat.args(["-b", &cluster.address, "-X", "isolation.level=read_committed", "-C", "-e", "-q"]);
-    kept("once-kcat.ndjson", run(kcat.args(["-o", "beginning", "-t", &cluster.name(RESULTS)])));
+    kept("once-kcat.ndjson", committed_by_kcat(&cluster, &cluster.name(RESULTS)));
     kept(
         "once-letters.hex",
         run(python("committed.py").args([&cluster.address, &cluster.name(LETTERS), "hex"])),

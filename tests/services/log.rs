@@ -22,8 +22,8 @@ fn create(cluster: &Cluster, name: &str, settings: &[&str]) -> String {
 }
 
 fn kcat(cluster: &Cluster, topic: &str) -> Command {
-    let mut command = Command::new("kcat");
-    command.args(["-q", "-b", &cluster.address, "-t", topic, "-p", "0"]);
+    let mut command = super::kcat(cluster);
+    command.args(["-t", topic, "-p", "0"]);
     command
 }
 

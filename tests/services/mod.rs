@@ -176,9 +176,19 @@ fn keyed_lines(count: usize, separator: &str) -> String {
 fn send_json(cluster: &Cluster, topic: &str, count: usize, options: &[&str]) {
     let line = |number| format!("user-{0}\t{{\"user\":\"user-{0}\",\"n\":{number}}}\n", number % 7);
     let lines: String = (1..=count).map(line).collect();
-    let mut kcat = Command::new("kcat");
-    kcat.args(["-q", "-b", &cluster.address, "-P", "-t", topic, "-K", "\t"]).args(options);
-    run_with_input(&mut kcat, &lines);
+    run_with_input(kcat(cluster).args(["-P", "-t", topic, "-K", "\t"]).args(options), &lines);
+}
+
+fn kcat(cluster: &Cluster) -> Command {
+    let mut command = Command::new("kcat");
+    command.args(["-q", "-b", &cluster.address]);
+    command
+}
+
+/// The value of each committed record of a topic, a line each, as kcat reads them.
+fn committed_by_kcat(cluster: &Cluster, topic: &str) -> String {
+    let committed = ["-X", "isolation.level=read_committed"];
+    run(kcat(cluster).args(["-C", "-t", topic, "-o", "beginning", "-e"]).args(committed))
 }
 
 /// The lines without their order: partitions are read in any order.
